@@ -1,0 +1,29 @@
+/* JSON through jansson, with the strictness that outside data needs: duplicate keys refused, depth limited,
+ * sizes limited, and getters whose errors name the place, the value found and the value wanted. */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+
+/* Parses one whole text. `name` is the file (or "request body") for messages, which also carry line and column.
+ * *out is owned by the caller: json_decref. */
+int json_parse(json_t **out, const char *text, size_t len, const char *name, struct err *e);
+
+/* Getters on an object. `where` names the object in messages. A missing key is an error in json_get_*, and leaves
+ * *out as it is in json_opt_*; JSON null counts as missing. Integers are range-checked: [lo, hi]. Strings are
+ * borrowed from obj. */
+int json_get_i64(const json_t *obj, const char *key, int64_t lo, int64_t hi, int64_t *out, const char *where, struct err *e);
+int json_opt_i64(const json_t *obj, const char *key, int64_t lo, int64_t hi, int64_t *out, const char *where, struct err *e);
+int json_opt_f64(const json_t *obj, const char *key, double lo, double hi, double *out, const char *where, struct err *e);
+int json_opt_bool(const json_t *obj, const char *key, bool *out, const char *where, struct err *e);
+int json_opt_str(const json_t *obj, const char *key, const char **out, const char *where, struct err *e);
+
+/* The text of v (compact, keys in insertion order), owned by the caller: mem_free. NULL when out of memory. */
+char *json_text(const json_t *v);
+char *json_text_pretty(const json_t *v);
+
+#endif

@@ -1,0 +1,80 @@
+/* malloc, free and their bookkeeping. */
+#include "base/mem.h"
+#include "base/checked.h"
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MEM_ALIGN = 64 };
+
+static atomic_uint_fast64_t n_alloc, fail_at;
+static atomic_int_fast64_t n_live;
+static _Thread_local const char *guard_phase;
+
+static bool must_fail(void)
+{
+    if (atomic_load_explicit(&fail_at, memory_order_relaxed) == 0) return false;
+    return atomic_fetch_sub(&fail_at, 1) == 1;
+}
+
+void *mem_alloc(size_t n)
+{
+    if (guard_phase) {
+        fprintf(stderr, "bug: %zu bytes allocated during %s, where nothing may be\n", n, guard_phase);
+        abort();
+    }
+    atomic_fetch_add_explicit(&n_alloc, 1, memory_order_relaxed);
+    if (must_fail() || n > PTRDIFF_MAX - MEM_ALIGN) return NULL;
+    size_t bytes = round_up(n ? n : 1, MEM_ALIGN);
+    void *p = aligned_alloc(MEM_ALIGN, bytes);
+    if (!p) return NULL;
+    atomic_fetch_add_explicit(&n_live, 1, memory_order_relaxed);
+    memset(p, 0, bytes);
+    return p;
+}
+
+void *mem_array(size_t count, size_t size)
+{
+    size_t n;
+    return mul_size(count, size, &n) ? mem_alloc(n) : NULL;
+}
+
+void *mem_grow(void *p, size_t old_bytes, size_t new_bytes)
+{
+    void *q = mem_alloc(new_bytes);
+    if (!q) return NULL;
+    if (old_bytes) memcpy(q, p, old_bytes);
+    mem_free(p);
+    return q;
+}
+
+void mem_free(void *p)
+{
+    if (!p) return;
+    atomic_fetch_sub_explicit(&n_live, 1, memory_order_relaxed);
+    free(p);
+}
+
+char *mem_strndup(const char *s, size_t n)
+{
+    char *p = n < SIZE_MAX ? mem_alloc(n + 1) : NULL;
+    if (p && n) memcpy(p, s, n);
+    return p;
+}
+
+char *mem_strdup(const char *s) { return mem_strndup(s, strlen(s)); }
+
+void mem_guard_begin(const char *phase) { guard_phase = phase; }
+void mem_guard_end(void) { guard_phase = NULL; }
+uint64_t mem_count(void) { return atomic_load(&n_alloc); }
+int64_t mem_live(void) { return atomic_load(&n_live); }
+void mem_fail_at(uint64_t k) { atomic_store(&fail_at, k); }
+
+int mem_new(void **out, size_t n, const char *what, struct err *e)
+{
+    *out = mem_alloc(n);
+    if (!*out) FAIL(e, ERR_MEMORY, "out of memory: %zu bytes for %s", n, what);
+    return OK;
+}
