@@ -1,0 +1,60 @@
+/* How numbers are stored: one table, one row per format. The only place that knows the bytes of a format; no
+ * `switch (dtype)` outside format/ and kernel/. */
+#ifndef FORMAT_FORMAT_H
+#define FORMAT_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum dtype {
+    DT_F32,
+    DT_F16,
+    DT_BF16,
+    DT_Q8_0, /* blocks of 32: f16 scale d, 32 x int8 q; value d * q */
+    DT_I32,  /* indices: no conversion to f32 */
+    DT_COUNT
+};
+
+struct format {
+    const char *name;             /* "q8_0" */
+    int block;                    /* elements per block            */
+    int bytes;                    /* bytes per block               */
+    int ggml_type;                /* type number in GGUF           */
+    const char *safetensors_name; /* "BF16"; NULL if not storable  */
+    /* n elements, a multiple of block. NULL for DT_I32. Neither aligns nor aliases. */
+    void (*to_f32)(float *dst, const void *src, int64_t n);
+    void (*from_f32)(void *dst, const float *src, int64_t n);
+};
+
+extern const struct format formats[DT_COUNT];
+
+/* Bytes of n elements (n a multiple of the block). Caller has checked the range: see format_bytes_checked. */
+static inline size_t format_bytes(enum dtype t, int64_t n) { return (size_t)(n / formats[t].block) * (size_t)formats[t].bytes; }
+/* For counts from outside: false when n is not a multiple of the block or the product overflows. */
+bool format_bytes_checked(enum dtype t, uint64_t n, uint64_t *bytes);
+/* Lookup; false if unknown. */
+bool format_by_name(const char *name, enum dtype *out);
+bool format_by_ggml(uint32_t ggml_type, enum dtype *out);
+bool format_by_safetensors(const char *name, enum dtype *out);
+
+/* bf16: round to nearest even; a NaN stays a NaN. */
+static inline uint16_t bf16_from_f32(float f)
+{
+    uint32_t u;
+    memcpy(&u, &f, 4);
+    if ((u & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(u >> 16 | 0x40);
+    return (uint16_t)((u + 0x7fffu + (u >> 16 & 1)) >> 16);
+}
+static inline float bf16_to_f32(uint16_t h)
+{
+    uint32_t u = (uint32_t)h << 16;
+    float f;
+    memcpy(&f, &u, 4);
+    return f;
+}
+float f16_to_f32(uint16_t h);
+uint16_t f16_from_f32(float f); /* round to nearest even; overflow gives infinity */
+
+#endif
