@@ -1,0 +1,96 @@
+/* Byte-level BPE tokenizer: vocabulary, merges, special tokens. Immutable after loading, shared by threads.
+ * Invariant: decode(encode(x)) == x for any bytes, when special tokens are not parsed from the text. User text never
+ * yields a control token: encode() maps the spelling of a special token to ordinary tokens. */
+#ifndef TEXT_TOKENIZER_H
+#define TEXT_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/buf.h"
+#include "base/err.h"
+
+enum { TOK_MAX_VOCAB = 1 << 20 };
+
+/* A growable list of token ids. Zeroed is empty; freed with tokens_free. */
+struct tokens {
+    int32_t *ids;
+    size_t n, cap;
+};
+void tokens_free(struct tokens *t);
+int tokens_add(struct tokens *t, int32_t id, struct err *e);
+
+struct tokenizer;
+
+/* Reading. tokenizer.json in the Hugging Face form (model BPE, ByteLevel; merges as "a b" or ["a","b"]). */
+int tokenizer_from_json(struct tokenizer **out, const char *json, size_t len, const char *name, struct err *e);
+/* From parts, as GGUF carries them. tokens[i] in the printable byte alphabet of GPT-2 for normal tokens, plain UTF-8
+ * for control tokens; type: GGUF numbers (1 normal, 3 control, 4 user-defined, 5 unused, 6 byte); merges "a b". pre
+ * names the pre-tokenizer ("deepseek-v3", "smollm", "gpt-2", ...); bos/eos/pad -1 if none. NFC is not applied, as
+ * GGUF has no word for it; a tokenizer.json with an NFC normaliser (Qwen 2) keeps it. */
+struct tokenizer_parts {
+    size_t n_tokens, n_merges;
+    const char *const *tokens;
+    const size_t *token_len;
+    const int32_t *types; /* NULL: all normal */
+    const char *const *merges;
+    const size_t *merge_len;
+    const char *pre;
+    int32_t bos, eos, pad;
+    bool add_bos;
+};
+/* ERR_UNSUPPORTED, with its name, for a pre-tokenizer that is not in our table. */
+int tokenizer_from_parts(struct tokenizer **out, const struct tokenizer_parts *p, const char *name, struct err *e);
+void tokenizer_free(struct tokenizer *t);
+
+/* Writing: appends tokenizer.json to b; exact: reading it back gives the same tokenizer, and so does
+ * transformers' PreTrainedTokenizerFast. */
+int tokenizer_to_json(const struct tokenizer *t, struct buf *b, struct err *e);
+/* Appends the contents of tokenizer_config.json, for transformers. max_length: the model's context, 0 if unknown;
+ * chat_template: Jinja, NULL for none. */
+int tokenizer_config_to_json(const struct tokenizer *t, int64_t max_length, const char *chat_template, struct buf *b,
+                             struct err *e);
+/* The same as parts (arrays owned by *owned until tokenizer_parts_free). */
+struct tokenizer_parts_owned;
+int tokenizer_to_parts(const struct tokenizer *t, struct tokenizer_parts *p, struct tokenizer_parts_owned **owned, struct err *e);
+void tokenizer_parts_free(struct tokenizer_parts_owned *o);
+
+/* Appends the ids of any byte string to out. Never yields a control token. Thread-safe. */
+int tokenizer_encode(const struct tokenizer *t, const char *s, size_t len, struct tokens *out, struct err *e);
+/* Appends the bytes of the ids to out. Control tokens give nothing unless with_special; an id out of range is an error. */
+int tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, bool with_special, struct buf *out, struct err *e);
+/* The bytes of one token: borrowed, may be an incomplete UTF-8 sequence. Control tokens: their spelling. */
+const char *tokenizer_bytes(const struct tokenizer *t, int32_t id, size_t *len);
+
+int32_t tokenizer_vocab(const struct tokenizer *t); /* ids are 0 .. vocab-1 */
+int32_t tokenizer_bos(const struct tokenizer *t);   /* -1 if none */
+int32_t tokenizer_eos(const struct tokenizer *t);
+int32_t tokenizer_pad(const struct tokenizer *t);
+bool tokenizer_add_bos(const struct tokenizer *t);
+bool tokenizer_is_control(const struct tokenizer *t, int32_t id);
+int32_t tokenizer_special(const struct tokenizer *t, const char *spelling); /* -1 if there is no such control token */
+const char *tokenizer_pre(const struct tokenizer *t);
+
+/* Values from config.json or tokenizer_config.json replace what the tokenizer's own file says. Only right after
+ * loading, before other threads see t. -1: none. */
+int tokenizer_set_specials(struct tokenizer *t, int32_t bos, int32_t eos, int32_t pad, bool add_bos, struct err *e);
+
+/* Training: byte-level BPE on documents. Ids: specials first (in the given order), then the 256 byte symbols in
+ * the order of the printable alphabet's code points (as DeepSeek: '!' first), then merges. Ties go to the pair with the
+ * smaller ids: the result is a pure function of the texts and the options. A text too small for `vocab` tokens gives
+ * fewer (a pair must occur twice). */
+struct bpe_options {
+    int32_t vocab;               /* total, specials included */
+    const char *const *specials; /* n_specials spellings; bos, eos, pad are the first three */
+    size_t n_specials;
+    bool single_digits; /* one digit a piece (rules "smollm"), else up to three (rules "deepseek-v3") */
+};
+struct bpe_trainer;
+int bpe_trainer_new(struct bpe_trainer **out, const struct bpe_options *o, struct err *e);
+int bpe_trainer_add(struct bpe_trainer *t, const char *text, size_t len, struct err *e); /* a document; not kept */
+/* Once. progress (NULL allowed) is called now and then with merges done and wanted. Frees nothing. */
+int bpe_trainer_finish(struct bpe_trainer *t, struct tokenizer **out, void (*progress)(void *ctx, int done, int want), void *ctx,
+                       struct err *e);
+void bpe_trainer_free(struct bpe_trainer *t);
+
+#endif
