@@ -1,0 +1,117 @@
+/* A network: configuration, parameters, and the one forward function that training, prefill, decoding, memory sizing
+ * and recomputation share. Read deepseek3.c for the network itself.
+ *
+ * struct net invariants: every parameter of the table has the shape the table computes, or loading failed; immutable
+ * during inference. */
+#ifndef MODEL_NET_H
+#define MODEL_NET_H
+
+#include "base/arena.h"
+#include "model/config.h"
+#include "tensor/ops.h"
+
+struct layer {
+    struct tensor *attn_norm, *wq, *wq_a, *q_norm, *wq_b, *wkv_a, *kv_norm, *wkv_b, *wo;
+    struct tensor *ffn_norm, *gate, *up, *down;             /* dense layers */
+    struct tensor *router, *router_bias;                    /* (E, D), (E) */
+    struct tensor *e_gate, *e_up, *e_down;                  /* (E, F, D), (E, F, D), (E, D, F) */
+    struct tensor *s_gate, *s_up, *s_down;                  /* shared experts as one MLP */
+    struct tensor *mtp_enorm, *mtp_hnorm, *mtp_eh, *mtp_norm; /* the MTP layer only */
+};
+
+enum init_kind { INIT_NORMAL, INIT_NORMAL_OUT, INIT_ONES, INIT_ZEROS };
+/* How a parameter is laid out in files. EXPERTS: one HF tensor per expert, one stack in GGUF. KV_B: one matrix in HF,
+ * in GGUF attn_k_b (transposed per head) and attn_v_b. */
+enum file_form { FORM_PLAIN, FORM_EXPERTS, FORM_KV_B };
+
+/* One bound parameter: a row of the table applied to one layer. */
+struct param {
+    struct tensor t;
+    char hf_name[128], gguf_name[96]; /* FORM_EXPERTS: hf_name has %d for the expert */
+    enum init_kind init;
+    enum file_form form;
+    bool decay;     /* AdamW weight decay applies */
+    bool trained;   /* false: the router bias, moved by load and not by gradient */
+    bool quantise;  /* may be stored in a block format (matrices with suitable rows) */
+    int layer;      /* -1 outside layers */
+};
+
+struct net {
+    struct config config;
+    struct param *params; /* in file order; owned */
+    int n_params;
+    struct layer *layers; /* layers + mtp_layers; owned */
+    struct tensor *embed, *out_norm, *head; /* tied: head == embed, or a packed copy of it made by net_load */
+    struct arena weights; /* the numbers, when not mapped from a file */
+    struct arena grads;   /* one contiguous block, training only */
+    struct rope_table rope; /* positions [0, context) */
+    float softmax_scale;
+    struct tf file; /* keeps the mapping alive when weights point into it */
+    bool absorbed;  /* form of MLA: a property of the run */
+};
+
+/* Builds the parameter list for c with no numbers. */
+int net_build(struct net *net, const struct config *c, struct err *e);
+void net_free(struct net *net); /* accepts a zeroed or half-built net */
+/* f32 weights and, when `training`, gradients (one contiguous arena, in the order of params, each 64-byte aligned). */
+int net_alloc(struct net *net, bool training, struct err *e);
+/* Random initialisation: normal with std (output projections std / sqrt(2 layers)); a pure function of (seed, name). */
+void net_init(struct net *net, uint64_t seed, double std);
+struct param *net_param(struct net *net, const char *hf_name); /* NULL if absent */
+
+/* Loads a file or folder for inference. Weights are converted once: f32 and bf16 to the panels of ks and `compute`,
+ * Q8_0 to integer panels when `int8` (else dequantised). Prints nothing. */
+struct load_options {
+    const struct kernels *ks;
+    enum compute compute;
+    bool int8;     /* Q8_0 weights times 8-bit activations: a property of the run */
+    bool absorbed;
+    int64_t max_context; /* 0: the file's */
+    bool training; /* f32 master weights and gradients instead of panels */
+    bool plain;    /* f32 weights as in training, without gradients: for conversion */
+    struct pool *pool;
+};
+/* The configuration that belongs to an opened file: GGUF metadata, or config.json in the folder of path. */
+int net_read_config(struct config *c, const struct tf *f, const char *path, struct err *e);
+int net_load(struct net *net, const char *path, const struct load_options *o, struct err *e);
+
+/* Saving. weights in `type` where the parameter allows (DT_F32, DT_BF16, DT_F16, DT_Q8_0), f32 elsewhere.
+ * extra writes more metadata (tokenizer) into a GGUF; NULL allowed. */
+int net_save_gguf(const struct net *net, const char *path, enum dtype type,
+                  int (*extra)(void *ctx, struct tf_writer *w, struct err *e), void *ctx, struct err *e);
+/* folder/model.safetensors and folder/config.json, as transformers reads them. */
+int net_save_folder(const struct net *net, const char *folder, enum dtype type, struct err *e);
+
+/* Cache of MLA: per layer and slot the latent and the roped key (context, rank + rope), f32. */
+struct cache {
+    struct arena mem;
+    int slots;
+    int64_t context, width, layers;
+};
+size_t cache_bytes(const struct config *c, int slots, int64_t context);
+int cache_init(struct cache *k, const struct config *c, int slots, int64_t context, struct err *e);
+void cache_free(struct cache *k);
+float *cache_rows(const struct cache *k, int layer, int slot); /* (context, width) */
+
+/* What a forward pass may be asked to collect, in memory of the caller. Zeroed: nothing. Layers include MTP. */
+struct forward_stats {
+    int32_t *load;  /* (layers, E): rows sent to each expert in this pass; dense layers are not written */
+    float *balance; /* (layers): the balance loss */
+};
+struct forward_args {
+    const struct batch *batch;
+    struct cache *cache;         /* NULL: training or a cacheless pass */
+    float balance;               /* alpha / number of windows; 0: none */
+    struct forward_stats stats;
+};
+
+/* Hidden states after the final norm (N, D). *pre_norm (NULL allowed) gets those before it, for the MTP layer. */
+struct tensor *net_forward(struct run *r, const struct net *net, const struct forward_args *a, struct tensor **pre_norm);
+/* Logits (M, V) of rows idx (M) of the hidden states; idx NULL: all rows. */
+struct tensor *net_logits(struct run *r, const struct net *net, struct tensor *hidden, const int32_t *idx, int64_t m);
+/* The MTP layer: hidden states (N, D) for predicting the token after next, after its own norm. `hidden` are the trunk's
+ * states after the final norm, next (N) the ids of the following tokens (-1 becomes 0: such rows must not be used). */
+struct tensor *net_forward_mtp(struct run *r, const struct net *net, const struct forward_args *a,
+                               struct tensor *hidden, const int32_t *next);
+
+#endif

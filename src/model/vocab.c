@@ -1,0 +1,188 @@
+/* Tokenizers in model files. Keys: tokenizer.ggml.* of the GGUF specification. */
+#include "model/vocab.h"
+#include <limits.h>
+#include <string.h>
+#include "base/mem.h"
+#include "sys/file.h"
+
+enum { MAX_JSON = 256 << 20 };
+
+/* Strings of a GGUF array, borrowed from the mapping. Zeroed is empty. */
+struct string_list {
+    const char **s;
+    size_t *len, n;
+};
+
+static void list_free(struct string_list *l)
+{
+    mem_free(l->s);
+    mem_free(l->len);
+}
+
+/* A missing key leaves the list empty. The reader has validated every string, so n is bounded by the file's size. */
+static int list_read(struct string_list *l, const struct tf *f, const char *key, size_t max, struct err *e)
+{
+    const struct tf_kv *kv = tf_find_kv(f, key);
+    uint64_t pos = 0;
+    if (!kv) return OK;
+    if (kv->type != TF_ARRAY || kv->v.array.elem != 8) FAIL(e, ERR_FORMAT, "%s: %s is not an array of strings", f->path, key);
+    if (kv->v.array.n > max)
+        FAIL(e, ERR_LIMIT, "%s: %s has %llu entries, at most %zu are accepted", f->path, key,
+             (unsigned long long)kv->v.array.n, max);
+    size_t n = (size_t)kv->v.array.n;
+    l->s = mem_array(n, sizeof *l->s);
+    l->len = mem_array(n, sizeof *l->len);
+    if (!l->s || !l->len) FAIL(e, ERR_MEMORY, "%s: out of memory for %zu strings of %s", f->path, n, key);
+    while (l->n < n && tf_array_next_str(kv, &pos, &l->s[l->n], &l->len[l->n])) l->n++;
+    if (l->n != n) FAIL(e, ERR_FORMAT, "%s: %s has %zu strings, expected %zu", f->path, key, l->n, n);
+    return OK;
+}
+
+static int types_read(int32_t **out, const struct tf *f, size_t n, struct err *e)
+{
+    const char *key = "tokenizer.ggml.token_type";
+    const struct tf_kv *kv = tf_find_kv(f, key);
+    if (!kv) return OK;
+    if (kv->type != TF_ARRAY || kv->v.array.n != n) FAIL(e, ERR_FORMAT, "%s: %s is not an array of %zu numbers", f->path, key, n);
+    int32_t *t = mem_array(n, sizeof *t);
+    if (!t) FAIL(e, ERR_MEMORY, "%s: out of memory for %zu token types", f->path, n);
+    *out = t;
+    for (size_t i = 0; i < n; i++) {
+        int64_t v;
+        if (!tf_array_i64(kv, i, &v) || v < 0 || v > 6)
+            FAIL(e, ERR_FORMAT, "%s: %s[%zu] is not a type from 0 to 6", f->path, key, i);
+        t[i] = (int32_t)v;
+    }
+    return OK;
+}
+
+/* Everything that has to be freed, whatever happens. */
+struct gguf_vocab {
+    struct string_list tokens, merges;
+    int32_t *types;
+    char *model, *pre;
+    struct tokenizer_parts parts;
+};
+
+static int read_id(const struct tf *f, const char *key, size_t n, int32_t *out, struct err *e)
+{
+    int64_t v = -1;
+    bool found;
+    TRY(tf_kv_i64(f, key, 0, (int64_t)n - 1, &v, &found, e));
+    *out = found ? (int32_t)v : -1;
+    return OK;
+}
+
+static int read_gguf(struct gguf_vocab *v, const struct tf *f, struct err *e)
+{
+    bool found;
+    struct tokenizer_parts *p = &v->parts;
+    TRY(tf_kv_str(f, "tokenizer.ggml.model", &v->model, &found, e));
+    if (!found) FAIL(e, ERR_NOTFOUND, "%s: no tokenizer in this file (tokenizer.ggml.model is missing)", f->path);
+    if (strcmp(v->model, "gpt2") != 0)
+        FAIL(e, ERR_UNSUPPORTED, "%s: tokenizer.ggml.model is \"%.40s\", expected \"gpt2\" (byte-level BPE)", f->path, v->model);
+    TRY(tf_kv_str(f, "tokenizer.ggml.pre", &v->pre, &found, e));
+    TRY(list_read(&v->tokens, f, "tokenizer.ggml.tokens", TOK_MAX_VOCAB, e));
+    if (v->tokens.n == 0) FAIL(e, ERR_FORMAT, "%s: tokenizer.ggml.tokens is missing or empty", f->path);
+    TRY(list_read(&v->merges, f, "tokenizer.ggml.merges", 4 * (size_t)TOK_MAX_VOCAB, e));
+    TRY(types_read(&v->types, f, v->tokens.n, e));
+    TRY(read_id(f, "tokenizer.ggml.bos_token_id", v->tokens.n, &p->bos, e));
+    TRY(read_id(f, "tokenizer.ggml.eos_token_id", v->tokens.n, &p->eos, e));
+    TRY(read_id(f, "tokenizer.ggml.padding_token_id", v->tokens.n, &p->pad, e));
+    TRY(tf_kv_bool(f, "tokenizer.ggml.add_bos_token", &p->add_bos, &found, e));
+    p->tokens = v->tokens.s;
+    p->token_len = v->tokens.len;
+    p->n_tokens = v->tokens.n;
+    p->merges = v->merges.s;
+    p->merge_len = v->merges.len;
+    p->n_merges = v->merges.n;
+    p->types = v->types;
+    p->pre = v->pre ? v->pre : "gpt-2";
+    return OK;
+}
+
+int model_tokenizer_from_gguf(struct tokenizer **out, const struct tf *f, struct err *e)
+{
+    struct gguf_vocab v = {0};
+    *out = NULL;
+    int rc = read_gguf(&v, f, e);
+    if (!rc) rc = tokenizer_from_parts(out, &v.parts, f->path, e);
+    list_free(&v.tokens);
+    list_free(&v.merges);
+    mem_free(v.types);
+    mem_free(v.model);
+    mem_free(v.pre);
+    return rc;
+}
+
+static int load_json(struct tokenizer **out, const char *path, struct err *e)
+{
+    char *text;
+    size_t len;
+    TRY(file_read(&text, &len, path, MAX_JSON, e));
+    int rc = tokenizer_from_json(out, text, len, path, e);
+    mem_free(text);
+    return rc;
+}
+
+int model_load_tokenizer(struct tokenizer **out, const char *model_path, struct err *e)
+{
+    char dir[PATH_MAX], path[PATH_MAX];
+    struct tf f = {0};
+    *out = NULL;
+    if (file_is_dir(model_path)) {
+        TRY(path_join(path, sizeof path, model_path, "tokenizer.json", e));
+        return load_json(out, path, e);
+    }
+    TRY(tf_open(&f, model_path, e));
+    bool gguf = !strcmp(f.container, "gguf");
+    int rc = gguf ? model_tokenizer_from_gguf(out, &f, e) : path_dir(dir, sizeof dir, model_path, e);
+    tf_close(&f);
+    if (rc || gguf) return rc;
+    TRY(path_join(path, sizeof path, dir, "tokenizer.json", e));
+    return load_json(out, path, e);
+}
+
+static int write_parts(struct tf_writer *w, const struct tokenizer_parts *p, struct err *e)
+{
+    TRY(tf_writer_kv_str(w, "tokenizer.ggml.model", "gpt2", e));
+    TRY(tf_writer_kv_str(w, "tokenizer.ggml.pre", p->pre, e));
+    TRY(tf_writer_kv_str_array(w, "tokenizer.ggml.tokens", p->tokens, p->token_len, p->n_tokens, e));
+    if (p->types) TRY(tf_writer_kv_i32_array(w, "tokenizer.ggml.token_type", p->types, p->n_tokens, e));
+    TRY(tf_writer_kv_str_array(w, "tokenizer.ggml.merges", p->merges, p->merge_len, p->n_merges, e));
+    if (p->bos >= 0) TRY(tf_writer_kv_u32(w, "tokenizer.ggml.bos_token_id", (uint32_t)p->bos, e));
+    if (p->eos >= 0) TRY(tf_writer_kv_u32(w, "tokenizer.ggml.eos_token_id", (uint32_t)p->eos, e));
+    if (p->pad >= 0) TRY(tf_writer_kv_u32(w, "tokenizer.ggml.padding_token_id", (uint32_t)p->pad, e));
+    return tf_writer_kv_bool(w, "tokenizer.ggml.add_bos_token", p->add_bos, e);
+}
+
+int model_tokenizer_to_gguf(void *ctx, struct tf_writer *w, struct err *e)
+{
+    const struct model_vocab *v = ctx;
+    struct tokenizer_parts p;
+    struct tokenizer_parts_owned *owned = NULL;
+    TRY(tokenizer_to_parts(v->tok, &p, &owned, e));
+    int rc = write_parts(w, &p, e);
+    tokenizer_parts_free(owned);
+    if (!rc && v->chat_template) rc = tf_writer_kv_str(w, "tokenizer.chat_template", v->chat_template, e);
+    return rc;
+}
+
+static int write_text(const char *folder, const char *name, const struct buf *b, struct err *e)
+{
+    char path[4096];
+    TRY(path_join(path, sizeof path, folder, name, e));
+    return file_replace(path, b->data, b->len, e);
+}
+
+int model_save_tokenizer(const struct model_vocab *v, int64_t context, const char *folder, struct err *e)
+{
+    struct buf json = {0}, config = {0};
+    int rc = tokenizer_to_json(v->tok, &json, e);
+    if (!rc) rc = tokenizer_config_to_json(v->tok, context, v->chat_template, &config, e);
+    if (!rc) rc = write_text(folder, "tokenizer.json", &json, e);
+    if (!rc) rc = write_text(folder, "tokenizer_config.json", &config, e);
+    buf_free(&json);
+    buf_free(&config);
+    return rc;
+}

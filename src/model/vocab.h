@@ -1,0 +1,23 @@
+/* The tokenizer that belongs to a model file: in GGUF it is metadata, in a folder it is tokenizer.json. */
+#ifndef MODEL_VOCAB_H
+#define MODEL_VOCAB_H
+
+#include "io/tensor_file.h"
+#include "text/tokenizer.h"
+
+/* From a .gguf file, a folder with tokenizer.json, or a .safetensors file that has one beside it. */
+int model_load_tokenizer(struct tokenizer **out, const char *model_path, struct err *e);
+/* From an opened GGUF file. */
+int model_tokenizer_from_gguf(struct tokenizer **out, const struct tf *f, struct err *e);
+
+/* Extra metadata for net_save_gguf: tokenizer.ggml.* as llama.cpp reads them, and the chat template. */
+struct model_vocab {
+    const struct tokenizer *tok;
+    const char *chat_template; /* NULL: none */
+};
+/* folder/tokenizer.json and folder/tokenizer_config.json, as transformers reads them. context: model_max_length. */
+int model_save_tokenizer(const struct model_vocab *v, int64_t context, const char *folder, struct err *e);
+/* ctx is a struct model_vocab. */
+int model_tokenizer_to_gguf(void *ctx, struct tf_writer *w, struct err *e);
+
+#endif
