@@ -1,0 +1,62 @@
+/* Engine: a loaded model with everything that is shared by all who use it: network, tokenizer, kernels, threads.
+ * Immutable after opening. Owner of all its parts. The thread pool serves one evaluation at a time, so all decoders
+ * of an engine are driven by one thread. */
+#ifndef INFER_ENGINE_H
+#define INFER_ENGINE_H
+
+#include "model/net.h"
+#include "text/tokenizer.h"
+
+/* What products are computed in. AUTO: INT8 when the file has Q8_0 weights, else F32; both give equal bits on every
+ * processor. */
+enum engine_compute { ENGINE_AUTO, ENGINE_F32, ENGINE_BF16, ENGINE_INT8 };
+
+struct engine_options {
+    const char *model; /* file or folder */
+    enum engine_compute compute;
+    bool plain;        /* plain MLA instead of absorbed */
+    int threads;       /* 0: all processors of this process */
+    const char *level; /* of kernels, by name; NULL: the best of this machine */
+    int64_t context;   /* 0: the model's */
+    int64_t chunk;     /* rows evaluated at once; 0: 64 */
+    int slots;         /* sequences that can be cached at once; 0: 1 */
+    uint64_t memory;   /* bytes it may take; 0: what is free */
+    bool all_logits;   /* memory for the logits of every row of a pass: session_score */
+};
+
+struct engine {
+    struct kernels ks;
+    struct pool *pool;
+    struct net net;
+    struct tokenizer *tok; /* NULL only for engine_from_net */
+    enum compute compute;
+    bool int8;
+    char *path;
+    int64_t context, chunk;
+    int slots;
+    bool all_logits;
+    double load_seconds;
+};
+
+/* What a model needs, in bytes, known before any of it is allocated. */
+struct engine_memory {
+    uint64_t weights;   /* as numbers for the products; what is only mapped from the file is not counted */
+    uint64_t cache;     /* with the tables of positions */
+    uint64_t run;       /* one forward pass */
+    uint64_t total;
+    uint64_t available; /* what it may take; 0: the system does not tell */
+};
+
+/* Opens a model. Refused with ERR_MEMORY and figures when it does not fit into the memory that is free. */
+int engine_open(struct engine *en, const struct engine_options *o, struct err *e);
+void engine_close(struct engine *en); /* accepts a zeroed or half-opened engine */
+/* The figures alone; ERR_MEMORY when they are too much, with *m filled in. */
+int engine_plan(const struct engine_options *o, struct engine_memory *m, struct err *e);
+/* An engine around a network that is already in memory; takes it over (*net is zeroed), also on failure. */
+int engine_from_net(struct engine *en, struct net *net, const struct engine_options *o, struct err *e);
+
+const char *engine_compute_name(const struct engine *en); /* "f32", "bf16", "int8" */
+/* The configuration in a model file or folder, and whether it has Q8_0 weights (has_q8 may be NULL). */
+int engine_read_config(struct config *c, bool *has_q8, const char *path, struct err *e);
+
+#endif

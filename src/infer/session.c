@@ -1,0 +1,271 @@
+/* Decoder and sessions: batches out of pieces, and the bookkeeping of the cache. */
+#include "infer/session.h"
+#include <math.h>
+#include <string.h>
+#include "base/checked.h"
+#include "base/mem.h"
+
+/* ---- decoder ---- */
+
+/* One pass over the batch in d. Returns the logits of the rows in d->last (n_last), or NULL when there are none.
+ * Used for measuring too: then nothing is computed. */
+static struct tensor *forward(struct decoder *d, int64_t rows, int n_segs, int64_t n_keys, int64_t n_last)
+{
+    struct batch b = {.n = rows, .ids = d->ids, .pos = d->pos, .segs = d->segs, .n_segs = n_segs, .n_keys = n_keys};
+    struct forward_args a = {.batch = &b, .cache = &d->cache};
+    run_reset(&d->run);
+    struct tensor *hidden = net_forward(&d->run, &d->en->net, &a, NULL);
+    return n_last > 0 ? net_logits(&d->run, &d->en->net, hidden, d->last, n_last) : NULL;
+}
+
+/* Fills the batch arrays with the largest batch of `rows` rows: every slot full to the end. */
+static void worst_batch(struct decoder *d, int64_t rows)
+{
+    int64_t row = 0, key = 0;
+    for (int i = 0; i < d->slots; i++) {
+        int64_t n = i + 1 < d->slots ? 1 : rows - row;
+        d->segs[i] = (struct segment){.row0 = row, .n = n, .past = d->context - n, .key0 = key, .slot = i};
+        row += n;
+        key += d->context;
+    }
+}
+
+static void grow_size(struct run_size *a, struct run_size b)
+{
+    if (b.meta > a->meta) a->meta = b.meta;
+    if (b.mem > a->mem) a->mem = b.mem;
+    if (b.scratch > a->scratch) a->scratch = b.scratch;
+}
+
+static int alloc_arrays(struct decoder *d, struct err *e)
+{
+    size_t rows = (size_t)d->rows * sizeof(int32_t);
+    TRY(mem_new((void **)&d->ids, rows, "a batch", e));
+    TRY(mem_new((void **)&d->pos, rows, "a batch", e));
+    TRY(mem_new((void **)&d->last, rows, "a batch", e));
+    TRY(mem_new((void **)&d->segs, (size_t)d->slots * sizeof *d->segs, "a batch", e));
+    return mem_new((void **)&d->used, (size_t)d->slots * sizeof *d->used, "a batch", e);
+}
+
+/* Headers of one block and of what is outside blocks; a generous bound, checked by run_measure. */
+static size_t meta_bound(const struct engine *en) { return (size_t)(en->net.config.layers + 8) << 16; }
+
+/* Measures with the arrays and the cache's shape in d: the full batch, and single rows (which some operations may
+ * treat on another path). */
+static int measure(struct run_size *size, struct decoder *d, struct err *e)
+{
+    const struct engine *en = d->en;
+    int64_t tries[2] = {d->rows, d->slots};
+    *size = (struct run_size){0};
+    for (int i = 0; i < 2; i++) {
+        TRY(run_measure(&d->run, &en->ks, en->pool, en->compute, meta_bound(en), e));
+        worst_batch(d, tries[i]);
+        forward(d, tries[i], d->slots, d->slots * d->context, en->all_logits ? tries[i] : d->slots);
+        grow_size(size, run_sized(&d->run));
+        run_free(&d->run);
+        d->run = (struct run){0};
+    }
+    return OK;
+}
+
+static void set_shape(struct decoder *d, const struct engine *en)
+{
+    *d = (struct decoder){.en = en, .slots = en->slots, .context = en->context};
+    d->rows = max_i64(en->slots, min_i64(en->chunk, en->context));
+}
+
+int decoder_measure(struct run_size *size, const struct engine *en, struct err *e)
+{
+    struct decoder d;
+    const struct config *c = &en->net.config;
+    set_shape(&d, en);
+    d.cache = (struct cache){
+        .slots = d.slots, .context = d.context, .width = c->kv_lora_rank + c->qk_rope_dim, .layers = c->layers};
+    int rc = alloc_arrays(&d, e);
+    if (!rc) rc = measure(size, &d, e);
+    d.cache = (struct cache){0}; /* only its shape was there */
+    decoder_close(&d);
+    return rc;
+}
+
+int decoder_open(struct decoder *d, const struct engine *en, struct err *e)
+{
+    struct run_size size;
+    set_shape(d, en);
+    int rc = alloc_arrays(d, e);
+    if (!rc) rc = cache_init(&d->cache, &en->net.config, d->slots, d->context, e);
+    if (!rc) rc = measure(&size, d, e);
+    if (!rc) rc = run_init(&d->run, &en->ks, en->pool, en->compute, size, e);
+    if (rc) decoder_close(d);
+    return rc;
+}
+
+void decoder_close(struct decoder *d)
+{
+    run_free(&d->run);
+    cache_free(&d->cache);
+    mem_free(d->ids);
+    mem_free(d->pos);
+    mem_free(d->last);
+    mem_free(d->segs);
+    mem_free(d->used);
+    *d = (struct decoder){0};
+}
+
+static int check_piece(const struct decoder *d, const struct piece *p, struct err *e)
+{
+    int64_t vocab = d->en->net.config.vocab;
+    if (p->n <= 0) FAIL(e, ERR_USAGE, "a sequence of %lld tokens cannot be evaluated", (long long)p->n);
+    if (p->n > d->context - p->s->n)
+        FAIL(e, ERR_LIMIT, "%lld tokens after %lld do not fit into a context of %lld", (long long)p->n,
+             (long long)p->s->n, (long long)d->context);
+    for (int64_t i = 0; i < p->n; i++)
+        if (p->ids[i] < 0 || p->ids[i] >= vocab)
+            FAIL(e, ERR_FORMAT, "token %lld is id %d, expected 0 to %lld", (long long)(p->s->n + i), p->ids[i],
+                 (long long)vocab - 1);
+    return OK;
+}
+
+/* One pass. The logits of each piece's last row where it wants them, or of all rows; NULL when there are none. */
+static int pass(struct decoder *d, const struct piece *pieces, int n_pieces, bool all, struct tensor **logits,
+                struct err *e)
+{
+    int64_t row = 0, key = 0, n_last = 0;
+    *logits = NULL;
+    if (n_pieces < 1 || n_pieces > d->slots)
+        FAIL(e, ERR_LIMIT, "%d sequences in one pass, expected 1 to %d", n_pieces, d->slots);
+    for (int i = 0; i < n_pieces; i++) {
+        const struct piece *p = &pieces[i];
+        TRY(check_piece(d, p, e));
+        if (p->n > d->rows - row) FAIL(e, ERR_LIMIT, "more than %lld rows in one pass", (long long)d->rows);
+        d->segs[i] = (struct segment){.row0 = row, .n = p->n, .past = p->s->n, .key0 = key, .slot = p->s->slot};
+        for (int64_t j = 0; j < p->n; j++, row++) {
+            d->ids[row] = p->ids[j];
+            d->pos[row] = (int32_t)(p->s->n + j);
+            if (all || (p->logits && j + 1 == p->n)) d->last[n_last++] = (int32_t)row;
+        }
+        key += p->s->n + p->n;
+    }
+    mem_guard_begin("decode");
+    *logits = forward(d, row, n_pieces, key, n_last);
+    mem_guard_end();
+    for (int i = 0; i < n_pieces; i++) {
+        const struct piece *p = &pieces[i];
+        memmove(p->s->ids + p->s->n, p->ids, (size_t)p->n * sizeof *p->ids);
+        p->s->n += p->n;
+        p->s->has_logits = p->logits;
+    }
+    return OK;
+}
+
+int decoder_eval(struct decoder *d, const struct piece *pieces, int n_pieces, struct err *e)
+{
+    struct tensor *logits;
+    TRY(pass(d, pieces, n_pieces, false, &logits, e));
+    const float *row = logits ? tensor_f32(logits) : NULL;
+    for (int i = 0; i < n_pieces; i++) {
+        if (!pieces[i].logits) continue;
+        memcpy(pieces[i].s->logits, row, (size_t)tensor_cols(logits) * sizeof *row);
+        row += logits->ld;
+    }
+    return OK;
+}
+
+/* ---- sessions ---- */
+
+int session_open(struct session *s, struct decoder *d, struct err *e)
+{
+    int slot = 0;
+    *s = (struct session){0};
+    while (slot < d->slots && d->used[slot]) slot++;
+    if (slot == d->slots) FAIL(e, ERR_LIMIT, "all %d sequences are in use", d->slots);
+    int rc = mem_new((void **)&s->ids, (size_t)d->context * sizeof *s->ids, "the tokens of a session", e);
+    if (!rc) rc = mem_new((void **)&s->logits, (size_t)d->en->net.config.vocab * sizeof *s->logits, "logits", e);
+    if (rc) {
+        session_close(s);
+        return rc;
+    }
+    s->dec = d;
+    s->slot = slot;
+    d->used[slot] = true;
+    return OK;
+}
+
+void session_close(struct session *s)
+{
+    if (s->dec) s->dec->used[s->slot] = false;
+    mem_free(s->ids);
+    mem_free(s->logits);
+    *s = (struct session){0};
+}
+
+int session_eval(struct session *s, const int32_t *ids, int64_t n, struct err *e)
+{
+    int64_t chunk = min_i64(s->dec->rows, max_i64(1, s->dec->en->chunk));
+    if (n <= 0) FAIL(e, ERR_USAGE, "a sequence of %lld tokens cannot be evaluated", (long long)n);
+    if (n > s->dec->context - s->n)
+        FAIL(e, ERR_LIMIT, "the text has %lld tokens, the context holds %lld", (long long)(s->n + n),
+             (long long)s->dec->context);
+    for (int64_t done = 0; done < n;) {
+        if (s->interrupt && *s->interrupt) FAIL(e, ERR_INTERRUPTED, "interrupted");
+        int64_t now = min_i64(chunk, n - done);
+        struct piece p = {.s = s, .ids = ids + done, .n = now, .logits = done + now == n};
+        TRY(decoder_eval(s->dec, &p, 1, e));
+        done += now;
+        if (s->progress && n > chunk) s->progress(s->progress_ctx, done, n);
+    }
+    return OK;
+}
+
+/* In double and in the order of the ids: a softmax over a large vocabulary sums many small numbers. */
+static double nats_of(const float *logits, int64_t vocab, int32_t target)
+{
+    double top = logits[0], sum = 0;
+    for (int64_t i = 1; i < vocab; i++)
+        if (logits[i] > top) top = logits[i];
+    for (int64_t i = 0; i < vocab; i++) sum += exp(logits[i] - top);
+    return log(sum) + top - logits[target];
+}
+
+int session_score(struct session *s, const int32_t *ids, int64_t n, const int32_t *targets, double *nats, struct err *e)
+{
+    struct decoder *d = s->dec;
+    int64_t chunk = min_i64(d->rows, max_i64(1, d->en->chunk)), vocab = d->en->net.config.vocab;
+    if (!d->en->all_logits) FAIL(e, ERR_USAGE, "the engine was not opened for scoring");
+    for (int64_t i = 0; i < n; i++)
+        if (targets[i] >= vocab)
+            FAIL(e, ERR_FORMAT, "token %lld is id %d, expected 0 to %lld", (long long)i, targets[i],
+                 (long long)vocab - 1);
+    for (int64_t done = 0; done < n;) {
+        struct tensor *logits;
+        int64_t now = min_i64(chunk, n - done);
+        struct piece p = {.s = s, .ids = ids + done, .n = now};
+        if (s->interrupt && *s->interrupt) FAIL(e, ERR_INTERRUPTED, "interrupted");
+        TRY(pass(d, &p, 1, true, &logits, e));
+        for (int64_t i = 0; i < now; i++, done++)
+            nats[done] = targets[done] < 0 ? 0 : nats_of(tensor_f32(logits) + i * logits->ld, vocab, targets[done]);
+    }
+    return OK;
+}
+
+void session_rewind(struct session *s, int64_t n)
+{
+    if (n >= s->n) return;
+    s->n = max_i64(0, n);
+    s->has_logits = false;
+}
+
+int session_sync(struct session *s, const int32_t *ids, int64_t n, int64_t *reused, struct err *e)
+{
+    if (n <= 0) FAIL(e, ERR_USAGE, "the text is empty: there is nothing to continue from");
+    if (n > s->dec->context)
+        FAIL(e, ERR_LIMIT, "the text has %lld tokens, the context holds %lld", (long long)n,
+             (long long)s->dec->context);
+    int64_t same = 0;
+    while (same < n && same < s->n && s->ids[same] == ids[same]) same++;
+    bool ready = same == n && same == s->n && s->has_logits;
+    if (same == n && !ready) same--; /* the last row is needed for its logits */
+    session_rewind(s, same);
+    if (reused) *reused = same;
+    return ready ? OK : session_eval(s, ids + same, n - same, e);
+}
