@@ -1,0 +1,191 @@
+/* Metrics and progress. */
+#include "train/report.h"
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/mem.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+
+enum { BAR = 20, PLAIN_INTERVAL = 10 }; /* seconds between lines without a terminal */
+static const double TTY_INTERVAL = 0.1, SMOOTH = 0.9;
+
+int report_open(struct report *r, const char *run, struct err *e)
+{
+    char path[PATH_MAX];
+    *r = (struct report){0};
+    TRY(path_join(path, sizeof path, run, "metrics.jsonl", e));
+    r->metrics = mem_strdup(path);
+    TRY(path_join(path, sizeof path, run, "samples.txt", e));
+    r->samples = mem_strdup(path);
+    if (!r->metrics || !r->samples) FAIL(e, ERR_MEMORY, "out of memory");
+    return OK;
+}
+
+static void end_line(struct report *r)
+{
+    if (r->line_open) fputs("\r\033[K", stderr);
+    r->line_open = false;
+}
+
+void report_close(struct report *r)
+{
+    if (r->line_open) fputc('\n', stderr);
+    mem_free(r->metrics);
+    mem_free(r->samples);
+    buf_free(&r->line);
+    *r = (struct report){0};
+}
+
+int report_rewind(struct report *r, int64_t metrics_bytes, int64_t samples_bytes, struct err *e)
+{
+    r->metrics_bytes = metrics_bytes;
+    r->samples_bytes = samples_bytes;
+    TRY(file_truncate(r->metrics, (uint64_t)metrics_bytes, e));
+    return file_truncate(r->samples, (uint64_t)samples_bytes, e);
+}
+
+void report_say(struct report *r, const char *fmt, ...)
+{
+    if (r->quiet) return;
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    end_line(r);
+    fprintf(stderr, "%s\n", text);
+}
+
+/* "key":number, or null when it is not finite: JSON has no NaN. */
+static void add_number(struct buf *b, const char *key, double v)
+{
+    if (isfinite(v)) buf_printf(b, ",\"%s\":%.7g", key, v);
+    else buf_printf(b, ",\"%s\":null", key);
+}
+
+static int append_metrics(struct report *r, struct err *e)
+{
+    buf_add_str(&r->line, "}\n");
+    TRY(buf_check(&r->line, "a line of metrics", e));
+    TRY(file_append(r->metrics, r->line.data, r->line.len, e));
+    r->metrics_bytes += (int64_t)r->line.len;
+    return OK;
+}
+
+static double smooth(double old, double now) { return old > 0 ? SMOOTH * old + (1 - SMOOTH) * now : now; }
+
+static void print_left(char *out, size_t cap, double s)
+{
+    if (s >= 3600) snprintf(out, cap, "%dh%02dm", (int)(s / 3600), (int)(s / 60) % 60);
+    else if (s >= 60) snprintf(out, cap, "%dm%02ds", (int)(s / 60), (int)s % 60);
+    else snprintf(out, cap, "%ds", (int)s);
+}
+
+static void progress(struct report *r, const struct step_stats *s)
+{
+    double now = clock_seconds();
+    bool last = s->step == r->steps;
+    if (r->quiet || (!last && r->last_line > 0 && now - r->last_line < (r->tty ? TTY_INTERVAL : PLAIN_INTERVAL))) return;
+    r->last_line = now;
+    char left[32], bar[BAR + 3] = "", share[32] = "";
+    double gflops = r->tokens_per_second * r->flops_per_token * 1e-9;
+    print_left(left, sizeof left, r->seconds_per_step * (double)(r->steps - s->step));
+    if (r->peak > 0) snprintf(share, sizeof share, " (%.0f%% of the kernel)", 1e11 * gflops / r->peak);
+    if (r->tty) {
+        int done = (int)(s->step * BAR / r->steps);
+        for (int i = 0; i < BAR; i++) bar[i] = i < done ? '#' : '.';
+        bar[BAR] = ' ';
+    }
+    fprintf(stderr, "%s%sstep %" PRId64 "/%" PRId64 "  loss %.4f  lr %.2e  grad %.2f  %.0f tok/s  %.1f GFLOP/s%s",
+            r->tty ? "\r\033[K" : "", bar, s->step, r->steps, r->loss, s->lr, s->grad_norm, r->tokens_per_second, gflops,
+            share);
+    if (s->load_max > 0) fprintf(stderr, "  experts %.2f-%.2f", s->load_min, s->load_max);
+    fprintf(stderr, "  %s left%s", left, r->tty ? "" : "\n");
+    r->line_open = r->tty;
+}
+
+int report_step(struct report *r, const struct trainer *t, const struct step_stats *s, int64_t total_tokens, double seconds,
+                struct err *e)
+{
+    struct buf *b = &r->line;
+    double rate = (double)s->tokens / seconds;
+    r->tokens_per_second = smooth(r->tokens_per_second, rate);
+    r->seconds_per_step = smooth(r->seconds_per_step, seconds);
+    r->loss = smooth(r->loss, s->loss);
+    buf_clear(b);
+    buf_printf(b, "{\"step\":%" PRId64, s->step);
+    add_number(b, "loss", s->loss);
+    add_number(b, "lr", s->lr);
+    add_number(b, "grad_norm", s->grad_norm);
+    buf_printf(b, ",\"tokens\":%" PRId64, total_tokens);
+    add_number(b, "tok_s", rate);
+    add_number(b, "gflops", rate * r->flops_per_token * 1e-9);
+    if (t->net.config.mtp_layers > 0) add_number(b, "mtp_loss", s->mtp_loss);
+    if (s->load_max > 0) {
+        add_number(b, "balance", s->balance);
+        add_number(b, "load_min", s->load_min);
+        add_number(b, "load_max", s->load_max);
+    }
+    TRY(append_metrics(r, e));
+    progress(r, s);
+    return OK;
+}
+
+static void add_loads(struct buf *b, const struct trainer *t)
+{
+    const struct config *c = &t->net.config;
+    const char *comma = "";
+    buf_add_str(b, ",\"load\":{");
+    for (int64_t l = 0; l < t->layers; l++) {
+        if (!t->net.layers[l].router) continue;
+        buf_printf(b, "%s\"%" PRId64 "\":[", comma, l);
+        comma = ",";
+        for (int64_t i = 0; i < c->experts; i++) buf_printf(b, "%s%" PRId64, i ? "," : "", t->load[l * c->experts + i]);
+        buf_add_str(b, "]");
+    }
+    buf_add_str(b, "}");
+}
+
+int report_eval(struct report *r, const struct trainer *t, const struct eval_stats *s, size_t n, struct err *e)
+{
+    struct buf *b = &r->line;
+    buf_clear(b);
+    buf_printf(b, "{\"step\":%" PRId64 ",\"val\":{", t->step);
+    for (size_t i = 0; i < n; i++) {
+        const char *name = t->o.val->sources[i].name; /* a-z, 0-9, _ and -: needs no escaping */
+        buf_printf(b, "%s\"%s\":{\"tokens\":%" PRId64, i ? "," : "", name, s[i].tokens);
+        add_number(b, "loss", s[i].loss);
+        if (s[i].bytes > 0) add_number(b, "bpb", s[i].bits_per_byte);
+        buf_add_str(b, "}");
+        char bits[48] = "";
+        if (s[i].bytes > 0) snprintf(bits, sizeof bits, ", %.4f bits per byte", s[i].bits_per_byte);
+        report_say(r, "step %" PRId64 ": validation on %s: %.4f nats per token%s (%" PRId64 " tokens)", t->step, name,
+                   s[i].loss, bits, s[i].tokens);
+    }
+    buf_add_str(b, "}");
+    if (t->net.config.experts > 0) add_loads(b, t);
+    return append_metrics(r, e);
+}
+
+int report_sample(struct report *r, int64_t step, const char *text, size_t len, struct err *e)
+{
+    struct buf *b = &r->line;
+    buf_clear(b);
+    buf_printf(b, "--- step %" PRId64 "\n", step);
+    buf_add(b, text, len);
+    buf_add_str(b, "\n\n");
+    TRY(buf_check(b, "a sample", e));
+    TRY(file_append(r->samples, b->data, b->len, e));
+    r->samples_bytes += (int64_t)b->len;
+    char shown[900];
+    size_t n = len < sizeof shown - 1 ? len : sizeof shown - 1;
+    for (size_t i = 0; i < n; i++) /* control characters of a half-trained model must not reach the terminal */
+        shown[i] = (unsigned char)text[i] >= 32 && text[i] != 127 ? text[i] : ' ';
+    shown[n] = 0;
+    report_say(r, "step %" PRId64 ": sample: %s", step, shown);
+    return OK;
+}

@@ -1,0 +1,37 @@
+/* What a training run tells: metrics.jsonl for machines, lines on stderr for people.
+ *
+ * metrics.jsonl has one object per line. A step: {"step","loss","lr","grad_norm","tokens","tok_s","gflops"} and with
+ * experts "balance","load_min","load_max" (shares of the least and most loaded expert, 1 = equal), with an MTP layer
+ * "mtp_loss". A validation: {"step","val":{NAME:{"loss","bpb","tokens"}}} and "load": rows per expert and layer. */
+#ifndef TRAIN_REPORT_H
+#define TRAIN_REPORT_H
+
+#include <stdbool.h>
+#include "train/trainer.h"
+
+struct report {
+    char *metrics, *samples; /* paths, owned */
+    int64_t metrics_bytes, samples_bytes;
+    bool tty, quiet;
+    int64_t steps;           /* of the whole run */
+    double flops_per_token, peak; /* peak 0: unknown */
+    double tokens_per_second, loss; /* moving averages for the progress line */
+    double seconds_per_step, last_line;
+    bool line_open;          /* the terminal's cursor is behind a progress line */
+    struct buf line;
+};
+
+int report_open(struct report *r, const char *run, struct err *e);
+void report_close(struct report *r); /* accepts a zeroed report; ends an open progress line */
+/* Cuts both logs to the lengths of a checkpoint. */
+int report_rewind(struct report *r, int64_t metrics_bytes, int64_t samples_bytes, struct err *e);
+
+int report_step(struct report *r, const struct trainer *t, const struct step_stats *s, int64_t total_tokens, double seconds,
+                struct err *e);
+/* names and results of n val sources. */
+int report_eval(struct report *r, const struct trainer *t, const struct eval_stats *s, size_t n, struct err *e);
+int report_sample(struct report *r, int64_t step, const char *text, size_t len, struct err *e);
+/* A line for people, above the progress line. Nothing when quiet. */
+void report_say(struct report *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
