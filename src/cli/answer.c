@@ -1,0 +1,125 @@
+/* Answers on the terminal and as JSON. */
+#include "cli/answer.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "autarky.h"
+#include "cli/term.h"
+#include "sys/clock.h"
+#include "text/detok.h"
+
+void answer_begin(struct answer *a)
+{
+    *a = (struct answer){.wrapping = term_is_tty(stdout) && !term_plain()};
+    if (a->wrapping) wrap_init(&a->wrap, stdout, term_columns());
+}
+
+int answer_piece(void *answer, const char *text, size_t len)
+{
+    struct answer *a = answer;
+    struct buf clean = {0};
+    if (len == 0) return 0;
+    a->newline = text[len - 1] == '\n';
+    if (a->wrapping) {
+        text_sanitize_terminal(text, len, &clean);
+        if (clean.data) wrap_add(&a->wrap, clean.data, clean.len);
+        buf_free(&clean);
+    } else {
+        term_write(stdout, text, len);
+    }
+    return !term_flush();
+}
+
+void answer_end(struct answer *a)
+{
+    if (a->wrapping) wrap_end(&a->wrap);
+    if (!a->newline) putchar('\n');
+}
+
+void answer_progress(void *ctx, int64_t done, int64_t total)
+{
+    static double last;
+    (void)ctx;
+    if (!term_is_tty(stderr) || term_plain()) return;
+    double now = clock_seconds();
+    if (done < total && now - last < 0.1) return;
+    last = now;
+    if (done < total) fprintf(stderr, "\rreading %" PRId64 " of %" PRId64 " tokens ...", done, total);
+    else fprintf(stderr, "\r\033[K");
+}
+
+void answer_stats(const struct generate_result *r, const struct session *s)
+{
+    const char *dot = " \xc2\xb7 "; /* U+00B7 */
+    fprintf(stderr, "%s%.1f s%s%" PRId64 " tok%s%.1f tok/s%sprompt %" PRId64, term_dim(stderr),
+            r->prompt_seconds + r->seconds, dot, r->tokens, dot, generate_rate(r), dot, r->prompt_tokens);
+    if (r->cached > 0) fprintf(stderr, " (%" PRId64 " cached)", r->cached);
+    fprintf(stderr, "%sctx %.0f%%%s%s%s\n", dot, 100.0 * (double)s->n / (double)s->dec->context, dot,
+            stop_reason_name(r->stop), term_reset(stderr));
+}
+
+/* Rounded to microseconds: more digits would be noise. */
+static json_t *seconds(double s) { return json_real(round(s * 1e6) / 1e6); }
+
+static int add_figures(json_t *obj, const struct generate_result *r, const struct session *s,
+                       const struct sample_params *p, struct err *e)
+{
+    const struct engine *en = s->dec->en;
+    int bad = 0;
+    bad |= json_object_set_new(obj, "stop", json_string(stop_reason_name(r->stop)));
+    bad |= json_object_set_new(obj, "tokens", json_integer(r->tokens));
+    bad |= json_object_set_new(obj, "prompt_tokens", json_integer(r->prompt_tokens));
+    bad |= json_object_set_new(obj, "cached_tokens", json_integer(r->cached));
+    bad |= json_object_set_new(obj, "context", json_integer(s->dec->context));
+    bad |=
+        json_object_set_new(obj, "sampling",
+                            json_pack("{s:f,s:I,s:f,s:f,s:f,s:I,s:I}", "temp", p->temp, "top_k", (json_int_t)p->top_k,
+                                      "top_p", p->top_p, "min_p", p->min_p, "repeat", p->repeat, "repeat_window",
+                                      (json_int_t)p->repeat_window, "seed", (json_int_t)p->seed));
+    bad |= json_object_set_new(obj, "seed", json_integer((json_int_t)p->seed));
+    bad |= json_object_set_new(obj, "seconds",
+                               json_pack("{s:o,s:o,s:o}", "load", seconds(en->load_seconds), "prompt",
+                                         seconds(r->prompt_seconds), "generation", seconds(r->seconds)));
+    bad |= json_object_set_new(obj, "tokens_per_second", json_real(round(generate_rate(r) * 100) / 100));
+    bad |= json_object_set_new(obj, "model", json_string(en->path));
+    bad |= json_object_set_new(obj, "level", json_string(cpu_level_name(en->ks.level)));
+    bad |= json_object_set_new(obj, "compute", json_string(engine_compute_name(en)));
+    bad |= json_object_set_new(obj, "form", json_string(en->net.absorbed ? "absorbed" : "plain"));
+    bad |= json_object_set_new(obj, "threads", json_integer(pool_threads(en->pool)));
+    bad |= json_object_set_new(obj, "version", json_string(AUTARKY_VERSION));
+    if (bad) FAIL(e, ERR_MEMORY, "the result cannot be written as JSON (out of memory, or a path that is not UTF-8)");
+    return OK;
+}
+
+int answer_print_json(json_t *obj, struct err *e)
+{
+    /* 15 digits: 0.7 stays 0.7 */
+    int bad = json_dumpf(obj, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    json_decref(obj);
+    putchar('\n');
+    if (!term_flush() || bad) FAIL(e, ERR_IO, "stdout: cannot write the JSON result");
+    return OK;
+}
+
+int answer_json(const struct generate_result *r, const struct session *s, const struct sample_params *p, bool with_text,
+                struct err *e)
+{
+    json_t *o = json_object();
+    int bad;
+    if (with_text) bad = json_object_set_new(o, "text", json_stringn(r->text.data ? r->text.data : "", r->text.len));
+    else bad = json_object_set_new(o, "done", json_true());
+    int rc = bad ? err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory for the JSON result")
+                 : add_figures(o, r, s, p, e);
+    if (!rc) return answer_print_json(o, e);
+    json_decref(o);
+    return rc;
+}
+
+int answer_json_piece(void *ctx, const char *text, size_t len)
+{
+    struct err e;
+    (void)ctx;
+    json_t *o = json_pack("{s:s%}", "text", text, len);
+    return !o || answer_print_json(o, &e) != OK;
+}

@@ -1,0 +1,32 @@
+/* A chat under way: shared by the loop (chat.c) and the slash commands (chat_slash.c). */
+#ifndef CLI_CHAT_H
+#define CLI_CHAT_H
+
+#include "cli/answer.h"
+#include "cli/chat_log.h"
+#include "cli/line.h"
+#include "cli/setup.h"
+
+struct chat {
+    struct talker t;
+    struct line_reader *line;
+    struct chat_log log;
+    struct sample_params sample;
+    int64_t max_tokens; /* 0: until the context is full */
+    bool forget;        /* drop the oldest turns when the context is full, saying so */
+    bool stats, json;
+    struct generate_result last; /* of the newest answer, without its text */
+    bool has_last;
+    int64_t total_tokens; /* produced since the start */
+    double total_seconds;
+    bool done; /* the user wants to leave */
+};
+
+/* Answers the newest message of the log, streaming; the answer becomes a message. */
+int chat_answer(struct chat *c, struct err *e);
+
+/* Runs a line that begins with a slash. Mistakes are told on stderr and change nothing. */
+void chat_slash(struct chat *c, const char *line);
+extern const char *const chat_slash_words[]; /* for Tab; NULL-terminated */
+
+#endif

@@ -1,0 +1,165 @@
+/* autarky doctor: what this machine can do, what the program picked, and what is missing. */
+#include <histedit.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <utf8proc.h>
+#include <zstd.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include "autarky.h"
+#include "base/buf.h"
+#include "base/checked.h"
+#include "cli/answer.h"
+#include "cli/commands.h"
+#include "cli/exit.h"
+#include "cli/setup.h"
+#include "cli/term.h"
+#include "sys/meminfo.h"
+
+/* One line of the report: also one member of the JSON object. */
+struct doctor {
+    json_t *out;
+    int problems;
+};
+
+/* hint: what to do; NULL: nothing is wrong. */
+static void tell(struct doctor *d, const char *key, const char *value, const char *hint)
+{
+    json_object_set_new(d->out, key, hint ? json_pack("{s:s,s:s}", "value", value, "hint", hint) : json_string(value));
+    d->problems += hint != NULL;
+}
+
+static void tell_machine(struct doctor *d)
+{
+    char model[64], text[200];
+    enum cpu_level best = kernels_max_level();
+    struct buf all = {0};
+    struct meminfo m;
+    cpu_model(model);
+    tell(d, "processor", model, NULL);
+    snprintf(text, sizeof text, "%d for this process", cpu_count());
+    tell(d, "processors", text, NULL);
+    for (int i = 0; i <= (int)best; i++) buf_printf(&all, "%s%s", i ? ", " : "", cpu_level_name((enum cpu_level)i));
+    tell(d, "kernel_level", cpu_level_name(best),
+         best == CPU_C ? "this processor has no AVX2: everything works, slowly" : NULL);
+    tell(d, "kernel_levels", all.failed ? "?" : all.data, NULL);
+    buf_free(&all);
+    meminfo_read(&m);
+    snprintf(text, sizeof text, "%.0f MiB free of %.0f MiB", (double)m.available / (1 << 20),
+             (double)m.total / (1 << 20));
+    tell(d, "memory", m.known ? text : "unknown",
+         m.known ? NULL : "/proc/meminfo cannot be read: models are not checked for size");
+}
+
+static void tell_kernels(struct doctor *d)
+{
+    char text[200];
+    struct kernels ks;
+    kernels_init(&ks, kernels_max_level());
+    snprintf(text, sizeof text, "f32 %dx%d tiles, bf16 %dx%d tiles, int8 panels of %d rows", ks.gemm_f32.mr,
+             ks.gemm_f32.nr, ks.gemm_bf16.mr, ks.gemm_bf16.nr, ks.q8.nr);
+    tell(d, "kernels", text, NULL);
+}
+
+static void tell_libraries(struct doctor *d)
+{
+    char pcre[64] = "?", text[400];
+    pcre2_config(PCRE2_CONFIG_VERSION, pcre);
+    pcre[strcspn(pcre, " ")] = 0;
+    snprintf(text, sizeof text, "jansson %s, pcre2 %s, utf8proc %s, %s, zstd %s, libedit %d.%d", jansson_version_str(),
+             pcre, utf8proc_version(), OpenSSL_version(OPENSSL_VERSION), ZSTD_versionString(), LIBEDIT_MAJOR,
+             LIBEDIT_MINOR);
+    tell(d, "libraries", text, NULL);
+    tell(d, "compiler", __VERSION__, NULL);
+}
+
+static void tell_model(struct doctor *d)
+{
+    char path[SETUP_PATH], text[300];
+    struct err e = {0};
+    struct engine_memory m;
+    if (model_default(path, &e)) {
+        tell(d, "model", "none", e.msg);
+        return;
+    }
+    struct model_args a = {0};
+    struct engine_options o = model_engine_options(path, &a);
+    if (engine_plan(&o, &m, &e)) {
+        tell(d, "model", path, e.msg);
+        return;
+    }
+    tell(d, "model", path, NULL);
+    snprintf(text, sizeof text, "weights %.1f MiB + cache %.1f MiB + computing %.1f MiB", (double)m.weights / (1 << 20),
+             (double)m.cache / (1 << 20), (double)m.run / (1 << 20));
+    tell(d, "model_memory", text,
+         m.available && m.total > m.available ? "more than is free: use a smaller --ctx" : NULL);
+}
+
+static void tell_terminal(struct doctor *d)
+{
+    char text[200], history[SETUP_PATH];
+    const char *term = getenv("TERM");
+    bool tty = term_is_tty(stdin) && term_is_tty(stdout);
+    snprintf(text, sizeof text, "%s, TERM=%s, %d columns, colours %s", tty ? "interactive" : "not interactive",
+             term ? term : "", term_columns(), *term_bold(stdout) ? "on" : "off");
+    tell(d, "terminal", text, NULL);
+    bool home = xdg_path(history, "XDG_STATE_HOME", ".local/state", "autarky/history");
+    tell(d, "history", home ? history : "none", home ? NULL : "HOME is not set: typed lines are not remembered");
+}
+
+static void print(const struct doctor *d)
+{
+    const char *key;
+    json_t *v;
+    json_object_foreach(d->out, key, v)
+    {
+        const char *value = json_is_object(v) ? json_string_value(json_object_get(v, "value")) : json_string_value(v);
+        const char *hint = json_string_value(json_object_get(v, "hint"));
+        if (!value) continue;
+        printf("%-15s", key);
+        term_write(stdout, value, strlen(value));
+        putchar('\n');
+        if (!hint) continue;
+        printf("%-15s%s-> ", "", term_bold(stdout));
+        term_write(stdout, hint, strlen(hint));
+        printf("%s\n", term_reset(stdout));
+    }
+}
+
+int cmd_doctor(int argc, char **argv)
+{
+    struct doctor d = {0};
+    struct err e = {0};
+    struct look_args look;
+    int n, status, rc = OK;
+    bool json = false;
+    struct opts o = {.command = "doctor",
+                     .usage = "",
+                     .summary = "Tells what this machine can do, what the program uses of it, and what is missing.\n"
+                                "The exit code is 0 when nothing is missing, else 1.\n"};
+    opts_flag(&o, "json", 0, &json, "one JSON object");
+    look_args_add(&o, &look);
+    if (!opts_begin(&o, argc, argv, &n, &status)) return status;
+    term_setup((enum term_color)look.color, look.plain);
+    d.out = json_object();
+    if (!d.out) return EXIT_FAILED;
+    tell(&d, "version", AUTARKY_VERSION, NULL);
+    tell_machine(&d);
+    tell_kernels(&d);
+    tell_libraries(&d);
+    tell_model(&d);
+    tell_terminal(&d);
+    json_object_set_new(d.out, "problems", json_integer(d.problems));
+    if (json) {
+        rc = answer_print_json(json_incref(d.out), &e);
+    } else {
+        print(&d);
+        if (!term_flush()) rc = err_set(&e, ERR_IO, __FILE__, __LINE__, "stdout: cannot write");
+    }
+    json_decref(d.out);
+    if (rc) return exit_fail("doctor", &e);
+    return d.problems ? EXIT_FAILED : EXIT_OK;
+}

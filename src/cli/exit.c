@@ -1,0 +1,34 @@
+/* Errors become a line on stderr and an exit code. */
+#include "cli/exit.h"
+#include <stdio.h>
+#include <string.h>
+#include "cli/term.h"
+
+int exit_of(enum err_code code)
+{
+    switch (code) {
+    case OK:
+        return EXIT_OK;
+    case ERR_USAGE:
+        return EXIT_USAGE;
+    case ERR_NOTFOUND:
+        return EXIT_NOTFOUND;
+    case ERR_MEMORY:
+        return EXIT_MEMORY;
+    case ERR_INTEGRITY:
+        return EXIT_INTEGRITY;
+    case ERR_INTERRUPTED:
+        return EXIT_SIGINT;
+    default:
+        return EXIT_FAILED;
+    }
+}
+
+int exit_fail(const char *command, const struct err *e)
+{
+    fflush(stdout);
+    fprintf(stderr, "autarky%s%s: ", command ? " " : "", command ? command : "");
+    term_write(stderr, e->msg, strlen(e->msg)); /* it may quote a file name or a file's contents */
+    fputc('\n', stderr);
+    return exit_of(e->code);
+}

@@ -1,0 +1,91 @@
+/* The program: a table of sub-commands. */
+#include <stdio.h>
+#include <string.h>
+#include "autarky.h"
+#include "base/checked.h"
+#include "cli/commands.h"
+#include "cli/exit.h"
+#include "cli/options.h"
+#include "cli/term.h"
+
+static int cmd_help(int argc, char **argv);
+static int cmd_version(int argc, char **argv);
+
+static const struct command {
+    const char *name, *summary; /* summary NULL: another name, not listed */
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"chat", "talk with a model", cmd_chat},
+    {"run", "one prompt, one answer", cmd_run},
+    {"show", "what is in a model file", cmd_show},
+    {"tokenizer", "train a tokenizer, encode and decode text", cmd_tokenizer},
+    {"data", "make training data out of text", cmd_data},
+    {"train", "train a model from a recipe", cmd_train},
+    {"perplexity", "how well a model predicts a text", cmd_perplexity},
+    {"eval", NULL, cmd_perplexity},
+    {"bench", "speed of kernels, training and answering", cmd_bench},
+    {"quantize", "make a model file smaller", cmd_quantize},
+    {"export", "GGUF file to folder and back", cmd_export},
+    {"convert", NULL, cmd_export},
+    {"doctor", "what this machine can do, and what is missing", cmd_doctor},
+    {"help", "this text; help COMMAND: about one command", cmd_help},
+    {"version", NULL, cmd_version},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (!strcmp(commands[i].name, name)) return &commands[i];
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[ARRAY_LEN(commands)];
+    struct err e = {0};
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) names[i] = commands[i].name;
+    const char *near = nearest_name(name, names, ARRAY_LEN(commands));
+    if (near) err_set(&e, ERR_USAGE, __FILE__, __LINE__, "there is no command \"%s\"; did you mean %s?", name, near);
+    else err_set(&e, ERR_USAGE, __FILE__, __LINE__, "there is no command \"%s\"; autarky help lists them", name);
+    return exit_fail(NULL, &e);
+}
+
+static void print_commands(FILE *f)
+{
+    fprintf(f, "autarky %s: a language model that is yours\n\nUsage: autarky COMMAND [ARGUMENTS]\n\n", AUTARKY_VERSION);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (commands[i].summary) fprintf(f, "  %-12s%s\n", commands[i].name, commands[i].summary);
+    fprintf(f, "\nautarky COMMAND -h tells the options of a command. To begin: autarky chat\n");
+}
+
+static int cmd_help(int argc, char **argv)
+{
+    if (argc < 2 || argv[1][0] == '-') {
+        print_commands(stdout);
+        return term_flush() ? EXIT_OK : EXIT_FAILED;
+    }
+    const struct command *c = find_command(argv[1]);
+    char help[] = "-h", *args[] = {argv[1], help, NULL};
+    return c && c->run != cmd_help ? c->run(2, args) : c ? cmd_help(1, argv) : unknown_command(argv[1]);
+}
+
+static int cmd_version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("autarky %s\n", AUTARKY_VERSION);
+    return term_flush() ? EXIT_OK : EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    term_init();
+    if (argc < 2) {
+        print_commands(stderr);
+        return EXIT_USAGE;
+    }
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) return cmd_version(argc, argv);
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) return cmd_help(1, argv);
+    const struct command *c = find_command(argv[1]);
+    return c ? c->run(argc - 1, argv + 1) : unknown_command(argv[1]);
+}

@@ -1,0 +1,169 @@
+/* Models and sampling from the command line. */
+#include "cli/setup.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "cli/term.h"
+#include "sys/file.h"
+
+/* $AUTARKY_THREADS, for machines that are shared; 0, all processors, when it is not set or no number from 1 to 1024. */
+static int64_t default_threads(void)
+{
+    const char *s = getenv("AUTARKY_THREADS");
+    long n = s ? strtol(s, NULL, 10) : 0;
+    return n >= 1 && n <= 1024 ? n : 0;
+}
+
+static const char *const form_names[] = {"absorbed", "plain", NULL};
+static const char *const compute_names[] = {"auto", "f32", "bf16", "int8", NULL}; /* enum engine_compute */
+
+void model_args_add(struct opts *o, struct model_args *m)
+{
+    *m = (struct model_args){.threads = default_threads()};
+    opts_heading(o, "Model and machine:");
+    opts_add(
+        o, (struct opt){"ctx", 'c', OPT_I64, &m->ctx, 1, 1 << 24, .help = "tokens of context (default: the model's)"});
+    opts_add(o, (struct opt){"threads", 't', OPT_I64, &m->threads, 1, 1024,
+                             .help = "threads (default: AUTARKY_THREADS, else all processors)"});
+    opts_add(o, (struct opt){"memory", 0, OPT_I64, &m->memory, 1, 1e18, .arg = "BYTES",
+                             .help = "refuse to take more, as 500M or 8G (default: what is free)"});
+    opts_choice(o, "compute", &m->compute, compute_names, "numbers of products");
+    opts_choice(o, "form", &m->form, form_names, "form of attention");
+    opts_add(o, (struct opt){"level", 0, OPT_STR, &m->level, .arg = "NAME",
+                             .help = "kernels: c, avx2, ... (default: the best)"});
+    opts_add(o, (struct opt){"chunk", 0, OPT_I64, &m->chunk, 1, 4096, .help = "prompt tokens evaluated at once (64)"});
+}
+
+void sample_args_add(struct opts *o, struct sample_params *p, bool *seed_given)
+{
+    sample_defaults(p);
+    opts_heading(o, "Choice of the next word:");
+    opts_add(o, (struct opt){"temp", 0, OPT_F64, &p->temp, 0, 5, .arg = "T",
+                             .help = "temperature, 0: always the likeliest (0.7)"});
+    opts_add(o, (struct opt){"top-k", 0, OPT_I64, &p->top_k, 0, 1 << 20, .arg = "K",
+                             .help = "only the K likeliest, 0: off (0)"});
+    opts_add(o, (struct opt){"top-p", 0, OPT_F64, &p->top_p, 0, 1, .arg = "P",
+                             .help = "the likeliest with P together, 1: off (0.95)"});
+    opts_add(o, (struct opt){"min-p", 0, OPT_F64, &p->min_p, 0, 1, .arg = "P",
+                             .help = "at least P times the likeliest, 0: off (0.05)"});
+    opts_add(o, (struct opt){"repeat", 0, OPT_F64, &p->repeat, 0.5, 3, .arg = "R",
+                             .help = "penalty for repeating, 1: off (1.05)"});
+    opts_add(o, (struct opt){"repeat-window", 0, OPT_I64, &p->repeat_window, 0, 1 << 24,
+                             .help = "tokens it looks back (64)"});
+    opts_add(o, (struct opt){"seed", 0, OPT_U64, &p->seed, .help = "same seed, same answer (default: random)",
+                             .given = seed_given});
+}
+
+void look_args_add(struct opts *o, struct look_args *l)
+{
+    *l = (struct look_args){0};
+    opts_choice(o, "color", &l->color, term_color_names, "colours (auto)");
+    opts_flag(o, "plain", 0, &l->plain, "no colours, nothing that moves the cursor");
+}
+
+uint64_t random_seed(void)
+{
+    uint64_t v;
+    if (getrandom(&v, sizeof v, 0) != sizeof v) v = (uint64_t)time(NULL) * 1000003u + (uint64_t)getpid();
+    return v & ((UINT64_C(1) << 53) - 1);
+}
+
+bool xdg_path(char out[SETUP_PATH], const char *variable, const char *fallback, const char *rest)
+{
+    const char *base = getenv(variable), *home = getenv("HOME");
+    int n;
+    if (base && base[0] == '/') n = snprintf(out, SETUP_PATH, "%s/%s", base, rest);
+    else if (home && home[0] == '/') n = snprintf(out, SETUP_PATH, "%s/%s/%s", home, fallback, rest);
+    else return false;
+    return n > 0 && n < SETUP_PATH;
+}
+
+bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static const char first_model[] = "models/first/first.gguf";
+
+int model_default(char out[SETUP_PATH], struct err *e)
+{
+    char program[SETUP_PATH] = "";
+    const char *named = getenv("AUTARKY_MODEL");
+    if (named && *named) {
+        if (snprintf(out, SETUP_PATH, "%s", named) >= SETUP_PATH) FAIL(e, ERR_LIMIT, "AUTARKY_MODEL is too long");
+        return model_check_path(out, e);
+    }
+    snprintf(out, SETUP_PATH, "%s", first_model);
+    if (file_exists(out)) return OK;
+    if (path_of_program(program, sizeof program, NULL) == OK) {
+        static const char *const ups[] = {"/../..", "/..", ""};
+        for (int i = 0; i < 3; i++)
+            if (snprintf(out, SETUP_PATH, "%s%s/%s", program, ups[i], first_model) < SETUP_PATH && file_exists(out))
+                return OK;
+    }
+    if (xdg_path(out, "XDG_DATA_HOME", ".local/share", "autarky/models/first/first.gguf") && file_exists(out))
+        return OK;
+    FAIL(e, ERR_NOTFOUND,
+         "no model found: looked for %s here, beside the program, and in the data folder of autarky. Name one "
+         "(autarky COMMAND MODEL.gguf), or set AUTARKY_MODEL, or make one (autarky help train)",
+         first_model);
+}
+
+bool model_named(const char *arg)
+{
+    return file_exists(arg) || str_ends_with(arg, ".gguf") || str_ends_with(arg, ".safetensors");
+}
+
+int model_check_path(const char *path, struct err *e)
+{
+    char def[SETUP_PATH];
+    if (file_exists(path)) return OK;
+    if (model_default(def, NULL) == OK) FAIL(e, ERR_NOTFOUND, "%s: there is no such model; there is %s", path, def);
+    FAIL(e, ERR_NOTFOUND, "%s: there is no such model; autarky doctor tells where models are looked for", path);
+}
+
+struct engine_options model_engine_options(const char *path, const struct model_args *m)
+{
+    return (struct engine_options){.model = path,
+                                   .compute = (enum engine_compute)m->compute,
+                                   .plain = m->form == 1,
+                                   .threads = (int)m->threads,
+                                   .level = m->level,
+                                   .context = m->ctx,
+                                   .memory = (uint64_t)m->memory,
+                                   .chunk = m->chunk};
+}
+
+int model_open(struct engine *en, const char *path, const struct model_args *m, struct err *e)
+{
+    struct engine_options o = model_engine_options(path, m);
+    bool tell = term_is_tty(stderr) && !term_plain();
+    *en = (struct engine){0};
+    TRY(model_check_path(path, e));
+    if (tell) fprintf(stderr, "loading %s ...", path);
+    int rc = engine_open(en, &o, e);
+    if (tell) fprintf(stderr, "\r\033[K");
+    return rc;
+}
+
+int talker_open(struct talker *t, const char *path, const struct model_args *m, struct err *e)
+{
+    *t = (struct talker){0};
+    TRY(model_open(&t->engine, path, m, e));
+    TRY(decoder_open(&t->decoder, &t->engine, e));
+    TRY(session_open(&t->session, &t->decoder, e));
+    t->session.interrupt = &term_interrupted;
+    return OK;
+}
+
+void talker_close(struct talker *t)
+{
+    session_close(&t->session);
+    decoder_close(&t->decoder);
+    engine_close(&t->engine);
+}

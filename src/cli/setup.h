@@ -1,0 +1,58 @@
+/* What chat, run and the measuring commands share: options about models and sampling, finding the default model,
+ * opening an engine with a line that says what is going on. */
+#ifndef CLI_SETUP_H
+#define CLI_SETUP_H
+
+#include "cli/options.h"
+#include "infer/sample.h"
+#include "infer/session.h"
+
+enum { SETUP_PATH = 4096 };
+
+struct model_args {
+    int64_t ctx, threads, chunk, memory;
+    const char *level;
+    int form, compute; /* indices of the choices */
+};
+void model_args_add(struct opts *o, struct model_args *m);
+
+/* Sampling options; seed_given may be NULL. Sets *p to the defaults first. */
+void sample_args_add(struct opts *o, struct sample_params *p, bool *seed_given);
+/* A seed from the system's entropy, below 2^53 so that every JSON reader keeps it exact. */
+uint64_t random_seed(void);
+
+/* --color and --plain. */
+struct look_args {
+    int color;
+    bool plain;
+};
+void look_args_add(struct opts *o, struct look_args *l);
+
+/* The model that ships with the program, or that the user keeps: $AUTARKY_MODEL, ./models/first/first.gguf, the same
+ * beside the program and in the repository it was built in, $XDG_DATA_HOME/autarky/models/first/first.gguf.
+ * ERR_NOTFOUND names the places looked at and what to do. */
+int model_default(char out[SETUP_PATH], struct err *e);
+/* Is this argument of `run` a model and not the beginning of a prompt? */
+bool model_named(const char *arg);
+/* Fails with ERR_NOTFOUND and a hint when path does not exist. */
+int model_check_path(const char *path, struct err *e);
+
+struct engine_options model_engine_options(const char *path, const struct model_args *m);
+/* Opens the engine; tells on stderr when that is a terminal. */
+int model_open(struct engine *en, const char *path, const struct model_args *m, struct err *e);
+
+/* One engine, one decoder, one session: what a single talker needs. Free with talker_close in every case. */
+struct talker {
+    struct engine engine;
+    struct decoder decoder;
+    struct session session;
+};
+int talker_open(struct talker *t, const char *path, const struct model_args *m, struct err *e);
+void talker_close(struct talker *t);
+
+/* Do both names lead to the same file or folder? Then a command that reads one and writes the other must refuse. */
+bool same_file(const char *a, const char *b);
+/* $NAME/rest, or $HOME/fallback/rest; false when neither variable is set. */
+bool xdg_path(char out[SETUP_PATH], const char *variable, const char *fallback, const char *rest);
+
+#endif

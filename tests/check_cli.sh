@@ -1,0 +1,157 @@
+#!/bin/sh
+# The program from outside: check_cli.sh PROGRAM MODEL FOLDER (called by check_cli.c). Writes "passed failed" into
+# FOLDER/counts; its exit status is the number of failures.
+a=$1 model=$2 dir=$3
+passed=0 failed=0
+HOME=$dir XDG_STATE_HOME=$dir/state XDG_DATA_HOME=$dir/data NO_COLOR=1 AUTARKY_THREADS=1
+export HOME XDG_STATE_HOME XDG_DATA_HOME NO_COLOR AUTARKY_THREADS
+unset AUTARKY_MODEL CLICOLOR_FORCE
+out=$dir/out err=$dir/err
+
+ok() { passed=$((passed + 1)); }
+bad() {
+    failed=$((failed + 1))
+    echo "FAILED: $1" >&2
+    head -c 600 "$out" "$err" >&2
+}
+# t STATUS ARGUMENTS...: runs the program without stdin; $out and $err hold what it wrote
+t() {
+    want=$1
+    shift
+    what="autarky $*"
+    timeout 60 "$a" "$@" >"$out" 2>"$err" </dev/null
+    rc=$?
+    if [ $rc = "$want" ]; then ok; else bad "$what: status $rc, expected $want"; fi
+}
+# p STATUS INPUT ARGUMENTS...: the same with INPUT piped in
+p() {
+    want=$1 input=$2
+    shift 2
+    what="autarky $* (piped)"
+    printf %b "$input" | timeout 60 "$a" "$@" >"$out" 2>"$err"
+    rc=$?
+    if [ $rc = "$want" ]; then ok; else bad "$what: status $rc, expected $want"; fi
+}
+has() { if grep -q -- "$2" "$1"; then ok; else bad "$what: \"$2\" not in ${1##*/}"; fi; }
+hasnt() { if grep -q -- "$2" "$1"; then bad "$what: \"$2\" in ${1##*/}"; else ok; fi; }
+empty() { if [ -s "$1" ]; then bad "$what: ${1##*/} is not empty"; else ok; fi; }
+same() { if cmp -s "$1" "$2"; then ok; else bad "$what: differs from $3"; fi; }
+
+# help and mistakes
+t 2; has "$err" perplexity; empty "$out"
+t 0 help; has "$out" chat; empty "$err"
+t 0 --version; has "$out" '^autarky [0-9]'
+t 0 run -h; has "$out" --max-tokens
+t 0 help quantize; has "$out" --to
+t 2 chta; has "$err" 'did you mean chat'; hasnt "$err" 'autarky chta:'
+t 2 run "$model" hi --temp 9; has "$err" 'autarky run: --temp is 9, expected 0 to 5'; empty "$out"
+t 2 run "$model" hi --tepm 1; has "$err" 'did you mean --temp'
+t 2 run "$model" hi --seed -1; has "$err" 'seed is "-1"'
+t 2 run "$model" hi --form other; has "$err" 'absorbed, plain'
+t 2 run "$model" hi --max-tokens; has "$err" 'needs a value'
+t 2 run "$model"; has "$err" 'no prompt'
+t 2 chat "$model" hello
+t 2 bench nothing
+t 2 quantize "$model"
+t 2 quantize "$model" "$model"; has "$err" 'another name'
+
+# models that are not there, or not models
+t 3 run "$dir/none.gguf" hi; has "$err" 'no such model'
+# A copy of the program that lies in no repository: the model that ships there must not be found.
+mkdir -p "$dir/bin" && cp "$a" "$dir/bin/autarky"
+(cd "$dir" && a=$dir/bin/autarky && t 3 run hi; has "$err" 'no model found'; has "$err" AUTARKY_MODEL; echo "$passed $failed" >"$dir/sub")
+read -r passed failed <"$dir/sub"
+head -c 3000 "$model" >"$dir/cut.gguf"
+t 1 run "$dir/cut.gguf" hi; has "$err" cut.gguf; empty "$out"
+head -c 5000 /dev/zero >"$dir/zero.gguf"
+t 1 run "$dir/zero.gguf" hi; has "$err" zero.gguf
+esc=$(printf '\033')
+t 3 run "$dir/x${esc}[31m.gguf" hi
+
+# one answer: the same bits whatever the chunk and the threads, and only the answer on stdout
+t 0 run "$model" --seed 3 -n 20 -t 1 Tell me; cp "$out" "$dir/one"; empty "$err"
+t 0 run "$model" --seed 3 -n 20 -t 3 --chunk 1 Tell me; same "$out" "$dir/one" 'another chunk size and threads'
+t 0 run "$model" --seed 3 -n 20 -t 2 --chunk 5 'Tell me'; same "$out" "$dir/one" 'one argument'
+t 0 run "$model" --seed 3 -n 20 --level c Tell me; same "$out" "$dir/one" 'the C kernels'
+t 0 run "$model" --seed 4 -n 20 Tell me
+if cmp -s "$out" "$dir/one"; then bad "$what: another seed, the same answer"; else ok; fi
+AUTARKY_MODEL=$model; export AUTARKY_MODEL
+t 0 run --seed 3 -n 20 Tell me; same "$out" "$dir/one" 'the model from the environment'
+unset AUTARKY_MODEL
+mkdir -p "$dir/data/autarky/models/first" && cp "$model" "$dir/data/autarky/models/first/first.gguf"
+(cd "$dir" && a=$dir/bin/autarky && t 0 run --seed 3 -n 20 Tell me; same "$out" "$dir/one" 'the default model'; echo "$passed $failed" >"$dir/sub")
+read -r passed failed <"$dir/sub"
+p 0 'Tell' run "$model" --seed 3 -n 20 me; cp "$out" "$dir/two"
+t 0 run "$model" --seed 3 -n 20 'Tell
+
+me'; same "$out" "$dir/two" 'stdin, blank line, prompt'
+printf 'Tell' >"$dir/part.txt"
+t 0 run "$model" --seed 3 -n 20 -f "$dir/part.txt" me; same "$out" "$dir/two" 'a file before the prompt'
+p 0 'Tell\n' run "$model" --seed 3 -n 20 - me; same "$out" "$dir/two" 'stdin by -'
+
+# JSON
+t 0 run "$model" --seed 3 -n 20 --json Tell me
+for k in '"text":"' '"stop":"' '"seed":3' '"tokens":20' '"prompt_tokens":' '"level":"' '"version":"'; do has "$out" "$k"; done
+if [ "$(wc -l <"$out")" = 1 ]; then ok; else bad "$what: not one line"; fi
+t 0 run "$model" --seed 3 -n 5 --jsonl Tell me; has "$out" '^{"text":"'; has "$out" '"done":true'
+t 0 run "$model" -n 20 --json Tell me; has "$out" '"seed":[0-9]'
+t 0 doctor --json; has "$out" '"kernel_level":"'; has "$out" 'first.gguf'
+
+# ends
+t 0 run "$model" --seed 3 -n 40 --temp 0 --ignore-end --raw --json Once; has "$out" '"stop":"length"'
+text=$(sed 's/^{"text":"//; s/","stop".*//' "$out")
+word=$(printf '%s' "$text" | tr -c 'a-zA-Z' '\n' | awk 'length($0) >= 2 {print; exit}')
+if [ -n "$word" ]; then
+    t 0 run "$model" --seed 3 -n 40 --temp 0 --ignore-end --raw --json --stop "$word" Once
+    has "$out" '"stop":"string"'
+    hasnt "$out" "\"text\":\"[^\"]*$word"
+else
+    bad "the tiny model writes no word: $text"
+fi
+t 8 run "$model" --seed 3 -n 3 --ignore-end --fail-on-length Tell me
+t 0 run "$model" --seed 3 --ignore-end --json Tell me; has "$out" '"stop":"context"'
+t 1 run "$model" --ctx 8 --raw 'Once upon a time there was a little fox who lived in the wood'; has "$err" 'context holds 8'; empty "$out"
+t 4 run "$model" --memory 300K hi; has "$err" 'does not fit: weights 0.4 MiB + cache of 1 x 256 tokens'; empty "$out"
+t 0 run "$model" --memory 16M -t 1 -n 1 hi
+t 1 run "$model" --ctx 100000 hi; has "$err" 'the model holds 1 to 256'
+timeout 60 "$a" run "$model" --ignore-end Tell me </dev/null 2>"$err" | head -c 1 >"$out"
+if [ -s "$err" ]; then bad "a closed pipe is told about"; else ok; fi
+if [ -e /dev/full ]; then
+    timeout 60 "$a" run "$model" -n 5 Tell me </dev/null >/dev/full 2>"$err"
+    if [ $? = 1 ] && grep -q 'cannot write' "$err"; then ok; else bad "a full disk goes unnoticed"; fi
+fi
+
+# chat through a pipe
+p 0 'Tell me a story\n/set seed 9\n/set temp 7\n/tokens\n/sav x\n//x\n' chat "$model" --seed 1 -n 6
+has "$err" 'seed 9'; has "$err" 'temp is 7, expected 0 to 5'; has "$err" 'did you mean /save'; has "$err" 'tokens in 2 messages'
+p 0 'Tell me\n/regen\n/undo\n/undo\n' chat "$model" --seed 1 -n 6 --json
+if [ "$(wc -l <"$out")" = 2 ]; then ok; else bad "$what: expected two answers"; fi
+has "$out" '"seed":2'; has "$err" 'nothing to take back'
+p 0 "/system Be kind\nTell me\n/save $dir/chat.json\n/load $dir/chat.json\n/save $dir/part.txt\n" chat "$model" -n 6
+has "$dir/chat.json" '"Be kind"'; has "$err" '3 messages read'; has "$err" 'not a saved chat'
+p 1 'Tell me a story about the fox\nand once more about the moon\n' chat "$model" --ctx 30 --temp 0 -n 20
+has "$err" '/new begins'
+p 0 'Tell me a story about the fox\nand once more about the moon\n' chat "$model" --ctx 30 --temp 0 -n 20 --forget oldest
+has "$err" 'are forgotten'
+if [ -e "$dir/state/autarky/history" ]; then bad "a piped chat has written a history"; else ok; fi
+
+# quantize, export, perplexity
+printf 'Once upon a time there was a little fox. The owl said: tell me a story about the moon and the river.\n' >"$dir/text.txt"
+t 0 perplexity "$model" "$dir/text.txt" --json; has "$out" '"perplexity":'; cp "$out" "$dir/ppl"
+nats=$(sed 's/.*"nats_per_token":\([0-9.]*\).*/\1/' "$dir/ppl")
+t 0 perplexity "$model" "$dir/text.txt" --ctx 16 -t 2; has "$out" 'bits/byte'
+t 3 perplexity "$model" "$dir/none.txt"
+t 0 quantize "$model" "$dir/q8.gguf" --json; has "$out" '"type":"q8_0"'; has "$out" '"relative_rms_error":0.00'
+t 0 run "$dir/q8.gguf" --seed 3 -n 20 --json Tell me; has "$out" '"compute":"int8"'
+t 0 perplexity "$dir/q8.gguf" "$dir/text.txt" --json
+if awk -v a="$nats" -v b="$(sed 's/.*"nats_per_token":\([0-9.]*\).*/\1/' "$out")" 'BEGIN { d = a - b; exit !(a > 0 && d < 0.1 && d > -0.1) }'
+then ok; else bad "$what: q8_0 is far from f32 ($nats nats)"; fi
+t 0 export "$model" "$dir/folder"; has "$dir/folder/config.json" deepseek_v3
+t 0 run "$dir/folder" --seed 3 -n 20 Tell me; same "$out" "$dir/one" 'the same model as a folder'
+t 0 export "$dir/folder" "$dir/back.gguf"
+t 0 run "$dir/back.gguf" --seed 3 -n 20 Tell me; same "$out" "$dir/one" 'the same model, there and back'
+t 1 export "$dir/q8.gguf" "$dir/folder8"; has "$err" 'cannot hold q8_0'
+
+echo "$passed $failed" >"$dir/counts"
+[ "$failed" -lt 100 ] || failed=100
+exit "$failed"
