@@ -3,7 +3,7 @@
 # under ThreadSanitizer.
 cd "$(dirname "$0")/../.." || exit 1
 jobs=$(nproc)
-make -s -j"$jobs" SAN=address,undefined tests replay && make -s -j"$jobs" SAN=thread tests || exit 1
+make -s -j"$jobs" SAN=address,undefined all tests replay && make -s -j"$jobs" SAN=thread all tests || exit 1
 set --
 for t in tests/check_*.c; do
     t=${t#tests/}
