@@ -13,6 +13,7 @@
 #include "kernel/kernel.h"
 #include "model/vocab.h"
 #include "sys/dir.h"
+#include "sys/clock.h"
 #include "sys/file.h"
 #include "train/checkpoint.h"
 #include "train/schedule.h"
@@ -405,7 +406,7 @@ static void check_damage(void)
 }
 
 /* A child trains; SIGKILL after a random time; again until it is done. */
-static void kill_round(int number, int *kills)
+static void kill_round(int number, double seconds, int *kills)
 {
     char run[100], hash[65] = "";
     struct err e = {0};
@@ -423,8 +424,8 @@ static void kill_round(int number, int *kills)
             if (rc) fprintf(stderr, "%s\n", e.msg);
             _exit(rc ? 1 : 0);
         }
-        /* The first lives are short, so that every round is killed several times. */
-        uint64_t us = 10000 + rng_below(7, (uint64_t)number, life, 100000 + 50000 * life);
+        /* The first life ends in the first half of the time that a whole run takes on this machine, later ones later. */
+        uint64_t us = rng_below(7, (uint64_t)number, life, 1000 + (uint64_t)(5e5 * seconds) * (life + 1));
         int status;
         for (uint64_t waited = 0; waited < us && waitpid(pid, &status, WNOHANG) == 0; waited += 2000)
             nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
@@ -452,7 +453,12 @@ static void kill_round(int number, int *kills)
 static void check_kill(void)
 {
     int kills = 0;
-    for (int i = 0; i < 10; i++) kill_round(i, &kills);
+    struct err e = {0};
+    struct train_result res;
+    double t0 = clock_seconds();
+    CHECK_OK(run_in(in_folder("unharmed"), 0, false, &res, &e), &e);
+    double seconds = clock_seconds() - t0;
+    for (int i = 0; i < 10; i++) kill_round(i, seconds, &kills);
     CHECK(kills >= 10, "only %d kills in 10 rounds: the test did not test", kills);
     fprintf(stderr, "%d kills in 10 rounds\n", kills);
 }
