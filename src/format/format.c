@@ -112,11 +112,24 @@ static void q8_0_store(void *dst, const float *src, int64_t n)
 }
 
 const struct format formats[DT_COUNT] = {
-    [DT_F32] = {"f32", 1, 4, 0, "F32", f32_copy, f32_store},
-    [DT_F16] = {"f16", 1, 2, 1, "F16", f16_load, f16_store},
-    [DT_BF16] = {"bf16", 1, 2, 30, "BF16", bf16_load, bf16_store},
-    [DT_Q8_0] = {"q8_0", Q8_BLOCK, Q8_BYTES, 8, NULL, q8_0_load, q8_0_store},
-    [DT_I32] = {"i32", 1, 4, 26, "I32", NULL, NULL},
+    [DT_F32] = {"f32", 1, 4, 0, "F32", f32_copy, f32_store, NULL},
+    [DT_F16] = {"f16", 1, 2, 1, "F16", f16_load, f16_store, NULL},
+    [DT_BF16] = {"bf16", 1, 2, 30, "BF16", bf16_load, bf16_store, NULL},
+    [DT_Q8_0] = {"q8_0", Q8_BLOCK, Q8_BYTES, 8, NULL, q8_0_load, q8_0_store, NULL},
+    [DT_Q4_0] = {"q4_0", 32, 18, 2, NULL, NULL, NULL, NULL},
+    [DT_Q4_1] = {"q4_1", 32, 20, 3, NULL, NULL, NULL, NULL},
+    [DT_Q5_0] = {"q5_0", 32, 22, 6, NULL, NULL, NULL, NULL},
+    [DT_Q5_1] = {"q5_1", 32, 24, 7, NULL, NULL, NULL, NULL},
+    [DT_Q2_K] = {"q2_k", 256, 84, 10, NULL, NULL, NULL, NULL},
+    [DT_Q3_K] = {"q3_k", 256, 110, 11, NULL, NULL, NULL, NULL},
+    [DT_Q4_K] = {"q4_k", 256, 144, 12, NULL, NULL, NULL, NULL},
+    [DT_Q5_K] = {"q5_k", 256, 176, 13, NULL, NULL, NULL, NULL},
+    [DT_Q6_K] = {"q6_k", 256, 210, 14, NULL, NULL, NULL, NULL},
+    [DT_IQ4_NL] = {"iq4_nl", 32, 18, 20, NULL, NULL, NULL, NULL},
+    [DT_IQ4_XS] = {"iq4_xs", 256, 136, 23, NULL, NULL, NULL, NULL},
+    [DT_MXFP4] = {"mxfp4", 32, 17, 39, NULL, NULL, NULL, NULL},
+    [DT_F8_E4M3] = {"f8_e4m3", 1, 1, -1, "F8_E4M3", NULL, NULL, NULL},
+    [DT_I32] = {"i32", 1, 4, 26, "I32", NULL, NULL, NULL},
 };
 
 bool format_bytes_checked(enum dtype t, uint64_t n, uint64_t *bytes)
@@ -138,7 +151,7 @@ bool format_by_name(const char *name, enum dtype *out)
 bool format_by_ggml(uint32_t ggml_type, enum dtype *out)
 {
     for (int i = 0; i < DT_COUNT; i++)
-        if ((uint32_t)formats[i].ggml_type == ggml_type) {
+        if (formats[i].ggml_type >= 0 && (uint32_t)formats[i].ggml_type == ggml_type) {
             *out = (enum dtype)i;
             return true;
         }

@@ -13,7 +13,20 @@ enum dtype {
     DT_F16,
     DT_BF16,
     DT_Q8_0, /* blocks of 32: f16 scale d, 32 x int8 q; value d * q */
-    DT_I32,  /* indices: no conversion to f32 */
+    DT_Q4_0, /* blocks of 32; the layouts of this and the next are in format/blocks.c, as ggml defines them */
+    DT_Q4_1,
+    DT_Q5_0,
+    DT_Q5_1,
+    DT_Q2_K, /* the K formats and IQ4_XS: blocks of 256 */
+    DT_Q3_K,
+    DT_Q4_K,
+    DT_Q5_K,
+    DT_Q6_K,
+    DT_IQ4_NL,
+    DT_IQ4_XS,
+    DT_MXFP4,   /* blocks of 32: E8M0 scale, 32 x E2M1 */
+    DT_F8_E4M3, /* single bytes; the scales of its 128 x 128 blocks are a tensor of their own */
+    DT_I32,     /* indices: no conversion to f32 */
     DT_COUNT
 };
 
@@ -21,11 +34,15 @@ struct format {
     const char *name;             /* "q8_0" */
     int block;                    /* elements per block            */
     int bytes;                    /* bytes per block               */
-    int ggml_type;                /* type number in GGUF           */
+    int ggml_type;                /* type number in GGUF; -1: none */
     const char *safetensors_name; /* "BF16"; NULL if not storable  */
-    /* n elements, a multiple of block. NULL for DT_I32. Neither aligns nor aliases. */
+    /* n elements, a multiple of block. NULL for DT_I32. Neither aligns nor aliases. from_f32 is NULL where this program
+     * only reads the format. */
     void (*to_f32)(float *dst, const void *src, int64_t n);
     void (*from_f32)(void *dst, const float *src, int64_t n);
+    /* One row of n elements, the error of element i weighted by importance[i] >= 0 (mean square of the activation that
+     * meets column i). NULL: the format has no use for it. */
+    void (*from_f32_weighted)(void *dst, const float *src, int64_t n, const float *importance);
 };
 
 extern const struct format formats[DT_COUNT];

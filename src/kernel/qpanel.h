@@ -1,0 +1,70 @@
+/* Quantised weights in panels of 16 rows, and their products with activations quantised to 8 bits. One layout for
+ * every level, so that a file of panels serves every processor; the integer sums are exact and the float chain is
+ * fixed, so results are equal to the bit on every level, for any m, any cutting of rows and any number of threads.
+ *
+ * Activations: blocks of 32 along k. q = round half away (x / d), d = max|x| / 127; half[0], half[1] = sums of q over
+ * the two halves of the block; sx = d * (float)(half[0] + half[1]).
+ *
+ * Product: for each output one chain over the blocks b of 32 in increasing order, acc from 0. n are the stored unsigned
+ * (or signed) integers of the block, x the quantised activations:
+ *   form MIN:    acc = fma(S * d, (float)sum(n x), acc);  acc = fma(M, sx, acc)
+ *   form SIGNED: acc = fma(S * d, (float)sum(n x), acc)
+ *   form HALVES: acc = fma(S * d, (float)(c0 sum_0(n x) + c1 sum_1(n x)), acc);  acc = fma(T * d, (float)(e0 half0 + e1 half1), acc)
+ * S * d and T * d are rounded products. S, M, T are f32 values, exact products of what the file stores:
+ *
+ *   format   form    n                       S            M, or T and c, e
+ *   q8_0     SIGNED  q                       d
+ *   q4_0     MIN     0..15                   d            M = -8 d
+ *   q4_1     MIN     0..15                   d            M = m
+ *   q5_0     MIN     0..31                   d            M = -16 d
+ *   q5_1     MIN     0..31                   d            M = m
+ *   q4_k     MIN     0..15                   d sc         M = -(dmin m)
+ *   q5_k     MIN     0..31                   d sc         M = -(dmin m)
+ *   mxfp4    MIN     2 v + 12: 0..24         2^(e-128)    M = -12 S
+ *   iq4_nl   SIGNED  table                   d
+ *   iq4_xs   SIGNED  table                   d (ls - 32)
+ *   q6_k     HALVES  0..63                   d            T = -d, c = scale, e = 32 c
+ *   q3_k     HALVES  0..7                    d            T = -d, c = scale - 32, e = 4 c
+ *   q2_k     HALVES  0..3                    d            T = -dmin, c = scale & 15, e = scale >> 4
+ *
+ * Layout: a panel is the units of 16 rows one after another along k; a unit is one block of the format (32 or 256
+ * elements of k) of the 16 rows. Inside a unit first the scales, [16] each, then for each block of 32 its integers. A vector
+ * is 64 bytes [16 rows][4 k]; group g (0..7) of a block is k = 4 g .. 4 g + 3. Rows past the end of a matrix are zeros.
+ *   4 bits: 4 vectors, vector v: low nibbles group v, high nibbles group v + 4
+ *   5 bits: the same and one vector whose bit g is the fifth bit of group g
+ *   6 bits: the same as 4 bits and two vectors, vector h: bits 2 (g % 4) of group g, g / 4 == h
+ *   3 bits: two vectors of 2-bit fields as just said, and one vector of third bits;  2 bits: the two vectors
+ *   8 bits: 8 vectors, group by group
+ *   scales of q4_k, q5_k: d f16[16], dmin f16[16], sc u8[8][16], m u8[8][16];  of the formats with blocks of 32:
+ *   d f16[16] (and m f16[16]), or e u8[16];  of q6_k, q3_k: d f16[16], c int8[8][16][2];  of q2_k: d, dmin f16[16], the
+ *   scale bytes u8[8][16][2];  of iq4_xs: d f16[16], ls - 32 as int8[8][16]. */
+#ifndef KERNEL_QPANEL_H
+#define KERNEL_QPANEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "format/format.h"
+
+enum { QP_ROWS = 16, QP_BLOCK = 32 };
+
+/* m rows of quantised activations, each array row after row. */
+struct qacts {
+    const int8_t *q;     /* (m, k)         */
+    const float *d, *sx; /* (m, k / 32)    */
+    const int16_t *half; /* (m, k / 32, 2) */
+};
+
+/* y[i * ldy + j] for rows i < m of x and rows j < n of W, whose panels start at `panels` (n counted from the first row
+ * of the first panel). k is a multiple of the format's block. */
+typedef void qmul_fn(const void *panels, int64_t n, int64_t k, const struct qacts *x, int64_t m, float *y, int64_t ldy);
+
+/* Bytes of the panels of W (n, k); 0 when the format has no panels or k does not suit it. No overflow for products of
+ * n and k below 2^55. */
+size_t qpanel_bytes(enum dtype t, int64_t n, int64_t k);
+/* n rows as the file stores them (contiguous) into panels. Rows are independent: panels can be packed apart. */
+void qpanel_pack(enum dtype t, void *dst, const void *w, int64_t n, int64_t k);
+/* The same for rows that lie row_bytes apart. */
+void qpanel_pack_rows(enum dtype t, void *dst, const void *w, size_t row_bytes, int64_t n, int64_t k);
+
+#endif
