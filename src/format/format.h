@@ -13,7 +13,7 @@ enum dtype {
     DT_F16,
     DT_BF16,
     DT_Q8_0, /* blocks of 32: f16 scale d, 32 x int8 q; value d * q */
-    DT_Q4_0, /* blocks of 32; the layouts of this and the next are in format/blocks.c, as ggml defines them */
+    DT_Q4_0, /* blocks of 32; the layouts of this and the next are in format/blocks.h, as ggml defines them */
     DT_Q4_1,
     DT_Q5_0,
     DT_Q5_1,
@@ -73,5 +73,9 @@ static inline float bf16_to_f32(uint16_t h)
 }
 float f16_to_f32(uint16_t h);
 uint16_t f16_from_f32(float f); /* round to nearest even; overflow gives infinity */
+/* E4M3 without infinities: 448 and above become 448; rounds to nearest even; a NaN stays a NaN. */
+float f8_e4m3_to_f32(uint8_t b);
+uint8_t f8_e4m3_from_f32(float f);
+float e8m0_to_f32(uint8_t e); /* a scale of one byte: 2^(e - 127); 255 is NaN */
 
 #endif
