@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "sys/pool.h"
 #include "tensor/gemm.h"
+#include "tensor/qgemm.h"
 #include "test.h"
 
 enum { POOLS = 4, GAP = 3 };
@@ -259,17 +260,20 @@ static void check_q8_shape(int64_t m, int64_t n, int64_t k, int first_pool)
     int64_t blocks = k / 32, ldx = k + GAP, ldy = n + GAP;
     float *w = mem_array((size_t)(n * k), 4), *x = mem_array((size_t)(m * ldx), 4), *y = mem_array((size_t)(m * ldy), 4);
     char *stored = mem_alloc(format_bytes(DT_Q8_0, n * k));
-    void *packed = mem_alloc(ks.q8.packed_bytes(n, k)), *tmp = mem_alloc(q8_scratch_bytes(m, k));
+    void *packed = mem_alloc(qpanel_bytes(DT_Q8_0, n, k)), *tmp = mem_alloc(qrows_bytes(m, k));
+    struct qrows q = qrows_in(tmp, m, k);
     int8_t *xq = mem_array((size_t)(m * k), 1);
     float *xd = mem_array((size_t)(m * blocks), 4);
     for (int64_t i = 0; i < n * k; i++) w[i] = value();
     for (int64_t i = 0; i < m * ldx; i++) x[i] = value();
     formats[DT_Q8_0].from_f32(stored, w, n * k);
-    ks.q8.pack(packed, stored, n, k);
+    qpanel_pack(DT_Q8_0, packed, stored, n, k);
     for (int64_t i = 0; i < m; i++) ks.quantize_q8(xq + i * k, xd + i * blocks, x + i * ldx, k);
     for (int t = first_pool; t < POOLS; t += 2) {
         for (int64_t i = 0; i < m * ldy; i++) y[i] = -7;
-        q8_run(&ks, pools[t], packed, n, k, x, ldx, m, y, ldy, tmp);
+        struct qproduct p[2] = {{.type = DT_Q8_0, .panels = packed, .n = n, .rows = m, .y = y, .ldy = ldy}, {.type = DT_Q8_0}};
+        qrows_fill(&ks, pools[t], &q, x, ldx);
+        qproducts_run(&ks, pools[t], &q, p, 2);
         int64_t wrong = 0;
         for (int64_t i = 0; i < m * ldy; i++) {
             float acc = 0;

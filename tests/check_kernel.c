@@ -84,6 +84,19 @@ static void run_rope_back(const struct kernels *k, struct call *c)
 {
     k->rope(arg(c, 0), arg(c, 1), arg(c, 2), c->n & ~1, -1.0f);
 }
+static void run_rope_half(const struct kernels *k, struct call *c)
+{
+    k->rope_half(arg(c, 0), arg(c, 1), arg(c, 2), c->n & ~1, 1.0f);
+}
+static void run_rope_half_back(const struct kernels *k, struct call *c)
+{
+    k->rope_half(arg(c, 0), arg(c, 1), arg(c, 2), c->n & ~1, -1.0f);
+}
+static void run_geglu(const struct kernels *k, struct call *c) { k->geglu(arg(c, 0), arg(c, 1), arg(c, 2), c->n); }
+static void run_geglu_back(const struct kernels *k, struct call *c)
+{
+    k->geglu_back(arg(c, 0), arg(c, 1), arg(c, 2), arg(c, 3), arg(c, 4), c->n);
+}
 static void run_adamw(const struct kernels *k, struct call *c)
 {
     const struct adamw_args a = {1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 1 - 0.9f * 0.9f, 1 - 0.95f * 0.95f, 0.5f};
@@ -117,6 +130,10 @@ static const struct {
     {"sigmoid in place", run_sigmoid_in_place},
     {"rope", run_rope},
     {"rope back", run_rope_back},
+    {"rope_half", run_rope_half},
+    {"rope_half back", run_rope_half_back},
+    {"geglu", run_geglu},
+    {"geglu_back", run_geglu_back},
     {"adamw", run_adamw},
 };
 
@@ -160,8 +177,12 @@ static void check_meaning(void)
     float id[4] = {1, 2, 3, 4}, c[2] = {0.6f, 0}, s[2] = {0.8f, 1};
     ks.rope(id, c, s, 4, 1);
     CHECK(fabsf(id[0] + 1) < 1e-6f && fabsf(id[1] - 2) < 1e-6f && id[2] == -4 && id[3] == 3, "rope turns the wrong way");
+    float halves[4] = {1, 3, 2, 4};
+    ks.rope_half(halves, c, s, 4, 1);
+    CHECK(halves[0] == id[0] && halves[2] == id[1] && halves[1] == id[2] && halves[3] == id[3], "rope_half pairs other numbers");
 }
 
+static double gelu(double z) { return 0.5 * z * (1 + tanh(sqrt(2 / acos(-1.0)) * (z + 0.044715 * z * z * z))); }
 static double silu(double z) { return z / (1 + exp(-z)); }
 
 /* The gradients of the C kernels against differences of their definition, in double. */
@@ -178,6 +199,14 @@ static void check_gradients(void)
     for (int i = 0; i < N; i++) {
         worst = fmax(worst, fabs(dg[i] - 1 - dy[i] * u[i] * (silu(g[i] + h) - silu(g[i] - h)) / (2 * h)));
         worst = fmax(worst, fabs(du[i] - 1 - dy[i] * silu(g[i])));
+    }
+    for (int i = 0; i < N; i++) dg[i] = du[i] = 1;
+    ks.geglu_back(dg, du, dy, g, u, N);
+    ks.geglu(y, g, u, N);
+    for (int i = 0; i < N; i++) {
+        worst = fmax(worst, fabs(y[i] - gelu(g[i]) * u[i]));
+        worst = fmax(worst, fabs(dg[i] - 1 - dy[i] * u[i] * (gelu(g[i] + h) - gelu(g[i] - h)) / (2 * h)));
+        worst = fmax(worst, fabs(du[i] - 1 - dy[i] * gelu(g[i])));
     }
     float inv = ks.rmsnorm(y, g, w, N, 1e-5f);
     ks.rmsnorm_back(dx, dw, dy, g, w, inv, N);
@@ -384,6 +413,75 @@ static void check_gemm_kernel(bool bf16)
     for (size_t i = 0; i < ARRAY_LEN(all); i++) mem_free(all[i]);
 }
 
+/* Attention's products: whole arrays are compared, so a write outside C shows; B's type is chosen by `bf16`. */
+static void check_product(bool bf16)
+{
+    enum { M = 20, W = 90, K = 40 };
+    static float a[M * W], b[K * W], c[2][M * W];
+    static uint16_t half[K * W];
+    for (int t = 0; t < 600; t++) {
+        enum flavour f = (enum flavour)(t % FLAVOURS);
+        int64_t m = (int64_t)rng_next_below(&rng, M), n = (int64_t)rng_next_below(&rng, 80), k = (int64_t)rng_next_below(&rng, K);
+        if (bf16) n -= n % 8;
+        for (int i = 0; i < M * W; i++) a[i] = value(f), c[0][i] = value(f);
+        for (int i = 0; i < K * W; i++) b[i] = value(f), half[i] = bf16_from_f32(b[i]);
+        memcpy(c[1], c[0], sizeof c[0]);
+        struct product p = {.m = m, .n = n, .k = k, .a = a + 1, .lda = K + t % 3, .ldb = 80 + t % 7, .ldc = 83};
+        p.accumulate = t % 2;
+        p.b = bf16 ? (const void *)(half + t % 5) : b + t % 5;
+        for (int v = 0; v < 2; v++) {
+            p.c = c[v] + 2;
+            (bf16 ? (v ? &ks : &ref)->product_bf16 : (v ? &ks : &ref)->product)(&p);
+        }
+        CHECK(differences(c[0], c[1], M * W) == 0, "product%s of %s differs at m %d n %d k %d", bf16 ? "_bf16" : "",
+              cpu_level_name(ks.level), (int)m, (int)n, (int)k);
+    }
+}
+
+/* The C version against what it should be, the others against C. */
+static void check_pack_keys(void)
+{
+    enum { W = 75 };
+    static float src[KEY_PANEL * W], dst[2][KEY_PANEL * W + 8];
+    static uint16_t half[KEY_PANEL * W];
+    for (int t = 0; t < 400; t++) {
+        int64_t n = (int64_t)rng_next_below(&rng, 71), ld = n + t % 4;
+        int rows = t % 3 ? KEY_PANEL : (int)rng_next_below(&rng, KEY_PANEL + 1), wrong = 0;
+        bool bf16 = t % 2;
+        for (int i = 0; i < KEY_PANEL * W; i++) {
+            src[i] = rounded(value((enum flavour)(t / 2 % FLAVOURS)), bf16);
+            half[i] = bf16_from_f32(src[i]);
+        }
+        for (int v = 0; v < 2; v++) {
+            for (int i = 0; i < KEY_PANEL * W + 8; i++) dst[v][i] = 42;
+            (v ? &ks : &ref)->pack_keys(dst[v] + 3, bf16 ? (const void *)half : src, bf16 ? DT_BF16 : DT_F32, ld, rows, n);
+        }
+        for (int64_t k = 0; k < n; k++)
+            for (int j = 0; j < KEY_PANEL; j++) wrong += !same(dst[0][3 + k * KEY_PANEL + j], j < rows ? src[j * ld + k] : 0.0f);
+        CHECK(wrong == 0 && differences(dst[0], dst[1], KEY_PANEL * W + 8) == 0, "pack_keys of %s: %s, %d rows, %d numbers",
+              cpu_level_name(ks.level), bf16 ? "bf16" : "f32", rows, (int)n);
+    }
+}
+
+static void check_widen(void)
+{
+    static float x[320], y[2][330];
+    static char stored[320 * 4];
+    for (int t = 0; t < 300; t++) {
+        bool q8 = t % 2;
+        enum dtype type = q8 ? DT_Q8_0 : DT_BF16;
+        int64_t n = q8 ? 32 * (int64_t)rng_next_below(&rng, 11) : (int64_t)rng_next_below(&rng, 320);
+        for (int i = 0; i < 320; i++) x[i] = value(q8 ? (enum flavour)(t / 2 % 3) : (enum flavour)(t / 2 % FLAVOURS));
+        formats[type].from_f32(stored, x, n);
+        for (int v = 0; v < 2; v++) {
+            for (int i = 0; i < 330; i++) y[v][i] = 42;
+            (v ? &ks : &ref)->widen(y[v] + 5, stored, type, n);
+        }
+        CHECK(differences(y[0], y[1], 330) == 0, "widen of %s: %s, %d numbers", cpu_level_name(ks.level), formats[type].name,
+              (int)n);
+    }
+}
+
 /* NaN must not vanish in the rounding to bf16. */
 static void check_bf16_nan(void)
 {
@@ -429,6 +527,10 @@ int main(void)
         check_q8();
         check_gemm_kernel(false);
         check_gemm_kernel(true);
+        check_product(false);
+        check_product(true);
+        check_pack_keys();
+        check_widen();
         check_bf16_nan();
     }
     if (kernels_max_level() < CPU_AVX512_BF16) test_skip("levels above this machine's (make SIMDE=1 emulates them)");

@@ -19,12 +19,12 @@
 
 enum { RUNS = 9, N = 1024, ARRAYS = 5, MAX_COUNT = 16, MAX_THREADS = 256 };
 
-struct product {
+struct bench_product {
     const char *what;
     int64_t m, n, k, count;
     bool a_columns, b_columns; /* stored along m; stored along k */
 };
-static const struct product products[] = {
+static const struct bench_product products[] = {
     {"square", 1024, 1024, 1024, 1, false, false},
     {"up", 4096, 512, 192, 1, false, true},
     {"down", 4096, 192, 512, 1, false, true},
@@ -93,7 +93,7 @@ struct result {
 };
 
 /* The products of one row of the table on memory of their own: a, b and c are one after another in `mem`. */
-static void products_init(struct gemm *g, const struct product *p, float *mem)
+static void products_init(struct gemm *g, const struct bench_product *p, float *mem)
 {
     int64_t m = p->m, n = p->n, k = p->k;
     float *a = mem, *b = a + p->count * m * k, *c = b + p->count * n * k;
@@ -113,7 +113,7 @@ static void products_init(struct gemm *g, const struct product *p, float *mem)
                              .ldc = n};
 }
 
-static int measure_product(struct bench *b, const struct product *p, enum compute compute, struct result *r, struct err *e)
+static int measure_product(struct bench *b, const struct bench_product *p, enum compute compute, struct result *r, struct err *e)
 {
     struct gemm g[MAX_COUNT];
     void *mem;
@@ -142,7 +142,7 @@ static int bench_products(struct bench *b, json_t *out, bool table, double peaks
     if (table) printf("%-17s %5s %5s %5s %5s %6s %9s %7s\n", "product", "type", "m", "n", "k", "count", "GFLOP/s", "of peak");
     for (size_t i = 0; i < ARRAY_LEN(products); i++)
         for (int c = 0; c < 2; c++) {
-            const struct product *p = &products[i];
+            const struct bench_product *p = &products[i];
             struct result r;
             TRY(measure_product(b, p, (enum compute)c, &r, e));
             if (r.peak > peaks[c]) peaks[c] = r.peak;
@@ -162,6 +162,7 @@ static int bench_products(struct bench *b, json_t *out, bool table, double peaks
 struct args {
     float *v[ARRAYS];
     int8_t *q;
+    int16_t half[N / QP_BLOCK * 2];
     float *d;
     void *weights;       /* 64 x N in Q8_0 */
     void *packed[3];     /* f32, bf16, q8 */
@@ -209,7 +210,7 @@ static void run_row_f32(const struct kernels *k, struct args *a) { run_row(k, a,
 static void run_row_bf16(const struct kernels *k, struct args *a) { run_row(k, a, COMPUTE_BF16); }
 static void run_q8(const struct kernels *k, struct args *a)
 {
-    k->q8.mul(a->packed[2], COLUMNS, N, a->q, a->d, 1, 0, COLUMNS, a->v[2], COLUMNS);
+    k->qmul[DT_Q8_0](a->packed[2], COLUMNS, N, &(struct qacts){a->q, a->d, a->d, a->half}, 1, a->v[2], COLUMNS);
 }
 
 static const struct {
@@ -268,8 +269,8 @@ static int args_init(struct args *a, const struct kernels *k, struct err *e)
         TRY(mem_new(&a->packed[c], gemm_packed_bytes(k, (enum compute)c, COLUMNS, N), "the arrays", e));
         gemm_pack(k, (enum compute)c, a->packed[c], a->weights, DT_Q8_0, COLUMNS, N);
     }
-    TRY(mem_new(&a->packed[2], k->q8.packed_bytes(COLUMNS, N), "the arrays", e));
-    k->q8.pack(a->packed[2], a->weights, COLUMNS, N);
+    TRY(mem_new(&a->packed[2], qpanel_bytes(DT_Q8_0, COLUMNS, N), "the arrays", e));
+    qpanel_pack(DT_Q8_0, a->packed[2], a->weights, COLUMNS, N);
     return OK;
 }
 

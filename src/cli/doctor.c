@@ -60,7 +60,7 @@ static void tell_kernels(struct doctor *d)
     struct kernels ks;
     kernels_init(&ks, kernels_max_level());
     snprintf(text, sizeof text, "f32 %dx%d tiles, bf16 %dx%d tiles, int8 panels of %d rows", ks.gemm_f32.mr,
-             ks.gemm_f32.nr, ks.gemm_bf16.mr, ks.gemm_bf16.nr, ks.q8.nr);
+             ks.gemm_f32.nr, ks.gemm_bf16.mr, ks.gemm_bf16.nr, QP_ROWS);
     tell(d, "kernels", text, NULL);
 }
 

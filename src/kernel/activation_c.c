@@ -52,6 +52,20 @@ static void swiglu_back_c(float *dg, float *du, const float *dy, const float *g,
     }
 }
 
+static void geglu_c(float *y, const float *g, const float *u, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = g[i] * gelu_gate_scalar(g[i]) * u[i];
+}
+
+static void geglu_back_c(float *dg, float *du, const float *dy, const float *g, const float *u, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float s = gelu_gate_scalar(g[i]);
+        dg[i] = fmaf(dy[i] * u[i], gelu_slope_scalar(g[i], s), dg[i]);
+        du[i] = fmaf(dy[i], g[i] * s, du[i]);
+    }
+}
+
 static void sigmoid_c(float *y, const float *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) y[i] = sigmoid_scalar(x[i]);
@@ -66,6 +80,15 @@ static void rope_c(float *x, const float *cos_, const float *sin_, int64_t n, fl
     }
 }
 
+static void rope_half_c(float *x, const float *cos_, const float *sin_, int64_t n, float sign)
+{
+    for (int64_t i = 0; i < n / 2; i++) {
+        float a = x[i], b = x[i + n / 2], s = sin_[i] * sign;
+        x[i] = fmaf(a, cos_[i], -(b * s));
+        x[i + n / 2] = fmaf(b, cos_[i], a * s);
+    }
+}
+
 void activation_init_c(struct kernels *k)
 {
     k->rmsnorm = rmsnorm_c;
@@ -74,5 +97,8 @@ void activation_init_c(struct kernels *k)
     k->swiglu = swiglu_c;
     k->swiglu_back = swiglu_back_c;
     k->sigmoid = sigmoid_c;
+    k->geglu = geglu_c;
+    k->geglu_back = geglu_back_c;
     k->rope = rope_c;
+    k->rope_half = rope_half_c;
 }

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "format/format.h"
+#include "kernel/qpanel.h"
 #include "sys/cpu.h"
 
 /* Micro-kernel of the packed GEMM. Packed A: panels of mr rows, packed B: panels of nr columns, both along k, padded
@@ -54,6 +55,19 @@ struct q8_kernel {
                 float *y, int64_t ldy);
 };
 
+/* One product of attention: C (m, n) = A (m, k) B (k, n), or C += when accumulate; rows of A, B and C are contiguous. */
+struct product {
+    int64_t m, n, k;
+    const float *a;
+    int64_t lda;
+    const void *b; /* floats, or bf16 for product_bf16 */
+    int64_t ldb;
+    float *c;
+    int64_t ldc;
+    bool accumulate;
+};
+enum { KEY_PANEL = 32 }; /* keys in a panel of pack_keys */
+
 struct adamw_args {
     float lr, beta1, beta2, eps, weight_decay; /* decoupled: w -= lr * weight_decay * w */
     float bias1, bias2;                        /* 1 - beta^t */
@@ -67,6 +81,9 @@ struct kernels {
     void (*round_bf16)(float *dst, const float *src, int64_t n);   /* to bf16 values, kept as f32; may be in place */
     /* Per block of 32 (n a multiple of 32): d = max|x| / 127, q = round half away (x / d); d == 0 gives q = 0. */
     void (*quantize_q8)(int8_t *q, float *d, const float *x, int64_t n);
+    /* One row of struct qacts, n a multiple of 32; quantised as by quantize_q8. */
+    void (*quantize_acts)(int8_t *q, float *d, float *sx, int16_t *half, const float *x, int64_t n);
+    qmul_fn *qmul[DT_COUNT]; /* products with panels (qpanel.h), exactly its chains; NULL: the format has no panels */
 
     float (*dot)(const float *a, const float *b, int64_t n);       /* lanes of fma */
     float (*sum_sq)(const float *x, int64_t n);                    /* lanes of fma */
@@ -87,9 +104,22 @@ struct kernels {
     void (*swiglu)(float *y, const float *g, const float *u, int64_t n);
     /* dg += dy * u * silu'(g);  du += dy * silu(g). */
     void (*swiglu_back)(float *dg, float *du, const float *dy, const float *g, const float *u, int64_t n);
+    /* y = gelu(g) * u in the tanh form, gelu(z) = z * sigmoid(p(z)), p(z) = 2 sqrt(2 / pi) * (z + 0.044715 z^3). */
+    void (*geglu)(float *y, const float *g, const float *u, int64_t n);
+    /* dg += dy * u * gelu'(g);  du += dy * gelu(g). */
+    void (*geglu_back)(float *dg, float *du, const float *dy, const float *g, const float *u, int64_t n);
     void (*sigmoid)(float *y, const float *x, int64_t n); /* may be in place */
     /* Interleaved pairs (x[2i], x[2i+1]) rotated by (cos[i], sin[i]), n even; sign = -1 turns back. In place. */
     void (*rope)(float *x, const float *cos_, const float *sin_, int64_t n, float sign);
+    /* The same for pairs (x[i], x[i + n / 2]). */
+    void (*rope_half)(float *x, const float *cos_, const float *sin_, int64_t n, float sign);
+    /* The same chains as gemm_f32, without packing: for few rows of A, or of B. */
+    void (*product)(const struct product *p);
+    void (*product_bf16)(const struct product *p); /* n a multiple of 8 */
+    /* dst[k * KEY_PANEL + j] = number k < n of row j < rows of src, which is F32 or BF16, ld numbers from row to row; rows
+     * that are not there become 0. */
+    void (*pack_keys)(float *dst, const void *src, enum dtype t, int64_t ld, int rows, int64_t n);
+    void (*widen)(float *dst, const void *src, enum dtype t, int64_t n); /* BF16 or Q8_0 (n a multiple of 32) to floats */
     /* AdamW on one run of parameters; g is scaled by grad_scale. */
     void (*adamw)(float *w, float *m, float *v, const float *g, int64_t n, const struct adamw_args *a);
 };

@@ -9,7 +9,8 @@
  * (or signed) integers of the block, x the quantised activations:
  *   form MIN:    acc = fma(S * d, (float)sum(n x), acc);  acc = fma(M, sx, acc)
  *   form SIGNED: acc = fma(S * d, (float)sum(n x), acc)
- *   form HALVES: acc = fma(S * d, (float)(c0 sum_0(n x) + c1 sum_1(n x)), acc);  acc = fma(T * d, (float)(e0 half0 + e1 half1), acc)
+ *   form HALVES: acc = fma(S * d, (float)(c0 sum_0(n x) + c1 sum_1(n x)), acc);
+ *                acc = fma(T * d, (float)(e0 half0 + e1 half1), acc)
  * S * d and T * d are rounded products. S, M, T are f32 values, exact products of what the file stores:
  *
  *   format   form    n                       S            M, or T and c, e

@@ -10,17 +10,23 @@
 /* Each sets the entries it has something better for; called in this order up to the wanted level. */
 void gemm_init_c(struct kernels *k);
 void q8_init_c(struct kernels *k);
+void qmul_init_c(struct kernels *k);
 void vector_init_c(struct kernels *k);
 void activation_init_c(struct kernels *k);
+void attention_init_c(struct kernels *k);
 #if defined(__x86_64__)
 void gemm_init_avx2(struct kernels *k);
 void q8_init_avx2(struct kernels *k);
+void qmul_init_avx2(struct kernels *k);
 void vector_init_avx2(struct kernels *k);
 void activation_init_avx2(struct kernels *k);
+void attention_init_avx2(struct kernels *k);
 void gemm_init_avx512(struct kernels *k);
 void vector_init_avx512(struct kernels *k);
 void activation_init_avx512(struct kernels *k);
+void attention_init_avx512(struct kernels *k);
 void q8_init_avx512_vnni(struct kernels *k);
+void qmul_init_avx512_vnni(struct kernels *k);
 void gemm_init_avx512_bf16(struct kernels *k);
 #endif
 
@@ -80,6 +86,16 @@ static inline float exp_scalar(float x)
 }
 
 static inline float sigmoid_scalar(float x) { return 1.0f / (1.0f + exp_scalar(-x)); }
+
+/* The inner function of the tanh-GELU is GELU_A * x + GELU_B * x^3. */
+#define GELU_A 0x1.988454p+0f
+#define GELU_B 0x1.2444f2p-4f
+static inline float gelu_gate_scalar(float x) { return sigmoid_scalar(x * fmaf(x * x, GELU_B, GELU_A)); }
+/* Its derivative, given the gate s: s * (1 + x (1 - s) (A + 3 B x^2)). */
+static inline float gelu_slope_scalar(float x, float s)
+{
+    return s * fmaf(x * (1.0f - s), fmaf(x * x, 3.0f * GELU_B, GELU_A), 1.0f);
+}
 
 /* The fixed tree over 16 partial results. */
 static inline float lanes_sum(float lane[LANES])

@@ -142,6 +142,41 @@ static void swiglu_back_avx2(float *dg, float *du, const float *dy, const float 
     }
 }
 
+INLINE __m256 gelu_gate8(__m256 x)
+{
+    __m256 p = _mm256_fmadd_ps(_mm256_mul_ps(x, x), _mm256_set1_ps(GELU_B), _mm256_set1_ps(GELU_A));
+    return sigmoid8(_mm256_mul_ps(x, p));
+}
+
+static void geglu_avx2(float *y, const float *g, const float *u, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256 gi = _mm256_loadu_ps(g + i);
+        _mm256_storeu_ps(y + i, _mm256_mul_ps(_mm256_mul_ps(gi, gelu_gate8(gi)), _mm256_loadu_ps(u + i)));
+    }
+    for (; i < n; i++) y[i] = g[i] * gelu_gate_scalar(g[i]) * u[i];
+}
+
+static void geglu_back_avx2(float *dg, float *du, const float *dy, const float *g, const float *u, int64_t n)
+{
+    const __m256 one = _mm256_set1_ps(1.0f);
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256 gi = _mm256_loadu_ps(g + i), d = _mm256_loadu_ps(dy + i), s = gelu_gate8(gi);
+        __m256 p = _mm256_fmadd_ps(_mm256_mul_ps(gi, gi), _mm256_set1_ps(3.0f * GELU_B), _mm256_set1_ps(GELU_A));
+        __m256 slope = _mm256_mul_ps(s, _mm256_fmadd_ps(_mm256_mul_ps(gi, _mm256_sub_ps(one, s)), p, one));
+        __m256 t = _mm256_mul_ps(d, _mm256_loadu_ps(u + i));
+        _mm256_storeu_ps(dg + i, _mm256_fmadd_ps(t, slope, _mm256_loadu_ps(dg + i)));
+        _mm256_storeu_ps(du + i, _mm256_fmadd_ps(d, _mm256_mul_ps(gi, s), _mm256_loadu_ps(du + i)));
+    }
+    for (; i < n; i++) {
+        float s = gelu_gate_scalar(g[i]);
+        dg[i] = fmaf(dy[i] * u[i], gelu_slope_scalar(g[i], s), dg[i]);
+        du[i] = fmaf(dy[i], g[i] * s, du[i]);
+    }
+}
+
 static void sigmoid_avx2(float *y, const float *x, int64_t n)
 {
     int64_t i = 0;
@@ -167,6 +202,24 @@ static void rope_avx2(float *x, const float *cos_, const float *sin_, int64_t n,
     }
 }
 
+static void rope_half_avx2(float *x, const float *cos_, const float *sin_, int64_t n, float sign)
+{
+    const __m256 vs = _mm256_set1_ps(sign);
+    float *y = x + n / 2;
+    int64_t i = 0;
+    for (; i + 8 <= n / 2; i += 8) {
+        __m256 a = _mm256_loadu_ps(x + i), b = _mm256_loadu_ps(y + i), c = _mm256_loadu_ps(cos_ + i);
+        __m256 s = _mm256_mul_ps(_mm256_loadu_ps(sin_ + i), vs);
+        _mm256_storeu_ps(x + i, _mm256_fmsub_ps(a, c, _mm256_mul_ps(b, s)));
+        _mm256_storeu_ps(y + i, _mm256_fmadd_ps(b, c, _mm256_mul_ps(a, s)));
+    }
+    for (; i < n / 2; i++) {
+        float a = x[i], b = y[i], s = sin_[i] * sign;
+        x[i] = fmaf(a, cos_[i], -(b * s));
+        y[i] = fmaf(b, cos_[i], a * s);
+    }
+}
+
 void activation_init_avx2(struct kernels *k)
 {
     k->rmsnorm = rmsnorm_avx2;
@@ -175,5 +228,8 @@ void activation_init_avx2(struct kernels *k)
     k->swiglu = swiglu_avx2;
     k->swiglu_back = swiglu_back_avx2;
     k->sigmoid = sigmoid_avx2;
+    k->geglu = geglu_avx2;
+    k->geglu_back = geglu_back_avx2;
     k->rope = rope_avx2;
+    k->rope_half = rope_half_avx2;
 }

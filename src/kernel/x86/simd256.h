@@ -91,4 +91,43 @@ static inline __m256 sigmoid8(__m256 x)
     return _mm256_div_ps(one, _mm256_add_ps(one, exp8(_mm256_xor_ps(x, _mm256_set1_ps(-0.0f)))));
 }
 
+/* round half away from zero of x / d, held within +-127, NaN as 0. */
+INLINE __m256i quantize8(__m256 x, __m256 d)
+{
+    const __m256 sign = _mm256_set1_ps(-0.0f), limit = _mm256_set1_ps(127.0f);
+    __m256 v = _mm256_div_ps(x, d), t = _mm256_round_ps(v, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+    __m256 rest = _mm256_andnot_ps(sign, _mm256_sub_ps(v, t)), one = _mm256_or_ps(_mm256_set1_ps(1.0f), _mm256_and_ps(sign, v));
+    t = _mm256_add_ps(t, _mm256_and_ps(one, _mm256_cmp_ps(rest, _mm256_set1_ps(0.5f), _CMP_GE_OQ)));
+    t = _mm256_and_ps(t, _mm256_cmp_ps(t, t, _CMP_ORD_Q));
+    t = _mm256_min_ps(_mm256_max_ps(t, _mm256_or_ps(limit, sign)), limit);
+    return _mm256_cvtps_epi32(t);
+}
+
+INLINE uint32_t max_bits(__m256i top)
+{
+    __m128i m = _mm_max_epi32(_mm256_castsi256_si128(top), _mm256_extracti128_si256(top, 1));
+    m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
+    m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1));
+    return (uint32_t)_mm_cvtsi128_si32(m);
+}
+
+/* A block of 32: d = max|x| / 127 and the quotients as bytes. */
+INLINE __m256i quantize32(const float *x, float *d)
+{
+    const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
+    __m256 v[4];
+    __m256i top = _mm256_setzero_si256();
+    UNROLL
+    for (int i = 0; i < 4; i++) {
+        v[i] = _mm256_loadu_ps(x + 8 * i);
+        top = _mm256_max_epi32(top, _mm256_and_si256(_mm256_castps_si256(v[i]), magnitude));
+    }
+    *d = bits_float(max_bits(top)) / 127.0f;
+    if (*d == 0) return _mm256_setzero_si256();
+    __m256 scale = _mm256_set1_ps(*d);
+    __m256i lo = _mm256_packs_epi32(quantize8(v[0], scale), quantize8(v[1], scale));
+    __m256i hi = _mm256_packs_epi32(quantize8(v[2], scale), quantize8(v[3], scale));
+    return _mm256_permutevar8x32_epi32(_mm256_packs_epi16(lo, hi), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
 #endif

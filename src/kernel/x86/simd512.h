@@ -26,6 +26,7 @@ static inline void store_first(float *p, int64_t n, __m512 v)
     for (int i = 0; i < 16 && i < n; i++) p[i] = f[i];
 }
 static inline __m512 join(__m256 lo, __m256 hi) { return _mm512_insertf32x8(_mm512_castps256_ps512(lo), hi, 1); }
+static inline __m512i join_ints(__m256i lo, __m256i hi) { return _mm512_inserti32x8(_mm512_castsi256_si512(lo), hi, 1); }
 static inline __m512 int_to_float(__m512i v)
 {
     return join(_mm256_cvtepi32_ps(_mm512_castsi512_si256(v)), _mm256_cvtepi32_ps(_mm512_extracti64x4_epi64(v, 1)));
@@ -34,17 +35,41 @@ static inline __m512 half_to_float(const void *p)
 {
     return join(_mm256_cvtph_ps(_mm_loadu_si128(p)), _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p + 1)));
 }
+static inline __m512i madd_pairs(__m512i a, __m512i b) { return simde_mm512_madd_epi16(a, b); }
 static inline __m512i short_to_int(const void *p)
 {
     __m256i lo = _mm256_cvtepi16_epi32(_mm_loadu_si128(p)), hi = _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)p + 1));
-    return _mm512_inserti32x8(_mm512_castsi256_si512(lo), hi, 1);
+    return join_ints(lo, hi);
+}
+static inline __m512i bytes_to_int(const void *p)
+{
+    __m128i v = _mm_loadu_si128(p);
+    return join_ints(_mm256_cvtepi8_epi32(v), _mm256_cvtepi8_epi32(_mm_srli_si128(v, 8)));
+}
+static inline __m512i ubytes_to_int(const void *p)
+{
+    __m128i v = _mm_loadu_si128(p);
+    return join_ints(_mm256_cvtepu8_epi32(v), _mm256_cvtepu8_epi32(_mm_srli_si128(v, 8)));
+}
+static inline __m512i ubytes_to_short(const void *p)
+{
+    return join_ints(_mm256_cvtepu8_epi16(_mm_loadu_si128(p)), _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p + 1)));
+}
+static inline __m512i high_shorts(__m512i v)
+{
+    return join_ints(_mm256_srai_epi32(_mm512_castsi512_si256(v), 16), _mm256_srai_epi32(_mm512_extracti64x4_epi64(v, 1), 16));
 }
 #else
 static inline __m512 load_first(const float *p, int64_t n) { return _mm512_maskz_loadu_ps(mask16(n), p); }
 static inline void store_first(float *p, int64_t n, __m512 v) { _mm512_mask_storeu_ps(p, mask16(n), v); }
 static inline __m512 int_to_float(__m512i v) { return _mm512_cvtepi32_ps(v); }
 static inline __m512 half_to_float(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256(p)); }
+static inline __m512i madd_pairs(__m512i a, __m512i b) { return _mm512_madd_epi16(a, b); }
 static inline __m512i short_to_int(const void *p) { return _mm512_cvtepi16_epi32(_mm256_loadu_si256(p)); }
+static inline __m512i bytes_to_int(const void *p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128(p)); }
+static inline __m512i ubytes_to_int(const void *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128(p)); }
+static inline __m512i ubytes_to_short(const void *p) { return _mm512_cvtepu8_epi16(_mm256_loadu_si256(p)); }
+static inline __m512i high_shorts(__m512i v) { return _mm512_srai_epi32(v, 16); } /* of every dword, as an int */
 #endif
 
 /* Lanes 0 to 7 and 8 to 15. */

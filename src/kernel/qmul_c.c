@@ -1,0 +1,185 @@
+/* Products of panels with quantised activations in C: the definition (the chains of qpanel.h, written down). */
+#include "kernel/qlayout.h"
+#include "kernel/variants.h"
+
+/* One block of 32 of a panel's rows. */
+struct block {
+    int16_t n[QP_ROWS][QP_BLOCK];
+    float s[QP_ROWS], m[QP_ROWS];     /* m: M of form MIN, T of form HALVES */
+    int c[QP_ROWS][2], e[QP_ROWS][2]; /* form HALVES                        */
+};
+
+static float half_at(const unsigned char *p, int i)
+{
+    uint16_t h;
+    memcpy(&h, p + 2 * i, 2);
+    return f16_to_f32(h);
+}
+
+/* 2^(e - 128), also where that is subnormal. */
+static float mxfp4_scale(unsigned char e) { return bits_float(e < 2 ? 0x00200000u << e : (uint32_t)(e - 1) << 23); }
+
+static inline int pair_at(const unsigned char *p, int g, int at) { return p[64 * (g / 4) + at] >> 2 * (g % 4) & 3; }
+static inline int nibble_at(const unsigned char *p, int g, int at) { return p[64 * (g % 4) + at] >> 4 * (g / 4) & 15; }
+
+/* The stored integer of group g; `at` is 4 * row + k % 4. */
+static inline int stored(int bits, const unsigned char *p, int g, int at)
+{
+    switch (bits) {
+    case 2: return pair_at(p, g, at);
+    case 3: return pair_at(p, g, at) | (p[128 + at] >> g & 1) << 2;
+    case 4: return nibble_at(p, g, at);
+    case 5: return nibble_at(p, g, at) | (p[256 + at] >> g & 1) << 4;
+    case 6: return nibble_at(p, g, at) | pair_at(p + 256, g, at) << 4;
+    default: return (int8_t)p[64 * g + at];
+    }
+}
+
+static inline void block_integers(struct block *o, enum dtype t, const unsigned char *p)
+{
+    for (int g = 0; g < 8; g++)
+        for (int at = 0; at < 64; at++) {
+            int n = stored(qlayouts[t].bits, p, g, at);
+            if (t == DT_IQ4_NL || t == DT_IQ4_XS) n = iq4_values[n];
+            if (t == DT_MXFP4) n = mxfp4_values[n];
+            o->n[at / 4][4 * g + at % 4] = (int16_t)n;
+        }
+}
+
+static void halves_scales(struct block *o, enum dtype t, const unsigned char *u, int b, int r)
+{
+    o->s[r] = half_at(u, r);
+    o->m[r] = t == DT_Q2_K ? -half_at(u + 32, r) : -o->s[r];
+    for (int h = 0; h < 2; h++) {
+        if (t == DT_Q2_K) {
+            int byte = u[64 + 32 * b + 2 * r + h];
+            o->c[r][h] = byte & 15;
+            o->e[r][h] = byte >> 4;
+        } else {
+            o->c[r][h] = (int8_t)u[32 + 32 * b + 2 * r + h];
+            o->e[r][h] = o->c[r][h] * (t == DT_Q6_K ? 32 : 4);
+        }
+    }
+}
+
+/* Block b of unit u, row r. */
+static inline void block_scales(struct block *o, enum dtype t, const unsigned char *u, int b, int r)
+{
+    if (qlayouts[t].form == QF_HALVES) {
+        halves_scales(o, t, u, b, r);
+        return;
+    }
+    float d = half_at(u, r);
+    o->s[r] = d;
+    o->m[r] = 0;
+    if (t == DT_Q4_0) o->m[r] = -8 * d;
+    if (t == DT_Q5_0) o->m[r] = -16 * d;
+    if (t == DT_Q4_1 || t == DT_Q5_1) o->m[r] = half_at(u + 32, r);
+    if (t == DT_Q4_K || t == DT_Q5_K) {
+        o->s[r] = d * u[64 + 16 * b + r];
+        o->m[r] = -(half_at(u + 32, r) * u[192 + 16 * b + r]);
+    }
+    if (t == DT_IQ4_XS) o->s[r] = d * (int8_t)u[32 + 16 * b + r];
+    if (t == DT_MXFP4) {
+        o->s[r] = mxfp4_scale(u[r]);
+        o->m[r] = -12 * o->s[r];
+    }
+}
+
+static inline int dot(const int16_t *n, const int8_t *x, int count)
+{
+    int sum = 0;
+    for (int i = 0; i < count; i++) sum += n[i] * x[i];
+    return sum;
+}
+
+/* One step of the chain of row r with the block `at` of the activations. */
+static inline float step(enum qform form, const struct block *w, int r, const struct qacts *x, int64_t at, float acc)
+{
+    const int8_t *q = x->q + at * QP_BLOCK;
+    const int *c = w->c[r], *e = w->e[r];
+    float d = x->d[at];
+    if (form == QF_HALVES) {
+        int sum = c[0] * dot(w->n[r], q, 16) + c[1] * dot(w->n[r] + 16, q + 16, 16);
+        int shift = e[0] * x->half[2 * at] + e[1] * x->half[2 * at + 1];
+        acc = fmaf(w->s[r] * d, (float)sum, acc);
+        return fmaf(w->m[r] * d, (float)shift, acc);
+    }
+    acc = fmaf(w->s[r] * d, (float)dot(w->n[r], q, QP_BLOCK), acc);
+    return form == QF_MIN ? fmaf(w->m[r], x->sx[at], acc) : acc;
+}
+
+/* t is a constant in each instance below. y holds the chains while k advances. */
+INLINE void mul(enum dtype t, const void *panels, int64_t n, int64_t k, const struct qacts *x, int64_t m, float *y, int64_t ldy)
+{
+    const unsigned char *unit = panels;
+    struct block w;
+    int per_unit = qlayouts[t].block / QP_BLOCK;
+    for (int64_t j = 0; j < n; j += QP_ROWS) {
+        int rows = n - j < QP_ROWS ? (int)(n - j) : QP_ROWS;
+        for (int64_t i = 0; i < m; i++)
+            for (int r = 0; r < rows; r++) y[i * ldy + j + r] = 0;
+        for (int64_t at = 0; at < k / QP_BLOCK; at++) {
+            int b = (int)(at % per_unit);
+            block_integers(&w, t, unit + qlayouts[t].scales + b * 64 * qlayouts[t].bits);
+            for (int r = 0; r < rows; r++) block_scales(&w, t, unit, b, r);
+            for (int64_t i = 0; i < m; i++) {
+                float *out = y + i * ldy + j;
+                for (int r = 0; r < rows; r++) out[r] = step(qlayouts[t].form, &w, r, x, i * (k / QP_BLOCK) + at, out[r]);
+            }
+            if (b == per_unit - 1) unit += qlayout_unit(t);
+        }
+    }
+}
+
+
+/* One function per format. */
+#define QMUL_C(name, type)                                                                                             \
+    static void name(const void *panels, int64_t n, int64_t k, const struct qacts *x, int64_t m, float *y, int64_t ldy) \
+    {                                                                                                                  \
+        mul(type, panels, n, k, x, m, y, ldy);                                                                         \
+    }
+QMUL_C(q8_0_c, DT_Q8_0)
+QMUL_C(q4_0_c, DT_Q4_0)
+QMUL_C(q4_1_c, DT_Q4_1)
+QMUL_C(q5_0_c, DT_Q5_0)
+QMUL_C(q5_1_c, DT_Q5_1)
+QMUL_C(q2_k_c, DT_Q2_K)
+QMUL_C(q3_k_c, DT_Q3_K)
+QMUL_C(q4_k_c, DT_Q4_K)
+QMUL_C(q5_k_c, DT_Q5_K)
+QMUL_C(q6_k_c, DT_Q6_K)
+QMUL_C(iq4_nl_c, DT_IQ4_NL)
+QMUL_C(iq4_xs_c, DT_IQ4_XS)
+QMUL_C(mxfp4_c, DT_MXFP4)
+
+static void quantize_acts_c(int8_t *q, float *d, float *sx, int16_t *half, const float *x, int64_t n)
+{
+    for (int64_t b = 0; b < n / QP_BLOCK; b++, x += QP_BLOCK, q += QP_BLOCK) {
+        uint32_t top = 0; /* as an integer, so that a NaN counts as large */
+        int sum[2] = {0, 0};
+        for (int j = 0; j < QP_BLOCK; j++) {
+            uint32_t a = float_bits(x[j]) & 0x7fffffffu;
+            if (a > top) top = a;
+        }
+        d[b] = bits_float(top) / 127.0f;
+        for (int j = 0; j < QP_BLOCK; j++) {
+            q[j] = d[b] == 0 ? 0 : q8_scalar(x[j], d[b]);
+            sum[j / 16] += q[j];
+        }
+        half[2 * b] = (int16_t)sum[0];
+        half[2 * b + 1] = (int16_t)sum[1];
+        sx[b] = d[b] * (float)(sum[0] + sum[1]);
+    }
+}
+
+void qmul_init_c(struct kernels *k)
+{
+    static qmul_fn *const table[DT_COUNT] = {
+        [DT_Q8_0] = q8_0_c, [DT_Q4_0] = q4_0_c, [DT_Q4_1] = q4_1_c, [DT_Q5_0] = q5_0_c,     [DT_Q5_1] = q5_1_c,
+        [DT_Q2_K] = q2_k_c, [DT_Q3_K] = q3_k_c, [DT_Q4_K] = q4_k_c, [DT_Q5_K] = q5_k_c,     [DT_Q6_K] = q6_k_c,
+        [DT_IQ4_NL] = iq4_nl_c, [DT_IQ4_XS] = iq4_xs_c, [DT_MXFP4] = mxfp4_c,
+    };
+    memcpy(k->qmul, table, sizeof table);
+    k->quantize_acts = quantize_acts_c;
+}

@@ -1,0 +1,219 @@
+/* From the blocks of a file to panels (qpanel.h). The blocks' layouts are ggml's. A dword of a panel holds four
+ * consecutive elements of one row, as the bytes of the files do, so packing moves dwords and never single elements. */
+#include "kernel/qpanel.h"
+#include <string.h>
+#include "kernel/qlayout.h"
+
+/* One block of a file into row `row` of a unit. */
+typedef void pack_fn(unsigned char *unit, int row, const unsigned char *block);
+
+static inline uint32_t get32(const unsigned char *p)
+{
+    uint32_t w;
+    memcpy(&w, p, 4);
+    return w;
+}
+
+static inline void put32(unsigned char *vectors, int v, int row, uint32_t w) { memcpy(vectors + 64 * v + 4 * row, &w, 4); }
+static inline void put_scale(unsigned char *unit, int at, int row, const unsigned char *f16)
+{
+    memcpy(unit + 32 * at + 2 * row, f16, 2);
+}
+
+/* 16 bytes, low nibbles elements 0 to 15, high nibbles 16 to 31: as they are in the panel. */
+static inline void put_nibbles(unsigned char *vectors, int row, const unsigned char *q)
+{
+    for (int v = 0; v < 4; v++) put32(vectors, v, row, get32(q + 4 * v));
+}
+
+/* Element e in the nibble at `shift` of byte q[e]. */
+static inline void put_split_nibbles(unsigned char *vectors, int row, const unsigned char *q, int shift)
+{
+    for (int v = 0; v < 4; v++) {
+        uint32_t low = get32(q + 4 * v) >> shift & 0x0f0f0f0f, high = get32(q + 16 + 4 * v) >> shift & 0x0f0f0f0f;
+        put32(vectors, v, row, low | high << 4);
+    }
+}
+
+/* Element e in the two bits at `shift` of byte q[e]. */
+static inline void put_pairs(unsigned char *vectors, int row, const unsigned char *q, int shift)
+{
+    for (int h = 0; h < 2; h++) {
+        uint32_t w = 0;
+        for (int g = 0; g < 4; g++) w |= (get32(q + 16 * h + 4 * g) >> shift & 0x03030303) << 2 * g;
+        put32(vectors, h, row, w);
+    }
+}
+
+/* Element e in the bit at `shift` of byte q[e]. */
+static inline void put_bits(unsigned char *vector, int row, const unsigned char *q, int shift)
+{
+    uint32_t w = 0;
+    for (int g = 0; g < 8; g++) w |= (get32(q + 4 * g) >> shift & 0x01010101) << g;
+    put32(vector, 0, row, w);
+}
+
+/* Bits 4 g of both halves of x, brought together: bits g. */
+static inline uint64_t every_fourth(uint64_t x)
+{
+    x &= 0x1111111111111111;
+    x = (x | x >> 3) & 0x0303030303030303;
+    x = (x | x >> 6) & 0x000f000f000f000f;
+    return (x | x >> 12) & 0x000000ff000000ff;
+}
+
+/* Element e in bit e of a dword. */
+static inline void put_bit_row(unsigned char *vector, int row, const unsigned char *qh)
+{
+    uint64_t w = get32(qh), even = every_fourth(w | w >> 2 << 32), odd = every_fourth(w >> 1 | w >> 3 << 32);
+    uint64_t both = even | odd << 8; /* bytes 0 and 1, in the upper half 2 and 3 */
+    put32(vector, 0, row, (uint32_t)(both | both >> 16));
+}
+
+static void pack_q8_0(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s);
+    for (int g = 0; g < 8; g++) put32(unit + 32, g, row, get32(s + 2 + 4 * g));
+}
+
+/* Q4_0 and IQ4_NL. */
+static void pack_q4_0(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s);
+    put_nibbles(unit + 32, row, s + 2);
+}
+
+static void pack_q4_1(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s);
+    put_scale(unit, 1, row, s + 2);
+    put_nibbles(unit + 64, row, s + 4);
+}
+
+static void pack_q5_0(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s);
+    put_nibbles(unit + 32, row, s + 6);
+    put_bit_row(unit + 32 + 256, row, s + 2);
+}
+
+static void pack_q5_1(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s);
+    put_scale(unit, 1, row, s + 2);
+    put_nibbles(unit + 64, row, s + 8);
+    put_bit_row(unit + 64 + 256, row, s + 4);
+}
+
+static void pack_mxfp4(unsigned char *unit, int row, const unsigned char *s)
+{
+    unit[row] = s[0];
+    put_nibbles(unit + 16, row, s + 1);
+}
+
+/* d, dmin and the packed 6-bit scales and minima of Q4_K and Q5_K. */
+static void pack_k_scales(unsigned char *unit, int row, const unsigned char *s)
+{
+    const unsigned char *a = s + 4;
+    put_scale(unit, 0, row, s);
+    put_scale(unit, 1, row, s + 2);
+    for (int j = 0; j < 4; j++) {
+        unit[64 + 16 * j + row] = a[j] & 63;
+        unit[192 + 16 * j + row] = a[j + 4] & 63;
+        unit[64 + 16 * (j + 4) + row] = (unsigned char)((a[j + 8] & 15) | a[j] >> 6 << 4);
+        unit[192 + 16 * (j + 4) + row] = (unsigned char)(a[j + 8] >> 4 | a[j + 4] >> 6 << 4);
+    }
+}
+
+static void pack_q4_k(unsigned char *unit, int row, const unsigned char *s)
+{
+    pack_k_scales(unit, row, s);
+    for (int b = 0; b < 8; b++) put_split_nibbles(unit + 320 + 256 * b, row, s + 16 + b / 2 * 32, b % 2 * 4);
+}
+
+static void pack_q5_k(unsigned char *unit, int row, const unsigned char *s)
+{
+    pack_k_scales(unit, row, s);
+    for (int b = 0; b < 8; b++) {
+        put_split_nibbles(unit + 320 + 320 * b, row, s + 48 + b / 2 * 32, b % 2 * 4);
+        put_bits(unit + 320 + 320 * b + 256, row, s + 16, b);
+    }
+}
+
+static void pack_q6_k(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s + 208);
+    for (int b = 0; b < 8; b++) {
+        memcpy(unit + 32 + 32 * b + 2 * row, s + 192 + 2 * b, 2);
+        put_split_nibbles(unit + 288 + 384 * b, row, s + b / 4 * 64 + b % 2 * 32, b % 4 / 2 * 4);
+        put_pairs(unit + 288 + 384 * b + 256, row, s + 128 + b / 4 * 32, b % 4 * 2);
+    }
+}
+
+static void pack_q3_k(unsigned char *unit, int row, const unsigned char *s)
+{
+    const unsigned char *a = s + 96;
+    put_scale(unit, 0, row, s + 108);
+    for (int j = 0; j < 16; j++) {
+        int low = (j < 8 ? a[j] : a[j - 8] >> 4) & 15, high = a[8 + j % 4] >> 2 * (j / 4) & 3;
+        unit[32 + 32 * (j / 2) + 2 * row + j % 2] = (unsigned char)((low | high << 4) - 32);
+    }
+    for (int b = 0; b < 8; b++) {
+        put_pairs(unit + 288 + 192 * b, row, s + 32 + b / 4 * 32, b % 4 * 2);
+        put_bits(unit + 288 + 192 * b + 128, row, s, b);
+    }
+}
+
+static void pack_q2_k(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s + 80);
+    put_scale(unit, 1, row, s + 82);
+    for (int b = 0; b < 8; b++) {
+        memcpy(unit + 64 + 32 * b + 2 * row, s + 2 * b, 2);
+        put_pairs(unit + 320 + 128 * b, row, s + 16 + b / 4 * 32, b % 4 * 2);
+    }
+}
+
+static void pack_iq4_xs(unsigned char *unit, int row, const unsigned char *s)
+{
+    int high = s[2] | s[3] << 8;
+    put_scale(unit, 0, row, s);
+    for (int b = 0; b < 8; b++) {
+        int ls = (s[4 + b / 2] >> b % 2 * 4 & 15) | (high >> 2 * b & 3) << 4;
+        unit[32 + 16 * b + row] = (unsigned char)(ls - 32);
+        put_nibbles(unit + 160 + 256 * b, row, s + 8 + 16 * b);
+    }
+}
+
+static pack_fn *const packers[DT_COUNT] = {
+    [DT_Q8_0] = pack_q8_0,     [DT_Q4_0] = pack_q4_0, [DT_Q4_1] = pack_q4_1,   [DT_Q5_0] = pack_q5_0,   [DT_Q5_1] = pack_q5_1,
+    [DT_Q2_K] = pack_q2_k,     [DT_Q3_K] = pack_q3_k, [DT_Q4_K] = pack_q4_k,   [DT_Q5_K] = pack_q5_k,   [DT_Q6_K] = pack_q6_k,
+    [DT_IQ4_NL] = pack_q4_0, [DT_IQ4_XS] = pack_iq4_xs, [DT_MXFP4] = pack_mxfp4,
+};
+
+size_t qpanel_bytes(enum dtype t, int64_t n, int64_t k)
+{
+    if (qlayouts[t].form == QF_NONE || n <= 0 || k <= 0 || k % qlayouts[t].block) return 0;
+    return (size_t)((n + QP_ROWS - 1) / QP_ROWS) * qlayout_panel(t, k);
+}
+
+void qpanel_pack_rows(enum dtype t, void *dst, const void *w, size_t row_bytes, int64_t n, int64_t k)
+{
+    pack_fn *pack = packers[t];
+    int64_t units = k / qlayouts[t].block;
+    size_t unit_bytes = qlayout_unit(t), block_bytes = (size_t)formats[t].bytes;
+    unsigned char *unit = dst;
+    for (int64_t j = 0; j < n; j += QP_ROWS) {
+        const unsigned char *src = (const unsigned char *)w + (size_t)j * row_bytes;
+        int rows = n - j < QP_ROWS ? (int)(n - j) : QP_ROWS;
+        for (int64_t u = 0; u < units; u++, unit += unit_bytes) {
+            if (rows < QP_ROWS) memset(unit, 0, unit_bytes);
+            for (int r = 0; r < rows; r++) pack(unit, r, src + (size_t)r * row_bytes + (size_t)u * block_bytes);
+        }
+    }
+}
+
+void qpanel_pack(enum dtype t, void *dst, const void *w, int64_t n, int64_t k)
+{
+    qpanel_pack_rows(t, dst, w, format_bytes(t, k), n, k);
+}

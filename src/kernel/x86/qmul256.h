@@ -1,0 +1,112 @@
+/* What is in a unit of a panel, as AVX2 vectors of 8 rows: integers and scales of a block of 32. `unit` and `n` point to
+ * row 0 or row 8. t is a constant wherever these are used. */
+#ifndef KERNEL_X86_QMUL256_H
+#define KERNEL_X86_QMUL256_H
+
+#include "kernel/qlayout.h"
+#include "kernel/x86/simd256.h"
+
+enum { QP_CHUNK = 8 }; /* blocks of 32 that are unpacked at a time */
+
+INLINE __m256i load256(const void *p) { return _mm256_loadu_si256(p); }
+
+/* Every byte with its bits moved from place `from` to place `to`, then masked. */
+INLINE __m256i field(__m256i v, int from, int to, int mask)
+{
+    if (from > to) v = _mm256_srli_epi16(v, from - to);
+    if (from < to) v = _mm256_slli_epi16(v, to - from);
+    return _mm256_and_si256(v, _mm256_set1_epi8((char)mask));
+}
+
+INLINE __m256i lookup(const int8_t table[16], __m256i index)
+{
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table)), index);
+}
+
+/* The integers n of group g. */
+INLINE __m256i integers(enum dtype t, const unsigned char *n, int g)
+{
+    int bits = qlayouts[t].bits;
+    if (bits == 8) return load256(n + 64 * g);
+    __m256i v;
+    if (bits <= 3) v = field(load256(n + 64 * (g / 4)), 2 * (g % 4), 0, 3);
+    else v = field(load256(n + 64 * (g % 4)), g / 4 * 4, 0, 15);
+    if (bits == 3) v = _mm256_or_si256(v, field(load256(n + 128), g, 2, 4));
+    if (bits == 5) v = _mm256_or_si256(v, field(load256(n + 256), g, 4, 16));
+    if (bits == 6) v = _mm256_or_si256(v, field(load256(n + 256 + 64 * (g / 4)), 2 * (g % 4), 4, 48));
+    if (t == DT_IQ4_NL || t == DT_IQ4_XS) v = lookup(iq4_values, v);
+    if (t == DT_MXFP4) v = lookup(mxfp4_values, v);
+    return v;
+}
+
+/* S, and M or T; form HALVES: c of the two halves, each twice per row, and the pairs e. */
+struct scales256 {
+    __m256 s, m;
+    __m256i c[2], e;
+};
+
+INLINE __m256 halves_at(const unsigned char *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const void *)p)); }
+INLINE __m256 bytes_at(const unsigned char *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p)));
+}
+INLINE __m256 minus(__m256 v) { return _mm256_xor_ps(v, _mm256_set1_ps(-0.0f)); }
+
+/* 2^(e - 128): a shift makes the two subnormal ones. */
+INLINE __m256 mxfp4_scale(const unsigned char *p)
+{
+    __m256i e = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p));
+    __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
+    __m256i small = _mm256_sllv_epi32(_mm256_set1_epi32(0x00200000), _mm256_min_epi32(e, _mm256_set1_epi32(2)));
+    return _mm256_castsi256_ps(_mm256_max_epi32(normal, small));
+}
+
+INLINE struct scales256 halves_scales(enum dtype t, const unsigned char *unit, const unsigned char *pairs)
+{
+    const __m256i first = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13));
+    const __m256i second = _mm256_broadcastsi128_si256(_mm_setr_epi8(2, 3, 2, 3, 6, 7, 6, 7, 10, 11, 10, 11, 14, 15, 14, 15));
+    struct scales256 o = {.s = halves_at(unit)};
+    __m128i bytes = _mm_loadu_si128((const void *)pairs);
+    __m256i c;
+    if (t == DT_Q2_K) {
+        o.m = minus(halves_at(unit + 32));
+        c = _mm256_cvtepu8_epi16(bytes);
+        o.e = _mm256_srli_epi16(c, 4);
+        c = _mm256_and_si256(c, _mm256_set1_epi16(15));
+    } else {
+        o.m = minus(o.s);
+        c = _mm256_cvtepi8_epi16(bytes);
+        o.e = _mm256_slli_epi16(c, t == DT_Q6_K ? 5 : 2);
+    }
+    o.c[0] = _mm256_shuffle_epi8(c, first);
+    o.c[1] = _mm256_shuffle_epi8(c, second);
+    return o;
+}
+
+/* Scales of block b of the unit, rows 8 h to 8 h + 7. */
+INLINE struct scales256 scales_of(enum dtype t, const unsigned char *unit, int b, int h)
+{
+    const unsigned char *f16 = unit + 16 * h;
+    struct scales256 o = {.s = _mm256_setzero_ps()};
+    if (qlayouts[t].form == QF_HALVES) return halves_scales(t, f16, unit + (t == DT_Q2_K ? 64 : 32) + 32 * b + 16 * h);
+    if (t == DT_MXFP4) {
+        o.s = mxfp4_scale(unit + 8 * h);
+        o.m = _mm256_mul_ps(_mm256_set1_ps(-12), o.s);
+        return o;
+    }
+    o.s = halves_at(f16);
+    if (t == DT_Q4_0) o.m = _mm256_mul_ps(_mm256_set1_ps(-8), o.s);
+    if (t == DT_Q5_0) o.m = _mm256_mul_ps(_mm256_set1_ps(-16), o.s);
+    if (t == DT_Q4_1 || t == DT_Q5_1) o.m = halves_at(f16 + 32);
+    if (t == DT_Q4_K || t == DT_Q5_K) {
+        o.s = _mm256_mul_ps(o.s, bytes_at(unit + 64 + 16 * b + 8 * h));
+        o.m = minus(_mm256_mul_ps(halves_at(f16 + 32), bytes_at(unit + 192 + 16 * b + 8 * h)));
+    }
+    if (t == DT_IQ4_XS) {
+        __m256i ls = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)(unit + 32 + 16 * b + 8 * h)));
+        o.s = _mm256_mul_ps(o.s, _mm256_cvtepi32_ps(ls));
+    }
+    return o;
+}
+
+#endif

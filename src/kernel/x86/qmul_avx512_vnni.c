@@ -1,0 +1,327 @@
+/* Products of panels with quantised activations for VNNI: a vector is the 16 rows of a panel, vpdpbusd multiplies four
+ * unsigned by four signed bytes per row and adds exactly. Signed weights go in as w + 128; what that adds, 128 times the
+ * sum of the activations, is taken off in advance.
+ *
+ * One or two tokens: weights are unpacked in registers while they stream by (`few`). More: a panel is unpacked to bytes
+ * for 256 elements of k at a time, 4 KB, and multiplied with all tokens of a block of them (`many`). */
+#include "kernel/qlayout.h"
+#include "kernel/x86/simd512.h"
+
+enum { TILE = 8, TOKENS = 128, PASS_BYTES = 256 << 10, AHEAD = 3072, CHUNK = 8 };
+
+/* S, and M or T; form HALVES: c of the two halves, and the pairs e. */
+struct scales {
+    __m512 s, m;
+    __m512i c[2], e;
+};
+
+/* 256 elements of k of a panel, unpacked. */
+struct chunk {
+    _Alignas(64) unsigned char n[CHUNK][8][64]; /* [block][group][16 rows][4] */
+    float s[CHUNK][16], m[CHUNK][16];
+    int32_t c[CHUNK][2][16];
+    int16_t e[CHUNK][32];
+};
+
+INLINE __m512i load512(const void *p) { return _mm512_loadu_si512(p); }
+
+/* Every byte with its bits moved from place `from` to place `to`, then masked. */
+INLINE __m512i field(__m512i v, int from, int to, int mask)
+{
+    if (from > to) v = _mm512_srli_epi16(v, (unsigned)(from - to));
+    if (from < to) v = _mm512_slli_epi16(v, (unsigned)(to - from));
+    return _mm512_and_si512(v, _mm512_set1_epi8((char)mask));
+}
+
+INLINE __m512i lookup(const int8_t table[16], __m512i index)
+{
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table)), index);
+}
+
+/* The integers of group g as unsigned bytes: n, or n + 128 where n is signed. */
+INLINE __m512i integers(enum dtype t, const unsigned char *n, int g)
+{
+    const __m512i top = _mm512_set1_epi8(-128);
+    int bits = qlayouts[t].bits;
+    if (bits == 8) return _mm512_xor_si512(load512(n + 64 * g), top);
+    __m512i v;
+    if (bits <= 3) v = field(load512(n + 64 * (g / 4)), 2 * (g % 4), 0, 3);
+    else v = field(load512(n + 64 * (g % 4)), g / 4 * 4, 0, 15);
+    if (bits == 3) v = _mm512_or_si512(v, field(load512(n + 128), g, 2, 4));
+    if (bits == 5) v = _mm512_or_si512(v, field(load512(n + 256), g, 4, 16));
+    if (bits == 6) v = _mm512_or_si512(v, field(load512(n + 256 + 64 * (g / 4)), 2 * (g % 4), 4, 48));
+    if (t == DT_IQ4_NL || t == DT_IQ4_XS) v = _mm512_xor_si512(lookup(iq4_values, v), top);
+    if (t == DT_MXFP4) v = lookup(mxfp4_values, v);
+    return v;
+}
+
+INLINE __m512 minus(__m512 v)
+{
+    return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(v), _mm512_set1_epi32((int)0x80000000)));
+}
+
+/* 2^(e - 128): a shift makes the two subnormal ones. */
+INLINE __m512 mxfp4_scale(const unsigned char *p)
+{
+    __m512i e = ubytes_to_int(p), normal = _mm512_slli_epi32(_mm512_sub_epi32(e, _mm512_set1_epi32(1)), 23);
+    __m512i small = _mm512_sllv_epi32(_mm512_set1_epi32(0x00200000), _mm512_min_epi32(e, _mm512_set1_epi32(2)));
+    return _mm512_castsi512_ps(_mm512_max_epi32(normal, small));
+}
+
+INLINE struct scales halves_scales(enum dtype t, const unsigned char *unit, const unsigned char *pairs)
+{
+    struct scales o = {.s = half_to_float(unit)};
+    __m512i c;
+    if (t == DT_Q2_K) {
+        o.m = minus(half_to_float(unit + 32));
+        c = ubytes_to_short(pairs);
+        o.e = _mm512_srli_epi16(c, 4);
+        c = _mm512_and_si512(c, _mm512_set1_epi16(15));
+    } else {
+        o.m = minus(o.s);
+        c = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)pairs));
+        o.e = _mm512_slli_epi16(c, t == DT_Q6_K ? 5 : 2);
+    }
+    o.c[0] = high_shorts(_mm512_slli_epi32(c, 16));
+    o.c[1] = high_shorts(c);
+    return o;
+}
+
+/* Scales of block b of the unit. */
+INLINE struct scales scales_of(enum dtype t, const unsigned char *unit, int b)
+{
+    struct scales o = {.s = _mm512_setzero_ps()};
+    if (qlayouts[t].form == QF_HALVES) return halves_scales(t, unit, unit + (t == DT_Q2_K ? 64 : 32) + 32 * b);
+    if (t == DT_MXFP4) {
+        o.s = mxfp4_scale(unit);
+        o.m = _mm512_mul_ps(_mm512_set1_ps(-12), o.s);
+        return o;
+    }
+    o.s = half_to_float(unit);
+    if (t == DT_Q4_0) o.m = _mm512_mul_ps(_mm512_set1_ps(-8), o.s);
+    if (t == DT_Q5_0) o.m = _mm512_mul_ps(_mm512_set1_ps(-16), o.s);
+    if (t == DT_Q4_1 || t == DT_Q5_1) o.m = half_to_float(unit + 32);
+    if (t == DT_Q4_K || t == DT_Q5_K) {
+        o.s = _mm512_mul_ps(o.s, int_to_float(ubytes_to_int(unit + 64 + 16 * b)));
+        o.m = minus(_mm512_mul_ps(half_to_float(unit + 32), int_to_float(ubytes_to_int(unit + 192 + 16 * b))));
+    }
+    if (t == DT_IQ4_XS) o.s = _mm512_mul_ps(o.s, int_to_float(bytes_to_int(unit + 32 + 16 * b)));
+    return o;
+}
+
+INLINE __m512i broadcast4(const void *p)
+{
+    int32_t v;
+    memcpy(&v, p, 4);
+    return _mm512_set1_epi32(v);
+}
+
+/* What the sums of one block start from; at: the block's place in the activations. */
+INLINE void start_sums(enum qform form, struct qacts x, int64_t at, __m512i sum[2])
+{
+    sum[0] = sum[1] = _mm512_setzero_si512();
+    if (form == QF_SIGNED) sum[0] = _mm512_set1_epi32(-128 * (x.half[2 * at] + x.half[2 * at + 1]));
+}
+
+/* The links of a chain of one block. sum: of the block, or of its two halves. */
+INLINE __m512 link(enum qform form, const struct scales *w, const __m512i sum[2], struct qacts x, int64_t at, __m512 acc)
+{
+    __m512 d = _mm512_set1_ps(x.d[at]);
+    __m512i whole = sum[0];
+    if (form == QF_HALVES) whole = _mm512_add_epi32(_mm512_mullo_epi32(sum[0], w->c[0]), _mm512_mullo_epi32(sum[1], w->c[1]));
+    acc = _mm512_fmadd_ps(_mm512_mul_ps(w->s, d), int_to_float(whole), acc);
+    if (form == QF_MIN) acc = _mm512_fmadd_ps(w->m, _mm512_set1_ps(x.sx[at]), acc);
+    if (form == QF_HALVES) {
+        __m512i shift = madd_pairs(w->e, broadcast4(x.half + 2 * at));
+        acc = _mm512_fmadd_ps(_mm512_mul_ps(w->m, d), int_to_float(shift), acc);
+    }
+    return acc;
+}
+
+/* One panel against M tokens. */
+INLINE void few(enum dtype t, int M, const unsigned char *unit, int64_t k, struct qacts x, float *y, int64_t ldy, int64_t cols)
+{
+    enum qform form = qlayouts[t].form;
+    int bits = qlayouts[t].bits, per_unit = qlayouts[t].block / QP_BLOCK;
+    int64_t blocks = k / QP_BLOCK;
+    __m512 acc[2];
+    UNROLL
+    for (int i = 0; i < M; i++) acc[i] = _mm512_setzero_ps();
+    for (int64_t b0 = 0; b0 < blocks; b0 += per_unit, unit += qlayout_unit(t))
+        for (int b = 0; b < per_unit; b++) {
+            const unsigned char *n = unit + qlayouts[t].scales + b * 64 * bits;
+            struct scales scales = scales_of(t, unit, b);
+            __m512i sum[2][2];
+            UNROLL
+            for (int v = 0; v < bits; v++) /* may lie behind the end */
+                _mm_prefetch((const void *)((uintptr_t)n + AHEAD + 64 * (size_t)v), _MM_HINT_T0);
+            UNROLL
+            for (int i = 0; i < M; i++) start_sums(form, x, i * blocks + b0 + b, sum[i]);
+            UNROLL
+            for (int g = 0; g < 8; g++) {
+                __m512i w = integers(t, n, g);
+                int half = form == QF_HALVES ? g / 4 : 0;
+                UNROLL
+                for (int i = 0; i < M; i++) {
+                    __m512i xb = broadcast4(x.q + (i * blocks + b0 + b) * QP_BLOCK + 4 * g);
+                    sum[i][half] = _mm512_dpbusd_epi32(sum[i][half], w, xb);
+                }
+            }
+            UNROLL
+            for (int i = 0; i < M; i++) acc[i] = link(form, &scales, sum[i], x, i * blocks + b0 + b, acc[i]);
+        }
+    UNROLL
+    for (int i = 0; i < M; i++) store_first(y + i * ldy, cols, acc[i]);
+}
+
+/* `blocks` blocks of a panel into c; b0 is the first one's place along k, a multiple of CHUNK. */
+INLINE void expand(enum dtype t, struct chunk *c, const unsigned char *panel, int64_t b0, int blocks)
+{
+    int bits = qlayouts[t].bits, per_unit = qlayouts[t].block / QP_BLOCK;
+    const unsigned char *unit = panel + (size_t)(b0 / per_unit) * qlayout_unit(t);
+    for (int b = 0; b < blocks; b++) {
+        int inside = per_unit == 1 ? 0 : b;
+        const unsigned char *n = unit + qlayouts[t].scales + inside * 64 * bits;
+        struct scales s = scales_of(t, unit, inside);
+        _mm512_storeu_ps(c->s[b], s.s);
+        if (qlayouts[t].form != QF_SIGNED) _mm512_storeu_ps(c->m[b], s.m);
+        if (qlayouts[t].form == QF_HALVES) {
+            _mm512_storeu_si512((void *)c->c[b][0], s.c[0]);
+            _mm512_storeu_si512((void *)c->c[b][1], s.c[1]);
+            _mm512_storeu_si512((void *)c->e[b], s.e);
+        }
+        UNROLL
+        for (int g = 0; g < 8; g++) _mm512_storeu_si512((void *)c->n[b][g], integers(t, n, g));
+        if (per_unit == 1) unit += qlayout_unit(t);
+    }
+}
+
+/* A chunk against M tokens; `at`: place of its first block in the activations of the first of them. */
+INLINE void tile(enum qform form, int M, const struct chunk *c, int blocks, struct qacts x, int64_t at, int64_t row_blocks,
+                 float *acc)
+{
+    const int8_t *xs[TILE];
+    UNROLL
+    for (int i = 0; i < M; i++) xs[i] = x.q + (at + i * row_blocks) * QP_BLOCK;
+    for (int b = 0; b < blocks; b++) {
+        __m512i sum[TILE][2];
+        struct scales s = {.s = _mm512_loadu_ps(c->s[b])};
+        UNROLL
+        for (int i = 0; i < M; i++) start_sums(form, x, at + b + i * row_blocks, sum[i]);
+        UNROLL
+        for (int g = 0; g < 8; g++) {
+            __m512i w = load512(c->n[b][g]);
+            int half = form == QF_HALVES ? g / 4 : 0;
+            UNROLL
+            for (int i = 0; i < M; i++) sum[i][half] = _mm512_dpbusd_epi32(sum[i][half], w, broadcast4(xs[i] + 4 * g));
+        }
+        if (form != QF_SIGNED) s.m = _mm512_loadu_ps(c->m[b]);
+        if (form == QF_HALVES) s.c[0] = load512(c->c[b][0]), s.c[1] = load512(c->c[b][1]), s.e = load512(c->e[b]);
+        UNROLL
+        for (int i = 0; i < M; i++) {
+            float *out = acc + 16 * i;
+            _mm512_storeu_ps(out, link(form, &s, sum[i], x, at + b + i * row_blocks, _mm512_loadu_ps(out)));
+            xs[i] += QP_BLOCK;
+        }
+    }
+}
+
+/* A chunk against `tokens` tokens. */
+INLINE void multiply(enum qform form, const struct chunk *c, int blocks, struct qacts x, int64_t at, int64_t row_blocks,
+                     int tokens, float *acc)
+{
+    int i = 0;
+    for (; i + TILE <= tokens; i += TILE) tile(form, TILE, c, blocks, x, at + i * row_blocks, row_blocks, acc + 16 * i);
+    for (; i + 4 <= tokens; i += 4) tile(form, 4, c, blocks, x, at + i * row_blocks, row_blocks, acc + 16 * i);
+    for (; i + 2 <= tokens; i += 2) tile(form, 2, c, blocks, x, at + i * row_blocks, row_blocks, acc + 16 * i);
+    for (; i < tokens; i++) tile(form, 1, c, blocks, x, at + i * row_blocks, row_blocks, acc + 16 * i);
+}
+
+typedef void multiply_fn(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks, int tokens,
+                         float *acc);
+
+static void multiply_min(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks,
+                         int tokens, float *acc)
+{
+    multiply(QF_MIN, c, blocks, *x, at, row_blocks, tokens, acc);
+}
+static void multiply_signed(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks,
+                            int tokens, float *acc)
+{
+    multiply(QF_SIGNED, c, blocks, *x, at, row_blocks, tokens, acc);
+}
+static void multiply_halves(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks,
+                            int tokens, float *acc)
+{
+    multiply(QF_HALVES, c, blocks, *x, at, row_blocks, tokens, acc);
+}
+
+/* All panels against a block of tokens. k is cut into passes, so that the activations of a pass stay in the second
+ * cache while the panels go by; chains wait in y meanwhile. */
+INLINE void many(enum dtype t, const unsigned char *panels, int64_t n, int64_t k, const struct qacts *x, int64_t i0, int tokens,
+                 float *y, int64_t ldy)
+{
+    struct chunk c;
+    _Alignas(64) float acc[TOKENS * 16];
+    enum qform form = qlayouts[t].form;
+    multiply_fn *const mul = form == QF_MIN ? multiply_min : form == QF_SIGNED ? multiply_signed : multiply_halves;
+    int64_t blocks = k / QP_BLOCK, pass = PASS_BYTES / QP_BLOCK / tokens / CHUNK * CHUNK;
+    for (int64_t p0 = 0; p0 < blocks; p0 += pass) {
+        int64_t p1 = p0 + pass < blocks ? p0 + pass : blocks;
+        for (int64_t j = 0; j < n; j += QP_ROWS) {
+            const unsigned char *panel = panels + (size_t)(j / QP_ROWS) * qlayout_panel(t, k);
+            for (int i = 0; i < tokens; i++)
+                _mm512_storeu_ps(acc + 16 * i, p0 == 0 ? _mm512_setzero_ps() : load_first(y + i * ldy + j, n - j));
+            for (int64_t b = p0; b < p1; b += CHUNK) {
+                int count = p1 - b < CHUNK ? (int)(p1 - b) : CHUNK;
+                expand(t, &c, panel, b, count);
+                mul(&c, count, x, i0 * blocks + b, blocks, tokens, acc);
+            }
+            for (int i = 0; i < tokens; i++) store_first(y + i * ldy + j, n - j, _mm512_loadu_ps(acc + 16 * i));
+        }
+    }
+}
+
+INLINE void mul(enum dtype t, const void *panels, int64_t n, int64_t k, const struct qacts *x, int64_t m, float *y, int64_t ldy)
+{
+    if (m > 2) {
+        for (int64_t i = 0; i < m; i += TOKENS)
+            many(t, panels, n, k, x, i, m - i < TOKENS ? (int)(m - i) : TOKENS, y + i * ldy, ldy);
+        return;
+    }
+    const unsigned char *panel = panels;
+    for (int64_t j = 0; j < n; j += QP_ROWS, panel += qlayout_panel(t, k)) {
+        if (m == 2) few(t, 2, panel, k, *x, y + j, ldy, n - j);
+        if (m == 1) few(t, 1, panel, k, *x, y + j, ldy, n - j);
+    }
+}
+
+/* One function per format. */
+#define QMUL_VNNI(name, type)                                                                                          \
+    static void name(const void *panels, int64_t n, int64_t k, const struct qacts *x, int64_t m, float *y, int64_t ldy) \
+    {                                                                                                                  \
+        mul(type, panels, n, k, x, m, y, ldy);                                                                         \
+    }
+QMUL_VNNI(q8_0_vnni, DT_Q8_0)
+QMUL_VNNI(q4_0_vnni, DT_Q4_0)
+QMUL_VNNI(q4_1_vnni, DT_Q4_1)
+QMUL_VNNI(q5_0_vnni, DT_Q5_0)
+QMUL_VNNI(q5_1_vnni, DT_Q5_1)
+QMUL_VNNI(q2_k_vnni, DT_Q2_K)
+QMUL_VNNI(q3_k_vnni, DT_Q3_K)
+QMUL_VNNI(q4_k_vnni, DT_Q4_K)
+QMUL_VNNI(q5_k_vnni, DT_Q5_K)
+QMUL_VNNI(q6_k_vnni, DT_Q6_K)
+QMUL_VNNI(iq4_nl_vnni, DT_IQ4_NL)
+QMUL_VNNI(iq4_xs_vnni, DT_IQ4_XS)
+QMUL_VNNI(mxfp4_vnni, DT_MXFP4)
+
+void qmul_init_avx512_vnni(struct kernels *k)
+{
+    static qmul_fn *const table[DT_COUNT] = {
+        [DT_Q8_0] = q8_0_vnni, [DT_Q4_0] = q4_0_vnni, [DT_Q4_1] = q4_1_vnni, [DT_Q5_0] = q5_0_vnni,     [DT_Q5_1] = q5_1_vnni,
+        [DT_Q2_K] = q2_k_vnni, [DT_Q3_K] = q3_k_vnni, [DT_Q4_K] = q4_k_vnni, [DT_Q5_K] = q5_k_vnni,     [DT_Q6_K] = q6_k_vnni,
+        [DT_IQ4_NL] = iq4_nl_vnni, [DT_IQ4_XS] = iq4_xs_vnni, [DT_MXFP4] = mxfp4_vnni,
+    };
+    memcpy(k->qmul, table, sizeof table);
+}
