@@ -268,7 +268,8 @@ static void check_official(void)
         check_rule(&f, "d.q8_0", DT_Q8_0, 128);
         check_rule(&f, "f.i32", DT_I32, 5);
         const struct tf_tensor *t = tf_find(&f, "e.q4_0");
-        CHECK(t && !t->known && t->raw_type == 2 && t->bytes == 36 && !strcmp(tf_type_name(&f, t), "q4_0"), "e.q4_0");
+        CHECK(t && t->known && t->dtype == DT_Q4_0 && t->raw_type == 2 && t->bytes == 36, "e.q4_0");
+        CHECK(t && !strcmp(tf_type_name(&f, t), "q4_0"), "the name of its type");
         t = tf_find(&f, "b.f16");
         CHECK(t && t->nd == 3 && t->ne[0] == 2 && t->ne[1] == 3 && t->ne[2] == 4, "b.f16: order of dimensions");
         tf_close(&f);

@@ -28,6 +28,11 @@ int arena_init(struct arena *a, size_t cap, const char *name, struct err *e)
     return OK;
 }
 
+void arena_over(struct arena *a, void *mem, size_t cap, const char *name)
+{
+    *a = (struct arena){.base = mem, .cap = cap, .name = name};
+}
+
 void arena_free(struct arena *a)
 {
     if (a->base && a->owned) {

@@ -24,6 +24,8 @@ struct arena {
 void arena_measure(struct arena *a, const char *name);
 /* Allocates cap bytes (zeroed). */
 int arena_init(struct arena *a, size_t cap, const char *name, struct err *e);
+/* Over cap bytes that somebody else owns, 64-byte aligned. */
+void arena_over(struct arena *a, void *mem, size_t cap, const char *name);
 void arena_free(struct arena *a);
 
 /* Zeroed memory, or NULL while measuring. */

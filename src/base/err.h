@@ -18,6 +18,7 @@ enum err_code {
     ERR_NUMERIC,     /* a value that must be finite is not                 */
     ERR_INTERRUPTED, /* the user asked to stop                             */
     ERR_INTEGRITY,   /* a hash does not match                              */
+    ERR_NETWORK,     /* a server cannot be reached, or does not answer well */
 };
 
 struct err {

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "io/reader.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,10 @@ struct gguf {
     uint64_t pos, size;
     struct io_strings *strings;
     uint64_t *where_kv, *where_t; /* places of the names, for messages */
+    struct tf_kv *kv;
     uint64_t n_kv, n_t;
+    struct tf_tensor *t; /* the tensors of this file */
+    uint64_t alignment;
 };
 
 /* Makes sure that n more bytes are there. */
@@ -191,32 +195,90 @@ static int read_kv(struct gguf *g, struct tf_kv *kv, struct err *e)
     return OK;
 }
 
-static int read_all_kv(struct gguf *g, struct err *e)
+/* The one entry with this key, NULL when there is none. A second one is an error in any file, here of parts as well,
+ * whose metadata have no index. */
+static int find_own(const struct gguf *g, const char *key, const struct tf_kv **out, uint64_t *at, struct err *e)
 {
-    struct tf *f = g->f;
-    f->kv = mem_array(g->n_kv, sizeof *f->kv);
-    g->where_kv = mem_array(g->n_kv, sizeof *g->where_kv);
-    if (!f->kv || !g->where_kv) FAIL(e, ERR_MEMORY, "%s: out of memory for %" PRIu64 " metadata entries", g->path, g->n_kv);
+    *out = NULL;
     for (uint64_t i = 0; i < g->n_kv; i++) {
-        g->where_kv[i] = g->pos;
-        TRY(read_kv(g, &f->kv[i], e));
-        f->n_kv = i + 1;
-    }
-    f->alignment = DEFAULT_ALIGNMENT;
-    for (uint64_t i = 0; i < g->n_kv; i++) { /* a second key of this name is refused later, as any duplicate */
-        const struct tf_kv *kv = &f->kv[i];
-        if (strcmp(kv->key, "general.alignment") != 0) continue;
-        if (kv->gguf_type != GGUF_U32)
-            FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": type of general.alignment is %s, expected u32", g->path,
-                 g->where_kv[i], tf_kv_type_name(kv->gguf_type));
-        uint64_t a = kv->v.u;
-        if (a < MIN_ALIGNMENT || a > MAX_ALIGNMENT || (a & (a - 1)) != 0)
-            FAIL(e, ERR_FORMAT,
-                 "%s: offset %" PRIu64 ": general.alignment is %" PRIu64 ", expected a power of two from %d to %d", g->path,
-                 g->where_kv[i], a, MIN_ALIGNMENT, MAX_ALIGNMENT);
-        f->alignment = a;
+        if (strcmp(g->kv[i].key, key) != 0) continue;
+        if (*out)
+            FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": metadata key is \"%s\" a second time, expected unique keys", g->path,
+                 g->where_kv[i], key);
+        *out = &g->kv[i];
+        *at = g->where_kv[i];
     }
     return OK;
+}
+
+static int read_alignment(struct gguf *g, struct err *e)
+{
+    const struct tf_kv *kv;
+    uint64_t at;
+    g->alignment = DEFAULT_ALIGNMENT;
+    TRY(find_own(g, "general.alignment", &kv, &at, e));
+    if (!kv) return OK;
+    if (kv->gguf_type != GGUF_U32)
+        FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": type of general.alignment is %s, expected u32", g->path, at,
+             tf_kv_type_name(kv->gguf_type));
+    uint64_t a = kv->v.u;
+    if (a < MIN_ALIGNMENT || a > MAX_ALIGNMENT || (a & (a - 1)) != 0)
+        FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": general.alignment is %" PRIu64 ", expected a power of two from %d to %d",
+             g->path, at, a, MIN_ALIGNMENT, MAX_ALIGNMENT);
+    g->alignment = a;
+    return OK;
+}
+
+static int read_all_kv(struct gguf *g, struct err *e)
+{
+    uint64_t n = g->n_kv;
+    g->kv = mem_array(n, sizeof *g->kv);
+    g->where_kv = mem_array(n, sizeof *g->where_kv);
+    if (!g->kv || !g->where_kv) FAIL(e, ERR_MEMORY, "%s: out of memory for %" PRIu64 " metadata entries", g->path, n);
+    for (uint64_t i = 0; i < n; i++) {
+        g->where_kv[i] = g->pos;
+        TRY(read_kv(g, &g->kv[i], e));
+    }
+    return read_alignment(g, e);
+}
+
+/* ---- the place among the parts ---- */
+
+/* One of the split.* keys: an integer of any width. */
+static int part_number(const struct gguf *g, const char *key, int64_t lo, int64_t hi, int64_t *out, bool *found, struct err *e)
+{
+    const struct tf_kv *kv;
+    uint64_t at;
+    TRY(find_own(g, key, &kv, &at, e));
+    *found = kv != NULL;
+    if (!kv) return OK;
+    if (kv->type != TF_I64 && kv->type != TF_U64)
+        FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": type of %s is %s, expected an integer", g->path, at, key,
+             tf_kv_type_name(kv->gguf_type));
+    bool above = kv->type == TF_U64 && kv->v.u > INT64_MAX;
+    if (above || kv->v.i < lo || kv->v.i > hi) {
+        char text[24];
+        snprintf(text, sizeof text, kv->type == TF_U64 ? "%" PRIu64 : "%" PRId64, kv->v.u);
+        FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": %s is %s, expected %" PRId64 " to %" PRId64, g->path, at, key, text, lo, hi);
+    }
+    *out = kv->v.i;
+    return OK;
+}
+
+static int read_part(const struct gguf *g, struct gguf_part *p, struct err *e)
+{
+    static const char *const keys[] = {"split.count", "split.no", "split.tensors.count"};
+    bool found, no, tensors;
+    p->no = 0;
+    p->count = 1;
+    p->tensors = (int64_t)g->n_t;
+    TRY(part_number(g, keys[0], 0, IO_MAX_PARTS, &p->count, &found, e));
+    if (p->count == 0) p->count = 1; /* a whole file, for some writers */
+    TRY(part_number(g, keys[1], 0, p->count - 1, &p->no, &no, e));
+    TRY(part_number(g, keys[2], 0, TF_MAX_TENSORS, &p->tensors, &tensors, e));
+    if (p->count == 1 || (no && tensors)) return OK;
+    FAIL(e, ERR_FORMAT, "%s: offset 24: %s is missing in part of a file in %" PRId64 " parts, expected it beside %s", g->path,
+         keys[no ? 2 : 1], p->count, keys[0]);
 }
 
 /* Dimensions come fastest first; tf_tensor has the slowest first. */
@@ -248,8 +310,8 @@ static int set_bytes(struct gguf *g, struct tf_tensor *t, uint64_t at, struct er
     const struct raw_type *r = io_ggml_type(t->raw_type);
     if (!r)
         FAIL(e, ERR_UNSUPPORTED,
-             "%s: offset %" PRIu64 ": type of tensor %s is %u, expected one of the known types (0 to 42)", g->path, at,
-             io_quote(q, t->name, strlen(t->name)), t->raw_type);
+             "%s: offset %" PRIu64 ": type of tensor %s is %u, expected one of the known types (0 to 42, without 4 and 5)",
+             g->path, at, io_quote(q, t->name, strlen(t->name)), t->raw_type);
     if (row % r->block != 0)
         FAIL(e, ERR_FORMAT,
              "%s: offset %" PRIu64 ": row of tensor %s is %" PRIu64 " elements, expected a multiple of %u for %s", g->path,
@@ -272,23 +334,26 @@ static int read_tensor(struct gguf *g, struct tf_tensor *t, struct err *e)
     TRY(set_bytes(g, t, at, e));
     at = g->pos;
     TRY(read_u64(g, &t->offset, "the offset of a tensor", e));
-    if (t->offset % g->f->alignment != 0)
+    if (t->offset % g->alignment != 0)
         FAIL(e, ERR_FORMAT,
              "%s: offset %" PRIu64 ": data offset of tensor %s is %" PRIu64 ", expected a multiple of %" PRIu64, g->path,
-             at, io_quote(q, t->name, strlen(t->name)), t->offset, g->f->alignment);
+             at, io_quote(q, t->name, strlen(t->name)), t->offset, g->alignment);
     return OK;
 }
 
 static int read_tensors(struct gguf *g, struct err *e)
 {
     struct tf *f = g->f;
+    if (g->n_t > TF_MAX_TENSORS - f->n_tensors)
+        FAIL(e, ERR_LIMIT, "%s: offset 8: count is %" PRIu64 ", expected at most %zu after the other parts", g->path, g->n_t,
+             TF_MAX_TENSORS - f->n_tensors);
     TRY(io_grow_tensors(f, g->n_t, e));
+    g->t = f->tensors + f->n_tensors;
     g->where_t = mem_array(g->n_t, sizeof *g->where_t);
     if (!g->where_t) FAIL(e, ERR_MEMORY, "%s: out of memory for %" PRIu64 " tensors", g->path, g->n_t);
     for (uint64_t i = 0; i < g->n_t; i++) {
         g->where_t[i] = g->pos;
-        TRY(read_tensor(g, &f->tensors[i], e));
-        f->n_tensors = i + 1;
+        TRY(read_tensor(g, &g->t[i], e));
     }
     return OK;
 }
@@ -296,13 +361,12 @@ static int read_tensors(struct gguf *g, struct err *e)
 /* Offsets become absolute and are checked against the end of the file. */
 static int place_data(struct gguf *g, struct err *e)
 {
-    struct tf *f = g->f;
     uint64_t start, abs;
     char q[IO_QUOTE];
-    if (!align_u64(g->pos, f->alignment, &start))
+    if (!align_u64(g->pos, g->alignment, &start))
         FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": no room for data", g->path, g->pos);
-    for (size_t i = 0; i < f->n_tensors; i++) {
-        struct tf_tensor *t = &f->tensors[i];
+    for (uint64_t i = 0; i < g->n_t; i++) {
+        struct tf_tensor *t = &g->t[i];
         if (!add_u64(start, t->offset, &abs) || !range_ok(abs, t->bytes, g->size))
             FAIL(e, ERR_FORMAT,
                  "%s: offset %" PRIu64 ": data of tensor %s is %" PRIu64 " bytes at %" PRIu64 " + %" PRIu64
@@ -322,13 +386,16 @@ static int by_offset(const void *a, const void *b)
 
 static int check_overlap(struct gguf *g, struct err *e)
 {
-    struct tf *f = g->f;
-    const struct tf_tensor **v = mem_array(f->n_tensors, sizeof *v), *bad = NULL, *prev = NULL;
+    uint64_t n = g->n_t, sorted = 1;
+    const struct tf_tensor **v, *bad = NULL, *prev = NULL;
     char q[IO_QUOTE], q2[IO_QUOTE];
-    if (!v) FAIL(e, ERR_MEMORY, "%s: out of memory for %zu tensors", g->path, f->n_tensors);
-    for (size_t i = 0; i < f->n_tensors; i++) v[i] = &f->tensors[i];
-    if (f->n_tensors > 1) qsort(v, f->n_tensors, sizeof *v, by_offset);
-    for (size_t i = 1; i < f->n_tensors && !bad; i++) {
+    while (sorted < n && g->t[sorted].offset >= g->t[sorted - 1].offset + g->t[sorted - 1].bytes) sorted++;
+    if (sorted >= n) return OK; /* one after the other, as nearly all files have them */
+    v = mem_array(n, sizeof *v);
+    if (!v) FAIL(e, ERR_MEMORY, "%s: out of memory for %" PRIu64 " tensors", g->path, n);
+    for (uint64_t i = 0; i < n; i++) v[i] = &g->t[i];
+    qsort(v, n, sizeof *v, by_offset);
+    for (uint64_t i = 1; i < n && !bad; i++) {
         prev = v[i - 1];
         if (v[i]->offset < prev->offset + prev->bytes) bad = v[i];
     }
@@ -339,25 +406,40 @@ static int check_overlap(struct gguf *g, struct err *e)
          prev->offset + prev->bytes);
 }
 
-static int read_all(struct gguf *g, struct err *e)
+static int read_all(struct gguf *g, struct gguf_part *p, struct err *e)
 {
     TRY(check_version(g, e));
     TRY(read_counts(g, e));
     TRY(read_all_kv(g, e));
+    TRY(read_part(g, p, e));
     TRY(read_tensors(g, e));
     TRY(place_data(g, e));
-    TRY(check_overlap(g, e));
-    return io_index_build(g->f, g->where_kv, g->where_t, e);
+    return check_overlap(g, e);
 }
 
-int gguf_read(struct tf *f, struct err *e)
+int gguf_read(struct tf *f, struct gguf_part *part, struct err *e)
 {
-    const struct tf_map *m = &f->maps[f->n_maps - 1];
+    struct tf_map *m = &f->maps[f->n_maps - 1];
     struct io_index *x = f->index;
     struct gguf g = {.f = f, .path = m->path, .data = m->map.data, .size = m->map.size, .strings = &x->strings};
+    int rc = OK;
+    *part = (struct gguf_part){0};
     f->container = "gguf";
-    int rc = read_all(&g, e);
-    mem_free(g.where_kv);
-    mem_free(g.where_t);
+    if (g.size < 8 || memcmp(g.data, "GGUF", 4) != 0)
+        rc = err_set(e, ERR_FORMAT, __FILE__, __LINE__, "%s: offset 0: file does not start with GGUF, expected it", g.path);
+    if (!rc) rc = read_all(&g, part, e);
+    part->where_kv = g.where_kv;
+    part->where_t = g.where_t;
+    if (!rc) {
+        f->n_tensors += g.n_t;
+        m->n_tensors = g.n_t;
+    }
+    if (f->n_maps > 1) {
+        mem_free(g.kv);
+        return rc;
+    }
+    f->kv = g.kv;
+    f->n_kv = rc ? 0 : g.n_kv;
+    f->alignment = g.alignment;
     return rc;
 }

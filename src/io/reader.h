@@ -1,24 +1,34 @@
-/* What the readers of containers share: a bounded cursor, storage for names, tables of tensor types, the index.
- * Internal to io. */
+/* What the readers of containers share: files, storage for names, tables of tensor types, the index. Internal to io,
+ * and for fuzz targets. */
 #ifndef IO_READER_H
 #define IO_READER_H
 
-#include "base/json.h"
 #include "io/tensor_file.h"
 #include "sys/file.h"
 
 enum {
     IO_KEY_MAX = 65535, /* bytes of a metadata key: the limit of the GGUF specification */
     IO_MAX_KV = 1 << 16,
+    IO_MAX_PARTS = 10000, /* of a divided GGUF */
     IO_QUOTE = 100 /* size of a buffer for io_quote */
 };
 
-/* One mapped file of a struct tf. A folder has several. */
+/* One mapped file of a struct tf. A folder and a divided GGUF have several. */
 struct tf_map {
     struct file_map map;
     char *path;              /* owned */
     size_t first, n_tensors; /* this file's tensors in tf.tensors */
 };
+
+/* A file that is not on disk. */
+struct io_memory {
+    const char *path;
+    const void *data;
+    size_t size;
+};
+/* As tf_open, but the whole file system is these files: a path is a folder when one of them lies in it. They must
+ * outlive f. For fuzzing: nothing is asked of the operating system. */
+int tf_open_memory(struct tf *f, const char *path, const struct io_memory *files, size_t n, struct err *e);
 
 /* Types of metadata values in GGUF. */
 enum gguf_type {
@@ -68,32 +78,40 @@ struct io_index {
     struct tf_tensor **by_name; /* n_tensors, sorted */
     struct tf_kv **by_key;      /* n_kv, sorted */
     size_t tensor_cap;          /* rows allocated in tf.tensors */
+    const struct io_memory *files; /* NULL: the disk */
+    size_t n_files;
 };
 
 /* Builds the sorted arrays and refuses duplicates. where_t and where_kv give the place of each name in the file for
  * messages; NULL when not known. */
 int io_index_build(struct tf *f, const uint64_t *where_kv, const uint64_t *where_t, struct err *e);
-/* Maps path as the next file of f. */
+/* Maps path as the next file of f, whose tensors begin after those already there. */
 int io_add_map(struct tf *f, const char *path, struct err *e);
+/* A file or folder of the file system of f. */
+int io_map(const struct tf *f, struct file_map *m, const char *path, struct err *e);
+void io_unmap(const struct tf *f, struct file_map *m);
+bool io_exists(const struct tf *f, const char *path);
+bool io_is_dir(const struct tf *f, const char *path);
+/* The first name in the folder, by bytes, that `match` accepts; *name is owned by the caller, NULL when there is none. */
+int io_find_name(const struct tf *f, const char *dir, bool (*match)(const char *name), char **name, struct err *e);
 /* Room for n more tensors after the present ones (zeroed); n_tensors is not changed. */
 int io_grow_tensors(struct tf *f, size_t n, struct err *e);
 
-/* A JSON text and where it comes from. */
-struct json_source {
-    const char *text;
-    size_t len;
-    uint64_t base; /* its offset in the file */
-    const char *path;
+/* What a GGUF file says of its place among the parts of a divided one, and the places of its names. */
+struct gguf_part {
+    int64_t no, count, tensors; /* from 0; parts; tensors of all parts. count is 1 for a whole file */
+    uint64_t *where_kv, *where_t; /* owned by the caller */
 };
-
-/* Readers: parse the last map of f and append its tensors and metadata. */
-int gguf_read(struct tf *f, struct err *e);
+/* Parses the last map of f and appends its tensors, and its metadata when it is the only map. */
+int gguf_read(struct tf *f, struct gguf_part *part, struct err *e);
+/* From the mapped first file on: reads it and, when it is a part, all parts beside it. Builds the index. */
+int gguf_open(struct tf *f, struct err *e);
+/* Parses the last map of f and appends its tensors, and its metadata when it is the only map. */
 int safetensors_read(struct tf *f, struct err *e);
-/* A folder: model.safetensors, or shards with an index. */
+/* A folder: model.safetensors, or shards with an index. Builds the index of names. */
 int safetensors_open_folder(struct tf *f, const char *dir, struct err *e);
-/* Parses a JSON text that starts at offset `base` of the file, after bounding its nesting and the number of its values,
- * so that memory stays bounded. *out is owned by the caller. */
-int safetensors_parse_json(json_t **out, const struct json_source *src, int depth, struct err *e);
+/* True for the names of files that hold Python objects, which this program never reads. */
+bool io_is_pickle_name(const char *name);
 
 /* s as a short quoted string that is safe to print. Returns out. */
 const char *io_quote(char out[IO_QUOTE], const char *s, size_t n);

@@ -4,9 +4,11 @@
  *   {"__metadata__": {"key": "text"}, "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, ...}
  *
  * Offsets count from the end of the JSON. The tensors must cover the data exactly: no hole, no overlap, nothing after
- * the last, so that a file cannot be a second thing at the same time. */
+ * the last, so that a file cannot be a second thing at the same time. The JSON is read in one pass: memory is a small
+ * multiple of its length. */
 #include "base/checked.h"
 #include "base/mem.h"
+#include "io/json_scan.h"
 #include "io/reader.h"
 #include <inttypes.h>
 #include <limits.h>
@@ -14,166 +16,239 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    HEADER_DEPTH = 3,
-    MAX_HEADER = 100 * 1000 * 1000, /* as the reference implementation */
-    MAX_JSON_VALUES = 12 * TF_MAX_TENSORS
+enum { MAX_HEADER = 100 * 1000 * 1000 /* as the reference implementation */ };
+
+struct header {
+    struct json_scan json;
+    struct tf *f;
+    const char *path;
+    uint64_t start; /* of the data */
+    bool keep_metadata;
+    size_t kv_cap;
+    char where[PATH_MAX + IO_QUOTE + 96]; /* "FILE: offset 8: tensor NAME", made when something is wrong */
 };
 
-/* The parser spends up to a few hundred bytes on a value: they are counted first. */
-static int check_json(const struct json_source *src, int max_depth, struct err *e)
+/* Begins messages about tensor t, or about one of its keys. */
+static const char *where(struct header *h, const struct tf_tensor *t, const char *key)
 {
-    int depth = 0;
-    size_t values = 0;
-    bool in_str = false;
-    for (size_t i = 0; i < src->len; i++) {
-        char c = src->text[i];
-        if (in_str) {
-            if (c == '\\') i++;
-            else if (c == '"') in_str = false;
-            continue;
-        }
-        if (c == '"') in_str = true;
-        else if (c == ']' || c == '}') depth--;
-        else if (c == '[' || c == '{') depth++, values++;
-        else if (c == ',') values++;
-        if (depth > max_depth)
-            FAIL(e, ERR_LIMIT, "%s: offset %" PRIu64 ": nesting of JSON is %d, expected at most %d", src->path,
-                 src->base + i, depth, max_depth);
-        if (values > MAX_JSON_VALUES)
-            FAIL(e, ERR_LIMIT, "%s: offset %" PRIu64 ": number of JSON values is above %d, expected at most that",
-                 src->path, src->base + i, MAX_JSON_VALUES);
-    }
-    return OK;
-}
-
-int safetensors_parse_json(json_t **out, const struct json_source *src, int depth, struct err *e)
-{
-    char name[PATH_MAX + 64];
-    *out = NULL;
-    TRY(check_json(src, depth, e));
-    snprintf(name, sizeof name, "%s: offset %" PRIu64 ": header", src->path, src->base);
-    TRY(json_parse(out, src->text, src->len, name, e));
-    if (json_is_object(*out)) return OK;
-    json_decref(*out);
-    *out = NULL;
-    FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": JSON is not an object, expected one", src->path, src->base);
-}
-
-static int read_metadata(struct tf *f, const json_t *meta, struct err *e)
-{
-    struct io_index *x = f->index;
-    const char *path = f->maps[f->n_maps - 1].path, *key, *fault;
     char q[IO_QUOTE];
-    json_t *v;
-    if (!json_is_object(meta)) FAIL(e, ERR_FORMAT, "%s: offset 8: __metadata__ is not an object, expected one", path);
-    size_t n = json_object_size(meta);
-    if (n > IO_MAX_KV)
-        FAIL(e, ERR_LIMIT, "%s: offset 8: number of metadata entries is %zu, expected at most %d", path, n, IO_MAX_KV);
-    f->kv = mem_array(n, sizeof *f->kv);
-    if (!f->kv) FAIL(e, ERR_MEMORY, "%s: out of memory for %zu metadata entries", path, n);
-    json_object_foreach((json_t *)(uintptr_t)meta, key, v)
-    {
-        fault = io_name_fault(key, strlen(key), IO_KEY_MAX);
-        if (fault)
-            FAIL(e, ERR_FORMAT, "%s: offset 8: key of __metadata__ is %s, which %s, expected 1 to %d bytes", path,
-                 io_quote(q, key, strlen(key)), fault, IO_KEY_MAX);
-        if (!json_is_string(v))
-            FAIL(e, ERR_FORMAT, "%s: offset 8: __metadata__ entry %s is not a string, expected one", path,
-                 io_quote(q, key, strlen(key)));
-        struct tf_kv *kv = &f->kv[f->n_kv];
-        kv->type = TF_STR;
-        kv->gguf_type = GGUF_STR;
-        kv->key = io_strings_add(&x->strings, key, strlen(key));
-        kv->v.str.len = json_string_length(v);
-        kv->v.str.s = io_strings_add(&x->strings, json_string_value(v), kv->v.str.len);
-        if (!kv->key || !kv->v.str.s) FAIL(e, ERR_MEMORY, "%s: out of memory for metadata", path);
-        f->n_kv++;
-    }
-    return OK;
+    snprintf(h->where, sizeof h->where, "%s: offset %" PRIu64 ": tensor %s%s%s", h->path, h->json.base + h->json.pos,
+             io_quote(q, t->name, strlen(t->name)), key ? ": " : "", key ? key : "");
+    return h->where;
 }
 
-/* An array of non-negative integers; messages name the tensor `q` (already quoted) and the key. */
-static int read_ints(int64_t *out, int *n, int max, const json_t *a, const char *where, struct err *e)
+/* ---- __metadata__ ---- */
+
+static struct tf_kv *new_kv(struct header *h)
 {
-    if (!json_is_array(a)) FAIL(e, ERR_FORMAT, "%s is not an array, expected one of integers", where);
-    if (json_array_size(a) > (size_t)max)
-        FAIL(e, ERR_UNSUPPORTED, "%s has %zu elements, expected at most %d", where, json_array_size(a), max);
-    *n = (int)json_array_size(a);
-    for (int i = 0; i < *n; i++) {
-        const json_t *v = json_array_get(a, (size_t)i);
-        if (!json_is_integer(v)) FAIL(e, ERR_FORMAT, "%s[%d] is not an integer, expected 0 to 2^63 - 1", where, i);
-        out[i] = json_integer_value(v);
-        if (out[i] < 0) FAIL(e, ERR_FORMAT, "%s[%d] is %" PRId64 ", expected 0 to 2^63 - 1", where, i, out[i]);
+    struct tf *f = h->f;
+    if (f->n_kv == h->kv_cap) {
+        size_t cap = h->kv_cap ? 2 * h->kv_cap : 4;
+        struct tf_kv *v = mem_grow(f->kv, f->n_kv * sizeof *v, cap * sizeof *v);
+        if (!v) return NULL;
+        f->kv = v;
+        h->kv_cap = cap;
     }
-    return OK;
+    return &f->kv[f->n_kv];
 }
 
-/* dtype and shape give the bytes; data_offsets must agree with them. `where` is "FILE: offset 8: tensor NAME". */
-static int read_tensor(struct tf_tensor *t, const json_t *v, uint64_t data_bytes, const char *where, struct err *e)
+static int read_entry(struct header *h, struct err *e)
 {
-    char place[PATH_MAX + IO_QUOTE + 96];
-    int64_t off[2];
-    int n;
-    uint64_t elements;
-    if (!json_is_object(v)) FAIL(e, ERR_FORMAT, "%s is not an object, expected one", where);
-    const json_t *dt = json_object_get(v, "dtype"), *sh = json_object_get(v, "shape"),
-                 *of = json_object_get(v, "data_offsets");
-    if (!dt || !sh || !of || json_object_size(v) != 3)
-        FAIL(e, ERR_FORMAT, "%s has %zu keys, expected exactly dtype, shape and data_offsets", where, json_object_size(v));
-    if (!json_is_string(dt)) FAIL(e, ERR_FORMAT, "%s: dtype is not a string, expected one", where);
-    const struct raw_type *r = io_safetensors_type(json_string_value(dt));
+    struct io_index *x = h->f->index;
+    const char *s, *fault;
     char q[IO_QUOTE];
-    if (!r || strlen(r->name) != json_string_length(dt))
-        FAIL(e, ERR_UNSUPPORTED, "%s: dtype is %s, expected a known one such as F32 or BF16", where,
-             io_quote(q, json_string_value(dt), json_string_length(dt)));
+    size_t n;
+    uint64_t at = h->json.base + h->json.pos;
+    TRY(json_scan_key(&h->json, &s, &n, e));
+    if ((fault = io_name_fault(s, n, IO_KEY_MAX)))
+        FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": key of __metadata__ is %s, which %s, expected 1 to %d bytes", h->path, at,
+             io_quote(q, s, n), fault, IO_KEY_MAX);
+    if (json_scan_peek(&h->json) != '"')
+        FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": __metadata__ entry %s is not a string, expected one", h->path, at,
+             io_quote(q, s, n));
+    if (!h->keep_metadata) return json_scan_string(&h->json, &s, &n, e);
+    if (h->f->n_kv == IO_MAX_KV)
+        FAIL(e, ERR_LIMIT, "%s: offset %" PRIu64 ": number of metadata entries is above %d, expected at most that", h->path,
+             at, IO_MAX_KV);
+    struct tf_kv *kv = new_kv(h);
+    if (!kv || !(kv->key = io_strings_add(&x->strings, s, n))) FAIL(e, ERR_MEMORY, "%s: out of memory for metadata", h->path);
+    TRY(json_scan_string(&h->json, &s, &n, e));
+    kv->type = TF_STR;
+    kv->gguf_type = GGUF_STR;
+    kv->v.str.len = n;
+    kv->v.str.s = io_strings_add(&x->strings, s, n);
+    if (!kv->v.str.s) FAIL(e, ERR_MEMORY, "%s: out of memory for metadata", h->path);
+    h->f->n_kv++;
+    return OK;
+}
+
+static int read_metadata(struct header *h, struct err *e)
+{
+    bool more;
+    if (json_scan_peek(&h->json) != '{')
+        FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": __metadata__ is not an object, expected one", h->path,
+             h->json.base + h->json.pos);
+    TRY(json_scan_expect(&h->json, '{', e));
+    for (bool first = true;; first = false) {
+        TRY(json_scan_next(&h->json, '}', first, &more, e));
+        if (!more) return OK;
+        TRY(read_entry(h, e));
+    }
+}
+
+/* ---- tensors ---- */
+
+static int read_dtype(struct header *h, struct tf_tensor *t, const struct raw_type **out, struct err *e)
+{
+    const char *s;
+    char q[IO_QUOTE], name[16];
+    size_t n;
+    if (json_scan_peek(&h->json) != '"') FAIL(e, ERR_FORMAT, "%s: dtype is not a string, expected one", where(h, t, NULL));
+    TRY(json_scan_string(&h->json, &s, &n, e));
+    const struct raw_type *r = NULL;
+    if (n < sizeof name && !memchr(s, 0, n)) {
+        memcpy(name, s, n);
+        name[n] = 0;
+        r = io_safetensors_type(name);
+    }
+    if (!r)
+        FAIL(e, ERR_UNSUPPORTED, "%s: dtype is %s, expected a known one such as F32 or BF16", where(h, t, NULL),
+             io_quote(q, s, n));
     t->raw_type = r->id;
     t->known = format_by_safetensors(r->name, &t->dtype);
-    snprintf(place, sizeof place, "%s: shape", where);
-    TRY(read_ints(t->ne, &t->nd, TF_MAX_DIMS, sh, place, e));
-    snprintf(place, sizeof place, "%s: data_offsets", where);
-    TRY(read_ints(off, &n, 2, of, place, e));
-    if (n != 2) FAIL(e, ERR_FORMAT, "%s has %d elements, expected 2", place, n);
+    *out = r;
+    return OK;
+}
+
+/* An array of at most max integers. */
+static int read_ints(struct header *h, struct tf_tensor *t, const char *key, int64_t *out, int max, int *n, struct err *e)
+{
+    bool more;
+    *n = 0;
+    if (json_scan_peek(&h->json) != '[')
+        FAIL(e, ERR_FORMAT, "%s is not an array, expected one of integers", where(h, t, key));
+    TRY(json_scan_expect(&h->json, '[', e));
+    for (;; ++*n) {
+        TRY(json_scan_next(&h->json, ']', *n == 0, &more, e));
+        if (!more) return OK;
+        if (*n == max) FAIL(e, ERR_UNSUPPORTED, "%s has more than %d elements, expected at most that", where(h, t, key), max);
+        char c = json_scan_peek(&h->json);
+        bool plain = c >= '0' && c <= '9'; /* the message is made only when it will be needed, or may be */
+        size_t at = h->json.pos;
+        int rc = json_scan_int(&h->json, &out[*n], plain ? h->path : where(h, t, key), e);
+        if (rc && plain) {
+            h->json.pos = at;
+            rc = json_scan_int(&h->json, &out[*n], where(h, t, key), e);
+        }
+        TRY(rc);
+    }
+}
+
+enum { HAS_DTYPE = 1, HAS_SHAPE = 2, HAS_OFFSETS = 4, HAS_ALL = 7 };
+
+/* The three keys of a tensor, in any order, each once. */
+static int read_keys(struct header *h, struct tf_tensor *t, const struct raw_type **r, int64_t off[2], struct err *e)
+{
+    static const char *const names[] = {"dtype", "shape", "data_offsets"};
+    bool more;
+    int seen = 0, n, k;
+    TRY(json_scan_expect(&h->json, '{', e));
+    for (bool first = true;; first = false) {
+        const char *s;
+        size_t len;
+        TRY(json_scan_next(&h->json, '}', first, &more, e));
+        if (!more) break;
+        TRY(json_scan_key(&h->json, &s, &len, e));
+        for (k = 0; k < 3 && (strlen(names[k]) != len || memcmp(names[k], s, len) != 0); k++) {
+        }
+        if (k == 3 || seen & 1 << k) {
+            char q[IO_QUOTE];
+            FAIL(e, ERR_FORMAT, "%s has key %s%s, expected exactly dtype, shape and data_offsets", where(h, t, NULL),
+                 io_quote(q, s, len), k == 3 ? "" : " a second time");
+        }
+        seen |= 1 << k;
+        if (k == 0) TRY(read_dtype(h, t, r, e));
+        if (k == 1) TRY(read_ints(h, t, names[k], t->ne, TF_LISTED_DIMS, &t->nd, e));
+        if (k == 2) {
+            TRY(read_ints(h, t, names[k], off, 2, &n, e));
+            if (n != 2) FAIL(e, ERR_FORMAT, "%s has %d elements, expected 2", where(h, t, names[k]), n);
+        }
+    }
+    if (seen == HAS_ALL) return OK;
+    FAIL(e, ERR_FORMAT, "%s lacks %s, expected exactly dtype, shape and data_offsets", where(h, t, NULL),
+         names[!(seen & HAS_DTYPE) ? 0 : !(seen & HAS_SHAPE) ? 1 : 2]);
+}
+
+/* dtype and shape give the bytes; data_offsets must agree with them. */
+static int read_tensor(struct header *h, struct tf_tensor *t, struct err *e)
+{
+    const struct raw_type *r = NULL;
+    int64_t off[2] = {0};
+    uint64_t elements, data_bytes = h->f->maps[h->f->n_maps - 1].map.size - h->start;
+    if (json_scan_peek(&h->json) != '{') FAIL(e, ERR_FORMAT, "%s is not an object, expected one", where(h, t, NULL));
+    TRY(read_keys(h, t, &r, off, e));
     if (!io_elements(t->ne, t->nd, &elements) || elements % r->block != 0 ||
         !mul_u64(elements / r->block, r->bytes, &t->bytes))
         FAIL(e, ERR_FORMAT,
-             "%s: shape has a number of elements that overflows or does not fill bytes of %s, expected a valid one", where,
-             r->name);
+             "%s: shape has a number of elements that overflows or does not fill bytes of %s, expected a valid one",
+             where(h, t, NULL), r->name);
     if (off[0] > off[1] || (uint64_t)off[1] > data_bytes)
-        FAIL(e, ERR_FORMAT, "%s is [%" PRId64 ", %" PRId64 "], expected to rise within 0 to %" PRIu64, place, off[0],
-             off[1], data_bytes);
-    t->offset = (uint64_t)off[0];
+        FAIL(e, ERR_FORMAT, "%s is [%" PRId64 ", %" PRId64 "], expected to rise within 0 to %" PRIu64,
+             where(h, t, "data_offsets"), off[0], off[1], data_bytes);
     if ((uint64_t)(off[1] - off[0]) != t->bytes)
-        FAIL(e, ERR_FORMAT, "%s is %" PRId64 " bytes, expected %" PRIu64 " from dtype and shape", place, off[1] - off[0],
-             t->bytes);
+        FAIL(e, ERR_FORMAT, "%s is %" PRId64 " bytes, expected %" PRIu64 " from dtype and shape", where(h, t, "data_offsets"),
+             off[1] - off[0], t->bytes);
+    t->offset = (uint64_t)off[0];
+    if (t->nd > TF_MAX_DIMS) t->known = false;
     return OK;
 }
 
-static int read_tensors(struct tf *f, const json_t *root, uint64_t data_bytes, struct err *e)
+static int new_tensor(struct header *h, const char *name, size_t len, uint64_t at, struct err *e)
 {
-    struct tf_map *m = &f->maps[f->n_maps - 1];
+    struct tf *f = h->f;
     struct io_index *x = f->index;
-    const char *key, *fault;
-    char where[PATH_MAX + IO_QUOTE + 64], q[IO_QUOTE];
-    json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)root, key, v)
-    {
-        if (!strcmp(key, "__metadata__")) continue;
-        size_t len = strlen(key);
-        fault = io_name_fault(key, len, TF_NAME_MAX - 1);
-        if (fault)
-            FAIL(e, ERR_FORMAT, "%s: offset 8: tensor name is %s, which %s, expected 1 to %d bytes of UTF-8", m->path,
-                 io_quote(q, key, len), fault, TF_NAME_MAX - 1);
-        struct tf_tensor *t = &f->tensors[f->n_tensors];
-        t->name = io_strings_add(&x->strings, key, len);
-        if (!t->name) FAIL(e, ERR_MEMORY, "%s: out of memory for names", m->path);
-        snprintf(where, sizeof where, "%s: offset 8: tensor %s", m->path, io_quote(q, key, len));
-        TRY(read_tensor(t, v, data_bytes, where, e));
-        f->n_tensors++;
-        m->n_tensors++;
-    }
+    char q[IO_QUOTE];
+    const char *fault = io_name_fault(name, len, TF_NAME_MAX - 1);
+    if (fault)
+        FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": tensor name is %s, which %s, expected 1 to %d bytes of UTF-8", h->path, at,
+             io_quote(q, name, len), fault, TF_NAME_MAX - 1);
+    if (f->n_tensors == TF_MAX_TENSORS)
+        FAIL(e, ERR_LIMIT, "%s: offset %" PRIu64 ": number of tensors is above %d, expected at most that", h->path, at,
+             TF_MAX_TENSORS);
+    TRY(io_grow_tensors(f, 1, e));
+    struct tf_tensor *t = &f->tensors[f->n_tensors];
+    *t = (struct tf_tensor){.name = io_strings_add(&x->strings, name, len)};
+    if (!t->name) FAIL(e, ERR_MEMORY, "%s: out of memory for names", h->path);
+    TRY(read_tensor(h, t, e));
+    f->n_tensors++;
+    f->maps[f->n_maps - 1].n_tensors++;
     return OK;
 }
+
+static int read_header(struct header *h, struct err *e)
+{
+    static const char meta[] = "__metadata__";
+    bool more, seen = false;
+    TRY(json_scan_expect(&h->json, '{', e));
+    for (bool first = true;; first = false) {
+        const char *s;
+        size_t n;
+        TRY(json_scan_next(&h->json, '}', first, &more, e));
+        if (!more) return json_scan_end(&h->json, e);
+        uint64_t at = h->json.base + h->json.pos;
+        TRY(json_scan_key(&h->json, &s, &n, e));
+        if (n != strlen(meta) || memcmp(s, meta, n) != 0) {
+            TRY(new_tensor(h, s, n, at, e));
+            continue;
+        }
+        if (seen)
+            FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": __metadata__ is there a second time, expected once", h->path, at);
+        seen = true;
+        TRY(read_metadata(h, e));
+    }
+}
+
+/* ---- data ---- */
 
 /* By data; an empty tensor comes before the one that starts at the same byte. */
 static int by_data(const void *a, const void *b)
@@ -184,14 +259,17 @@ static int by_data(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* Sorts this file's tensors and checks that they follow each other from the first byte of data to the last. */
+/* Sorts this file's tensors (most files have them in order) and checks that they follow each other from the first byte of
+ * data to the last. */
 static int place_data(struct tf *f, uint64_t start, struct err *e)
 {
     const struct tf_map *m = &f->maps[f->n_maps - 1];
-    struct tf_tensor *v = f->tensors + m->first;
+    struct tf_tensor *v = m->n_tensors ? f->tensors + m->first : NULL;
     uint64_t end = 0, total = m->map.size - start;
+    size_t sorted = 1;
     char q[IO_QUOTE];
-    if (m->n_tensors > 1) qsort(v, m->n_tensors, sizeof *v, by_data);
+    while (sorted < m->n_tensors && by_data(&v[sorted - 1], &v[sorted]) <= 0) sorted++;
+    if (sorted < m->n_tensors) qsort(v, m->n_tensors, sizeof *v, by_data);
     for (size_t i = 0; i < m->n_tensors; i++) {
         if (v[i].offset != end)
             FAIL(e, ERR_FORMAT,
@@ -208,25 +286,9 @@ static int place_data(struct tf *f, uint64_t start, struct err *e)
     return OK;
 }
 
-static int read_root(struct tf *f, const json_t *root, uint64_t start, struct err *e)
-{
-    const struct tf_map *m = &f->maps[f->n_maps - 1];
-    const json_t *meta = json_object_get(root, "__metadata__");
-    size_t n = json_object_size(root) - (meta != NULL);
-    if (n > TF_MAX_TENSORS - f->n_tensors)
-        FAIL(e, ERR_LIMIT, "%s: offset 8: number of tensors is %zu, expected at most %zu", m->path, n,
-             TF_MAX_TENSORS - f->n_tensors);
-    TRY(io_grow_tensors(f, n, e));
-    f->maps[f->n_maps - 1].first = f->n_tensors;
-    if (meta && f->n_maps == 1) TRY(read_metadata(f, meta, e));
-    TRY(read_tensors(f, root, m->map.size - start, e));
-    return place_data(f, start, e);
-}
-
 int safetensors_read(struct tf *f, struct err *e)
 {
     const struct tf_map *m = &f->maps[f->n_maps - 1];
-    json_t *root;
     f->container = "safetensors";
     f->alignment = 1;
     if (m->map.size < 8)
@@ -237,9 +299,9 @@ int safetensors_read(struct tf *f, struct err *e)
              "%s: offset 0: header length is %" PRIu64 ", expected 2 to %" PRIu64, m->path, n, most);
     if (m->map.data[8] != '{')
         FAIL(e, ERR_FORMAT, "%s: offset 8: first byte of the header is 0x%02x, expected '{'", m->path, m->map.data[8]);
-    struct json_source src = {(const char *)m->map.data + 8, n, 8, m->path};
-    TRY(safetensors_parse_json(&root, &src, HEADER_DEPTH, e));
-    int rc = read_root(f, root, 8 + n, e);
-    json_decref(root);
-    return rc;
+    struct header h = {.f = f, .path = m->path, .start = 8 + n, .keep_metadata = f->n_maps == 1};
+    h.json = (struct json_scan){.text = (const char *)m->map.data + 8, .len = n, .base = 8, .path = m->path};
+    int rc = read_header(&h, e);
+    json_scan_free(&h.json);
+    return rc ? rc : place_data(f, 8 + n, e);
 }

@@ -8,29 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-int io_add_map(struct tf *f, const char *path, struct err *e)
-{
-    struct tf_map *v = mem_grow(f->maps, f->n_maps * sizeof *v, (f->n_maps + 1) * sizeof *v);
-    if (!v) FAIL(e, ERR_MEMORY, "%s: out of memory", path);
-    f->maps = v;
-    struct tf_map *m = &v[f->n_maps];
-    m->path = mem_strdup(path);
-    if (!m->path) FAIL(e, ERR_MEMORY, "%s: out of memory", path);
-    int rc = file_map(&m->map, path, e);
-    if (rc) {
-        mem_free(m->path);
-        m->path = NULL;
-        return rc;
-    }
-    f->n_maps++;
-    return OK;
-}
-
 int io_grow_tensors(struct tf *f, size_t n, struct err *e)
 {
     struct io_index *x = f->index;
     size_t want = f->n_tensors + n; /* both at most TF_MAX_TENSORS */
     if (f->tensors && want <= x->tensor_cap) return OK;
+    if (f->tensors && want < 8) want = 8;
     if (want < 2 * x->tensor_cap) want = 2 * x->tensor_cap;
     struct tf_tensor *v = mem_grow(f->tensors, f->n_tensors * sizeof *v, want * sizeof *v);
     if (!v) FAIL(e, ERR_MEMORY, "%s: out of memory for %zu tensors", f->path, want);
@@ -85,40 +68,51 @@ static int open_file(struct tf *f, const char *path, struct err *e)
     TRY(io_add_map(f, path, e));
     const struct file_map *m = &f->maps[0].map;
     if (m->size < 8) FAIL(e, ERR_FORMAT, "%s: offset 0: size of the file is %zu, expected at least 8 bytes", path, m->size);
-    if (!memcmp(m->data, "GGUF", 4)) return gguf_read(f, e);
+    if (!memcmp(m->data, "GGUF", 4)) return gguf_open(f, e);
     if (m->size > 8 && m->data[8] == '{') {
         TRY(safetensors_read(f, e));
         return io_index_build(f, NULL, NULL, e);
     }
+    bool pickle = !memcmp(m->data, "PK\3\4", 4) || (m->data[0] == 0x80 && m->data[1] >= 2 && m->data[1] <= 5);
+    if (pickle)
+        FAIL(e, ERR_UNSUPPORTED,
+             "%s: offset 0: file starts with %02x %02x, as pickle does; pickle is never read, because reading it runs code: "
+             "expected GGUF or safetensors", path, m->data[0], m->data[1]);
     FAIL(e, ERR_FORMAT, "%s: offset 0: file starts with %02x %02x %02x %02x, expected GGUF or a safetensors header", path,
          m->data[0], m->data[1], m->data[2], m->data[3]);
 }
 
-int tf_open(struct tf *f, const char *path, struct err *e)
+int tf_open_memory(struct tf *f, const char *path, const struct io_memory *files, size_t n, struct err *e)
 {
     *f = (struct tf){0};
     f->path = mem_strdup(path);
-    f->index = mem_alloc(sizeof(struct io_index));
+    struct io_index *x = f->index = mem_alloc(sizeof *x);
     int rc;
-    if (!f->path || !f->index) rc = err_set(e, ERR_MEMORY, __FILE__, __LINE__, "%s: out of memory", path);
-    else if (file_is_dir(path)) rc = safetensors_open_folder(f, path, e);
-    else rc = open_file(f, path, e);
+    if (!f->path || !x) {
+        rc = err_set(e, ERR_MEMORY, __FILE__, __LINE__, "%s: out of memory", path);
+    } else {
+        x->files = files;
+        x->n_files = n;
+        rc = io_is_dir(f, path) ? safetensors_open_folder(f, path, e) : open_file(f, path, e);
+    }
     if (rc) tf_close(f);
     return rc;
 }
 
+int tf_open(struct tf *f, const char *path, struct err *e) { return tf_open_memory(f, path, NULL, 0, e); }
+
 void tf_close(struct tf *f)
 {
     struct io_index *x = f->index;
+    for (size_t i = 0; i < f->n_maps; i++) {
+        io_unmap(f, &f->maps[i].map);
+        mem_free(f->maps[i].path);
+    }
     if (x) {
         io_strings_free(&x->strings);
         mem_free(x->by_name);
         mem_free(x->by_key);
         mem_free(x);
-    }
-    for (size_t i = 0; i < f->n_maps; i++) {
-        file_unmap(&f->maps[i].map);
-        mem_free(f->maps[i].path);
     }
     mem_free(f->maps);
     mem_free(f->tensors);

@@ -9,16 +9,17 @@
 #include "base/err.h"
 #include "format/format.h"
 
-enum { TF_MAX_DIMS = 4, TF_MAX_TENSORS = 1 << 20, TF_NAME_MAX = 256 };
+/* Tensors of more than TF_MAX_DIMS dimensions are listed, but never `known`. */
+enum { TF_MAX_DIMS = 4, TF_LISTED_DIMS = 8, TF_MAX_TENSORS = 1 << 20, TF_NAME_MAX = 256 };
 
 /* Row-major: ne[0] is the slowest dimension, as in safetensors (GGUF's order is reversed on reading and writing). */
 struct tf_tensor {
     char *name; /* owned by the file */
     enum dtype dtype;
-    bool known; /* false: a format this program cannot read; dtype is unspecified, data valid, raw_type its number */
-    uint32_t raw_type;
-    int nd; /* 0 to TF_MAX_DIMS; 0 is a scalar */
-    int64_t ne[TF_MAX_DIMS];
+    bool known; /* false: a format or shape this program does not use; dtype is unspecified, data valid */
+    uint32_t raw_type; /* the container's number of the format */
+    int nd; /* 0 to TF_MAX_DIMS, or TF_LISTED_DIMS when not known; 0 is a scalar */
+    int64_t ne[TF_LISTED_DIMS];
     const uint8_t *data; /* borrowed from the mapping; may be unaligned in safetensors, 8-byte aligned in GGUF */
     uint64_t bytes;
     uint64_t offset; /* of the data, from the start of the file: for messages and `show` */
@@ -53,22 +54,26 @@ struct tf {
     struct tf_kv *kv;
     size_t n_kv;
     uint64_t alignment;
-    struct tf_map *maps; /* private: one file, or the shards of a folder */
+    struct tf_map *maps; /* private: one file, or the shards of a folder, or the parts of a GGUF */
     size_t n_maps;
     void *index; /* private: name lookup */
 };
 
 /* Opens PATH: a .gguf file, a .safetensors file, or a folder with model.safetensors or
- * model.safetensors.index.json + shards. Decides by content, not by name. Tensors come in the order of the file (GGUF)
- * or of their data (safetensors); a folder's metadata is that of its first shard. */
+ * model.safetensors.index.json + shards. Decides by content, not by name; only the parts of a divided GGUF
+ * (NAME-00001-of-00003.gguf) are found by name: opening any of them opens all. Tensors come in the order of the files
+ * (GGUF) or of their data (safetensors); metadata are those of the first part or shard, without the split.* keys.
+ * Reads headers only: the time does not depend on the size of the data. */
 int tf_open(struct tf *f, const char *path, struct err *e);
 void tf_close(struct tf *f); /* accepts a zeroed or half-opened f */
 /* The type as the container names it ("q4_k", "F8_E4M3"), also for those this program cannot read. */
 const char *tf_type_name(const struct tf *f, const struct tf_tensor *t);
 const char *tf_kv_type_name(uint32_t gguf_type); /* "u32", "str", ...: for a value or the elements of an array */
-/* The file that holds the tensor: f->path, or a shard of a folder. */
+/* The file that holds the tensor: f->path, or a shard, or a part. */
 const char *tf_file_of(const struct tf *f, const struct tf_tensor *t);
 uint64_t tf_file_bytes(const struct tf *f); /* of all files together */
+/* The tensor's pages need not stay in memory: what was read once does not count twice. */
+void tf_forget(const struct tf *f, const struct tf_tensor *t);
 const struct tf_tensor *tf_find(const struct tf *f, const char *name); /* NULL if absent */
 const struct tf_kv *tf_find_kv(const struct tf *f, const char *key);   /* NULL if absent */
 /* Typed metadata with range check; missing key: *found = false and OK. Integers of any GGUF width are accepted. */

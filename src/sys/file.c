@@ -213,6 +213,14 @@ int file_truncate(const char *path, uint64_t size, struct err *e)
     FAIL(e, ERR_IO, "%s: cannot cut to %llu bytes: %s", path, (unsigned long long)size, strerror(errno));
 }
 
+int file_times(struct file_times *t, const char *path, struct err *e)
+{
+    struct stat st;
+    if (stat(path, &st)) FAIL(e, ERR_IO, "%s: %s", path, strerror(errno));
+    *t = (struct file_times){st.st_mtim.tv_sec, st.st_mtim.tv_nsec};
+    return OK;
+}
+
 bool file_exists(const char *path) { return access(path, F_OK) == 0; }
 
 bool file_is_dir(const char *path)

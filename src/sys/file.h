@@ -37,6 +37,13 @@ int file_append(const char *path, const void *data, size_t n, struct err *e);
 /* Cuts the file to size bytes; a missing file is OK when size is 0. */
 int file_truncate(const char *path, uint64_t size, struct err *e);
 
+/* When the file was last written. */
+struct file_times {
+    int64_t seconds;
+    long nanoseconds;
+};
+int file_times(struct file_times *t, const char *path, struct err *e);
+
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 /* Creates the folder and its parents. */
