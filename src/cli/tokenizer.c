@@ -6,6 +6,7 @@
 #include "cli/exit.h"
 #include "cli/options.h"
 #include "cli/term.h"
+#include "model/vocab.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "text/chat.h"
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FILE = 1 << 28, PATH_CAP = 4096 };
+enum { MAX_FILE = 1 << 28 };
 
 static const char top_help[] =
     "Usage: autarky tokenizer COMMAND ...\n\n"
@@ -24,7 +25,7 @@ static const char top_help[] =
     "  encode    text to token ids\n"
     "  decode    token ids to text\n"
     "  parity    tokens per byte and per character of several files: what each language costs\n\n"
-    "TOKENIZER is a tokenizer.json or a folder that holds one. See autarky tokenizer COMMAND --help.\n";
+    "TOKENIZER is a tokenizer.json, a folder that holds one, or a GGUF file. See autarky tokenizer COMMAND --help.\n";
 
 static int usage(const char *command, const char *what)
 {
@@ -35,14 +36,10 @@ static int usage(const char *command, const char *what)
 
 static int load(struct tokenizer **t, const char *path, struct err *e)
 {
-    char inside[PATH_CAP];
+    size_t n = strlen(path), len;
     char *json;
-    size_t len;
     *t = NULL;
-    if (file_is_dir(path)) {
-        TRY(path_join(inside, sizeof inside, path, "tokenizer.json", e));
-        path = inside;
-    }
+    if (n < 5 || strcmp(path + n - 5, ".json") != 0) return model_load_tokenizer(t, path, e);
     TRY(file_read(&json, &len, path, MAX_FILE, e));
     int rc = tokenizer_from_json(t, json, len, path, e);
     mem_free(json);
@@ -203,6 +200,40 @@ static int print_ids(const struct tokenizer *t, const struct tokens *ids, bool j
     return print_json(json_pack("{s:I, s:o, s:o}", "count", (json_int_t)ids->n, "ids", id, "tokens", text), e);
 }
 
+/* The ids of the JSON string in one line. */
+static int encode_line(const struct tokenizer *t, const char *line, size_t len, size_t number, struct err *e)
+{
+    struct tokens ids = {0};
+    json_error_t why;
+    json_t *v = json_loadb(line, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    if (!json_is_string(v)) {
+        json_decref(v);
+        FAIL(e, ERR_FORMAT, "stdin: line %zu is not a JSON string", number);
+    }
+    int rc = tokenizer_encode(t, json_string_value(v), json_string_length(v), &ids, e);
+    if (rc == OK) rc = print_ids(t, &ids, false, e);
+    tokens_free(&ids);
+    json_decref(v);
+    return rc;
+}
+
+static int encode_lines(const char *path, struct err *e)
+{
+    struct tokenizer *t;
+    struct buf in = {0};
+    TRY(load(&t, path, e));
+    int rc = read_stdin(&in, e);
+    size_t number = 0;
+    for (char *s = in.data, *end; rc == OK && s && s < in.data + in.len; s = end + 1) {
+        end = memchr(s, '\n', (size_t)(in.data + in.len - s));
+        if (!end) end = in.data + in.len;
+        rc = encode_line(t, s, (size_t)(end - s), ++number, e);
+    }
+    buf_free(&in);
+    tokenizer_free(t);
+    return rc;
+}
+
 static int encode(const char *path, const char *text, bool json, struct err *e)
 {
     struct tokenizer *t;
@@ -220,17 +251,21 @@ static int encode(const char *path, const char *text, bool json, struct err *e)
 
 static int cmd_encode(int argc, char **argv)
 {
-    bool json = false;
+    bool json = false, lines = false;
     struct opts o = {
         .command = "tokenizer encode",
         .usage = "TOKENIZER [TEXT]",
         .summary = "Prints the token ids of TEXT, or of stdin. Special tokens spelled out in the text stay text."};
     opts_add(&o, (struct opt){"json", 0, OPT_FLAG, &json, .help = "a JSON object: count, ids, tokens"});
+    opts_add(&o, (struct opt){"lines", 0, OPT_FLAG, &lines,
+                              .help = "stdin has one JSON string a line; one line of ids for each"});
     int n, status;
     struct err e;
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     if (n < 1 || n > 2) return usage(o.command, "expected a tokenizer and at most one text");
-    return encode(argv[1], n == 2 ? argv[2] : NULL, json, &e) ? exit_fail(o.command, &e) : EXIT_OK;
+    if (lines && (json || n == 2)) return usage(o.command, "--lines goes with neither --json nor a text");
+    int rc = lines ? encode_lines(argv[1], &e) : encode(argv[1], n == 2 ? argv[2] : NULL, json, &e);
+    return rc ? exit_fail(o.command, &e) : EXIT_OK;
 }
 
 /* Adds the numbers in s, which may be separated by white space or commas. */

@@ -246,7 +246,8 @@ static int compose_chat(uint64_t seed, uint64_t i, uint64_t parts, struct dialog
     for (uint64_t p = 0; p < parts; p++) {
         TRY(dialogue_generate(seed, i + p, &g[p], e));
         for (size_t k = 0; k < g[p].n; k++)
-            m[(*n)++] = (struct chat_msg){k % 2 ? CHAT_ASSISTANT : CHAT_USER, g[p].text[k].data, g[p].text[k].len};
+            m[(*n)++] = (struct chat_msg){
+                .role = k % 2 ? CHAT_ASSISTANT : CHAT_USER, .text = g[p].text[k].data, .len = g[p].text[k].len};
     }
     return OK;
 }

@@ -122,22 +122,26 @@ static int count_word(struct bpe_trainer *t, const char *s, size_t len)
     return new_word(t, s, len, &t->table[i]);
 }
 
-static int count_piece(void *ctx, const char *s, size_t len)
+static int count_piece(struct bpe_trainer *t, const char *s, size_t len)
 {
     while (len > MAX_WORD) {
         size_t cut = MAX_WORD; /* at the beginning of a character */
         while (cut > MAX_WORD - 4 && ((uint8_t)s[cut] & 0xC0) == 0x80) cut--;
-        TRY(count_word(ctx, s, cut));
+        TRY(count_word(t, s, cut));
         s += cut;
         len -= cut;
     }
-    return len > 1 ? count_word(ctx, s, len) : OK;
+    return len > 1 ? count_word(t, s, len) : OK;
 }
 
 int bpe_trainer_add(struct bpe_trainer *t, const char *text, size_t len, struct err *e)
 {
+    struct pieces c;
+    const char *piece;
     t->e = e;
-    return pretok_split(t->pre, text, len, count_piece, t, e);
+    pieces_init(&c, t->pre, text, len);
+    for (size_t n; (n = pieces_next(&c, &piece));) TRY(count_piece(t, piece, n));
+    return OK;
 }
 
 /* The vocabulary while it grows. */
@@ -257,7 +261,8 @@ static int take_pair(struct growing *g, const struct bpe_trainer *t, struct lear
 static int to_tokenizer(struct growing *g, const struct bpe_trainer *t, struct tokenizer **out, struct err *e)
 {
     for (size_t i = 0; i < g->n; i++) g->src[i].s = g->text.data + g->at[i];
-    TRY(vocab_new(out, g->src, g->n, g->n_merges, "trained tokenizer", e));
+    TRY(vocab_new(out, &(struct vocab_src){g->src, g->n, TOKENIZER_BYTES}, "trained tokenizer", e));
+    TRY(vocab_reserve_merges(*out, g->n_merges, "trained tokenizer", e));
     for (size_t i = 0; i < g->n_merges; i++) TRY(vocab_put_merge(*out, g->merges[i], "trained tokenizer", e));
     TRY(vocab_finish(*out, pretok_name(t->pre), "trained tokenizer", e));
     (*out)->bos = t->n_specials > 0 ? 0 : -1;

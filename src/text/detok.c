@@ -7,8 +7,10 @@
 
 void detok_init(struct detok *d, const struct tokenizer *t, bool with_special)
 {
-    *d = (struct detok){.t = t, .with_special = with_special};
+    *d = (struct detok){.t = t, .with_special = with_special, .at_start = tokenizer_has_prefix(t)};
 }
+
+void detok_continue(struct detok *d) { d->at_start = false; }
 
 /* Takes one byte. */
 static void feed_byte(struct detok *d, char c, struct buf *out)
@@ -45,7 +47,9 @@ int detok_feed(struct detok *d, int32_t id, struct buf *out, struct err *e)
         FAIL(e, ERR_FORMAT, "token %d, expected 0 to %d", id, tokenizer_vocab(d->t) - 1);
     if (tokenizer_is_control(d->t, id) && !d->with_special) return OK;
     const char *s = tokenizer_bytes(d->t, id, &len);
-    detok_bytes(d, s, len, out);
+    size_t skip = d->at_start && len && *s == ' ';
+    detok_bytes(d, s + skip, len - skip, out);
+    if (len) d->at_start = false;
     return buf_check(out, "decoded text", e);
 }
 

@@ -12,10 +12,13 @@
 struct detok {
     const struct tokenizer *t; /* borrowed */
     bool with_special;         /* control tokens give their spelling instead of nothing */
+    bool at_start;             /* the next space may be the one that SentencePiece puts before a text */
     char held[4];
     size_t n_held;
 };
 void detok_init(struct detok *d, const struct tokenizer *t, bool with_special);
+/* The text goes on after other text: a space at its beginning stays. */
+void detok_continue(struct detok *d);
 int detok_feed(struct detok *d, int32_t id, struct buf *out, struct err *e);
 /* The end of the text: what is held back gives U+FFFD. */
 void detok_flush(struct detok *d, struct buf *out);

@@ -1,8 +1,6 @@
 /* Writing tokenizer.json and tokenizer_config.json in the form of the "tokenizers" and transformers libraries. */
-#include "text/bytemap.h"
-#include "text/chat.h"
 #include "base/utf8.h"
-#include "text/vocab.h"
+#include "text/json_form.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -25,19 +23,10 @@ static int write_string(struct buf *b, const char *s, size_t len, struct err *e)
     return OK;
 }
 
-/* Token id as files spell it: ordinary ones in the printable alphabet, the others as they are. */
-static void spell(struct buf *b, const struct tokenizer *t, int32_t id)
-{
-    const char *s = t->bytes + t->off[id];
-    size_t len = t->off[id + 1] - t->off[id];
-    buf_clear(b);
-    if (t->type[id] == TOKEN_NORMAL) bytemap_write(b, s, len);
-    else buf_add(b, s, len);
-}
-
 static int write_token(struct buf *b, const struct tokenizer *t, int32_t id, struct buf *tmp, struct err *e)
 {
-    spell(tmp, t, id);
+    buf_clear(tmp);
+    vocab_spell(tmp, t, id);
     TRY(buf_check(tmp, "a token", e));
     return write_string(b, tmp->data ? tmp->data : "", tmp->len, e);
 }
@@ -47,11 +36,11 @@ static int write_added(struct buf *b, const struct tokenizer *t, struct buf *tmp
     const char *comma = "";
     buf_add_str(b, "\"added_tokens\":[");
     for (int32_t id = 0; id < t->n; id++) {
-        if (t->type[id] != TOKEN_CONTROL && t->type[id] != TOKEN_USER) continue;
+        if (t->type[id] != TOKEN_CONTROL && t->type[id] != TOKEN_USER && t->type[id] != TOKEN_UNKNOWN) continue;
         buf_printf(b, "%s\n{\"id\":%d,\"content\":", comma, id);
         TRY(write_token(b, t, id, tmp, e));
         buf_printf(b, ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":%s}",
-                   t->type[id] == TOKEN_CONTROL ? "true" : "false");
+                   t->type[id] != TOKEN_USER ? "true" : "false");
         comma = ",";
     }
     buf_add_str(b, "],\n");
@@ -63,17 +52,22 @@ static bool shadowed(const struct tokenizer *t, int32_t id)
 {
     size_t len = t->off[id + 1] - t->off[id];
     if (t->type[id] == TOKEN_UNUSED) return len == 0;
+    if (t->type[id] == TOKEN_BYTE) return t->byte_id[(uint8_t)t->bytes[t->off[id]]] != id;
     return vocab_find(t, t->bytes + t->off[id], len, t->type[id] != TOKEN_NORMAL) != id;
 }
 
 static int write_model(struct buf *b, const struct tokenizer *t, struct buf *tmp, struct err *e)
 {
-    const char *comma = "";
-    buf_printf(
-        b,
-        "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,\"continuing_subword_prefix\":null,"
-        "\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":false,\"ignore_merges\":%s,\n\"vocab\":{",
-        t->ignore_merges ? "true" : "false");
+    const char *comma = "", *spm = t->model == TOKENIZER_SPM ? "true" : "false";
+    int32_t unk = 0;
+    while (unk < t->n && t->type[unk] != TOKEN_UNKNOWN) unk++;
+    buf_add_str(b, "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":");
+    if (unk < t->n && t->model == TOKENIZER_SPM) TRY(write_token(b, t, unk, tmp, e));
+    else buf_add_str(b, "null");
+    buf_printf(b,
+               ",\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":%s,\"byte_fallback\":%s,"
+               "\"ignore_merges\":%s,\n\"vocab\":{",
+               spm, spm, t->ignore_merges ? "true" : "false");
     for (int32_t id = 0; id < t->n; id++) {
         if (shadowed(t, id)) continue;
         buf_printf(b, "%s\n", comma);
@@ -102,7 +96,7 @@ static int write_post_processor(struct buf *b, const struct tokenizer *t, struct
     struct buf bos = {0};
     buf_add_str(b, "\"post_processor\":");
     if (!t->add_bos || t->bos < 0) {
-        buf_printf(b, "%s,\n", plain);
+        buf_printf(b, "%s,\n", t->model == TOKENIZER_SPM ? "null" : plain);
         return OK;
     }
     int rc = write_token(&bos, t, t->bos, tmp, e);
@@ -125,13 +119,9 @@ int tokenizer_to_json(const struct tokenizer *t, struct buf *b, struct err *e)
     struct buf tmp = {0};
     buf_add_str(b, "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\n");
     int rc = write_added(b, t, &tmp, e);
-    buf_printf(b, "\"normalizer\":%s,\n\"pre_tokenizer\":", t->nfc ? "{\"type\":\"NFC\"}" : "null");
-    pretok_write_json(t->pre, b);
-    buf_add_str(b, ",\n");
+    json_form_write_before(b, t);
     if (rc == OK) rc = write_post_processor(b, t, &tmp, e);
-    buf_add_str(
-        b,
-        "\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true,\"use_regex\":true},\n");
+    json_form_write_decoder(b, t);
     if (rc == OK) rc = write_model(b, t, &tmp, e);
     buf_free(&tmp);
     return rc ? rc : buf_check(b, "tokenizer.json", e);

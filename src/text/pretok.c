@@ -1,92 +1,23 @@
-/* Pre-tokenizers on PCRE2 with its just-in-time compiler. Codes are shared by threads; the match data, PCRE2's only
- * mutable part, belongs to one pretok_split call. Where the system refuses executable memory, the interpreter runs. */
-#define PCRE2_CODE_UNIT_WIDTH 8
+/* Pre-tokenizers as code: one function per list of rules. Each takes the text from the end of one piece on and returns
+ * the end of the next; no rule looks back. Time is linear: what a function reads beyond its piece is at most one run of
+ * white space, of which it leaves one character. */
 #include "text/pretok.h"
 #include "base/mem.h"
-#include "text/pretok_table.h"
 #include "base/utf8.h"
-#include <pcre2.h>
-#include <string.h>
-
-/* Unicode's White_Space. PCRE2's own \s has one more, U+180E, which Unicode 6.3 took out of the set. */
-#define SPACES                                                                                                         \
-    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
-
-struct rule {
-    pcre2_code *code;
-    bool jit;
-};
+#include "text/pretok_table.h"
+#include "text/unicode.h"
 
 struct pretok {
     const struct pretok_entry *entry;
     const char *name;
-    int n_rules;
-    struct rule rules[PRETOK_MAX_RULES];
-    pcre2_general_context *memory;
-    pcre2_match_context *limits;
+    const struct unicode *u;
 };
 
-static void *pcre_alloc(size_t n, void *ctx)
-{
-    (void)ctx;
-    return mem_alloc(n);
-}
-
-static void pcre_release(void *p, void *ctx)
-{
-    (void)ctx;
-    mem_free(p);
-}
-
-/* The pattern with \s and \S replaced by explicit sets (see SPACES). */
-static void expand_spaces(struct buf *b, const char *pattern)
-{
-    bool in_class = false;
-    for (const char *p = pattern; *p; p++) {
-        if (*p == '\\' && p[1] == 's') {
-            buf_add_str(b, in_class ? SPACES : "[" SPACES "]");
-            p++;
-        } else if (*p == '\\' && p[1] == 'S') { /* never inside a class in our table */
-            buf_add_str(b, "[^" SPACES "]");
-            p++;
-        } else if (*p == '\\') {
-            buf_add(b, p, 2);
-            p++;
-        } else {
-            if (*p == '[') in_class = true;
-            if (*p == ']') in_class = false;
-            buf_add_byte(b, *p);
-        }
-    }
-}
-
-static int compile(struct pretok *p, const struct pretok_rule *r, struct err *e)
-{
-    struct rule *rule = &p->rules[p->n_rules];
-    struct buf b = {0};
-    expand_spaces(&b, r->pcre ? r->pcre : r->pattern);
-    int code = 0;
-    size_t at = 0;
-    pcre2_compile_context *cc = pcre2_compile_context_create(p->memory);
-    int rc = buf_check(&b, "a pre-tokenizer rule", e);
-    if (rc == OK && !cc) rc = err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory for a pre-tokenizer rule");
-    if (rc == OK) {
-        uint32_t flags = PCRE2_UTF | PCRE2_UCP | PCRE2_DOLLAR_ENDONLY;
-        rule->code = pcre2_compile((PCRE2_SPTR)b.data, b.len, flags, &code, &at, cc);
-        if (!rule->code) {
-            PCRE2_UCHAR text[120] = {0};
-            pcre2_get_error_message(code, text, sizeof text);
-            rc = err_set(e, ERR_MEMORY, __FILE__, __LINE__, "pre-tokenizer %s, rule %d: %s at %zu", p->name, p->n_rules,
-                         (const char *)text, at);
-        }
-    }
-    pcre2_compile_context_free(cc);
-    buf_free(&b);
-    if (rc) return rc;
-    rule->jit = pcre2_jit_compile(rule->code, PCRE2_JIT_COMPLETE) == 0;
-    p->n_rules++;
-    return OK;
-}
+/* One call: valid UTF-8 up to end. */
+struct scan {
+    const struct unicode *u;
+    const char *end;
+};
 
 int pretok_new(struct pretok **out, const char *name, struct err *e)
 {
@@ -96,90 +27,265 @@ int pretok_new(struct pretok **out, const char *name, struct err *e)
     if (!entry) FAIL(e, ERR_UNSUPPORTED, "pre-tokenizer \"%.60s\" is not known", name);
     struct pretok *p;
     TRY(mem_new((void **)&p, sizeof *p, "pre-tokenizer", e));
-    p->entry = entry;
-    p->name = own;
-    p->memory = pcre2_general_context_create(pcre_alloc, pcre_release, NULL);
-    p->limits = p->memory ? pcre2_match_context_create(p->memory) : NULL;
-    int rc = p->limits ? OK : err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory for a pre-tokenizer");
-    if (rc == OK) {
-        /* Our rules are linear; a limit would only make long inputs fail. */
-        pcre2_set_match_limit(p->limits, UINT32_MAX);
-        pcre2_set_depth_limit(p->limits, UINT32_MAX);
-        pcre2_set_heap_limit(p->limits, UINT32_MAX);
-    }
-    for (const struct pretok_rule *r = entry->rules; rc == OK && r->pattern; r++) rc = compile(p, r, e);
-    if (rc) {
-        pretok_free(p);
-        return rc;
-    }
+    *p = (struct pretok){entry, own, unicode_table()};
     *out = p;
     return OK;
 }
 
-void pretok_free(struct pretok *p)
-{
-    if (!p) return;
-    for (int i = 0; i < p->n_rules; i++) pcre2_code_free(p->rules[i].code);
-    pcre2_match_context_free(p->limits);
-    pcre2_general_context_free(p->memory);
-    mem_free(p);
-}
+void pretok_free(struct pretok *p) { mem_free(p); }
 
 const char *pretok_name(const struct pretok *p) { return p->name; }
 bool pretok_ignore_merges(const struct pretok *p) { return p->entry->ignore_merges; }
 
-/* One call of pretok_split. */
-struct splitter {
-    const struct pretok *p;
-    pcre2_match_data *match;
-    piece_fn fn;
-    void *ctx;
-    struct err *e;
+const char *pretok_name_for(const struct pretok *p, bool ignore_merges)
+{
+    const struct pretok_entry *en;
+    if (p->entry->ignore_merges == ignore_merges) return p->name;
+    for (int i = 0; (en = pretok_entry_at(i)); i++)
+        if (en->kind == p->entry->kind && en->ignore_merges == ignore_merges) return en->name;
+    return NULL;
+}
+
+/* Class of the character at s and its length; at the end no bit is set. */
+static inline unsigned class_at(const struct scan *sc, const char *s, size_t *n)
+{
+    if (s >= sc->end) return *n = 0;
+    uint8_t b = (uint8_t)*s;
+    if (b < 0x80) return *n = 1, sc->u->kind[0][b];
+    return unicode_class(sc->u, unicode_char(s, n));
+}
+
+/* The first character from s on with none of the bits. */
+static inline const char *run(const struct scan *sc, const char *s, unsigned bits)
+{
+    size_t n;
+    while (class_at(sc, s, &n) & bits) s += n;
+    return s;
+}
+
+static inline bool is_ascii_letter(char c) { return ((uint8_t)c | 32u) - 'a' < 26u; }
+
+/* 's|'t|'re|'ve|'m|'ll|'d at the apostrophe s: its end, or NULL. any_case: (?i:..), where U+017F is an s too. */
+static const char *contraction(const struct scan *sc, const char *s, bool any_case)
+{
+    size_t left = (size_t)(sc->end - s);
+    if (left < 2) return NULL;
+    char fold = any_case ? 32 : 0, a = (char)(s[1] | fold), b = left > 2 ? (char)(s[2] | fold) : 0;
+    if (any_case && !is_ascii_letter(s[1])) {
+        bool long_s = left > 2 && (uint8_t)s[1] == 0xC5 && (uint8_t)s[2] == 0xBF;
+        return long_s ? s + 3 : NULL;
+    }
+    if (a == 's' || a == 't' || a == 'm' || a == 'd') return s + 2;
+    if ((b == 'e' && (a == 'r' || a == 'v')) || (b == 'l' && a == 'l')) return is_ascii_letter(s[2]) ? s + 3 : NULL;
+    return NULL;
+}
+
+/* \s*[\r\n]+ (with lines) | \s+(?!\S) | \s+ at white space. `stop`: classes that end the text for these rules. */
+static const char *spaces(const struct scan *sc, const char *s, bool lines, unsigned stop)
+{
+    const char *last = s, *line = NULL, *p = s;
+    size_t n;
+    unsigned c;
+    for (; (c = class_at(sc, p, &n)) & UC_SPACE; p += n) {
+        last = p;
+        if (c & UC_NEWLINE) line = p + 1;
+    }
+    if (lines && line) return line;
+    bool at_end = n == 0 || c & stop;
+    return at_end || last == s ? p : last;
+}
+
+/* Up to `most` numbers from s on. */
+static const char *numbers(const struct scan *sc, const char *s, int most)
+{
+    size_t n;
+    for (int k = 0; k < most && class_at(sc, s, &n) & UC_NUMBER; k++) s += n;
+    return s;
+}
+
+/* stop: UC_NUMBER where numbers were cut out one by one before, else 0. */
+static const char *next_gpt2(const struct scan *sc, const char *s, unsigned stop)
+{
+    size_t n, m = 0;
+    unsigned c = class_at(sc, s, &n);
+    if (c & stop) return s + n;
+    if (*s == '\'') {
+        const char *q = contraction(sc, s, false);
+        if (q) return q;
+    }
+    if (*s == ' ') c = class_at(sc, s + 1, &m);
+    if (c & UC_LETTER) return run(sc, s + n + m, UC_LETTER);
+    if (c & UC_NUMBER & ~stop) return run(sc, s + n + m, UC_NUMBER);
+    if (c & UC_OTHER) return run(sc, s + n + m, UC_OTHER);
+    return spaces(sc, s, false, stop);
+}
+
+static const char *next_tiktoken(const struct scan *sc, const char *s, int digits)
+{
+    size_t n, m;
+    unsigned c = class_at(sc, s, &n);
+    if (*s == '\'') {
+        const char *q = contraction(sc, s, true);
+        if (q) return q;
+    }
+    if (c & UC_LETTER) return run(sc, s + n, UC_LETTER);
+    if (c & UC_NUMBER) return numbers(sc, s, digits);
+    unsigned after = class_at(sc, s + n, &m);
+    if (!(c & UC_NEWLINE) && after & UC_LETTER) return run(sc, s + n + m, UC_LETTER);
+    if (c & UC_OTHER) return run(sc, run(sc, s + n, UC_OTHER), UC_NEWLINE);
+    if (*s == ' ' && after & UC_OTHER) return run(sc, run(sc, s + n + m, UC_OTHER), UC_NEWLINE);
+    return spaces(sc, s, true, 0);
+}
+
+/* Numbers and CJK are cut out first: the third rule sees a run of CJK, or what lies between CJK and numbers. */
+enum {
+    DS_WORD = UC_LETTER | UC_MARK,
+    DS_SIGN = UC_PUNCT | UC_SYMBOL,
 };
 
-/* Finds the next match of a rule in s at or after pos: 1 found, 0 none, negative: PCRE2's error. */
-static int next_match(struct splitter *sp, const struct rule *r, const char *s, size_t len, size_t pos)
+/* The class of a character that the part holds (cjk: a run of CJK), else 0: the part ends there. */
+static inline unsigned ds_class(const struct scan *sc, bool cjk, const char *s, size_t *n)
 {
-    int rc = PCRE2_ERROR_JIT_STACKLIMIT;
-    if (r->jit) rc = pcre2_jit_match(r->code, (PCRE2_SPTR)s, len, pos, 0, sp->match, sp->p->limits);
-    if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
-        rc = pcre2_match(r->code, (PCRE2_SPTR)s, len, pos, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, sp->match, sp->p->limits);
-    if (rc == PCRE2_ERROR_NOMATCH) return 0;
-    return rc < 0 ? rc : 1;
+    unsigned c = class_at(sc, s, n);
+    return cjk == !!(c & UC_CJK) && !(c & UC_NUMBER) ? c : 0;
 }
 
-/* Applies rule `level` and all after it to valid UTF-8. Recursion is as deep as the table's longest list. */
-static int split_rule(struct splitter *sp, int level, const char *s, size_t len)
+static inline const char *ds_run(const struct scan *sc, bool cjk, const char *s, unsigned bits)
 {
-    if (level == sp->p->n_rules) return sp->fn(sp->ctx, s, len);
-    size_t done = 0;
-    while (done < len) {
-        int rc = next_match(sp, &sp->p->rules[level], s, len, done);
-        if (rc == 0) break;
-        if (rc < 0) FAIL(sp->e, ERR_LIMIT, "pre-tokenizer %s, rule %d: PCRE2 error %d", sp->p->name, level, rc);
-        const size_t *m = pcre2_get_ovector_pointer(sp->match);
-        size_t from = m[0], to = m[1]; /* the deeper levels overwrite m */
-        if (to <= from) break;
-        if (from > done) TRY(split_rule(sp, level + 1, s + done, from - done));
-        TRY(split_rule(sp, level + 1, s + from, to - from));
-        done = to;
-    }
-    return done < len ? split_rule(sp, level + 1, s + done, len - done) : OK;
+    size_t n;
+    while (ds_class(sc, cjk, s, &n) & bits) s += n;
+    return s;
 }
 
-int pretok_split(const struct pretok *p, const char *s, size_t len, piece_fn fn, void *ctx, struct err *e)
+/* What no rule takes (controls, unassigned characters) up to where a rule can match. */
+static const char *ds_gap(const struct scan *sc, const char *s)
 {
-    struct splitter sp = {.p = p, .fn = fn, .ctx = ctx, .e = e};
-    if (len == 0) return OK;
-    sp.match = pcre2_match_data_create(1, p->memory);
-    if (!sp.match) FAIL(e, ERR_MEMORY, "out of memory for a pre-tokenizer");
-    int rc = OK;
-    for (size_t i = 0; i < len && rc == OK;) {
-        size_t valid = utf8_valid_run(s + i, len - i);
-        if (valid) rc = split_rule(&sp, 0, s + i, valid);
-        else rc = fn(ctx, s + i, 1);
-        i += valid ? valid : 1;
+    size_t n, m;
+    unsigned c = ds_class(sc, false, s, &n), after;
+    do {
+        s += n;
+        c = ds_class(sc, false, s, &n);
+        after = c ? ds_class(sc, false, s + n, &m) : 0;
+    } while (c && !(c & (DS_WORD | DS_SIGN | UC_SPACE)) && !(after & DS_WORD));
+    return s;
+}
+
+static const char *next_deepseek3(const struct scan *sc, const char *s)
+{
+    size_t n, m;
+    unsigned c = class_at(sc, s, &n);
+    bool cjk = c & UC_CJK;
+    if (c & UC_NUMBER) return numbers(sc, s, 3);
+    if (c & UC_LETTER) return ds_run(sc, cjk, s + n, DS_WORD);
+    unsigned after = ds_class(sc, cjk, s + n, &m);
+    if (c & DS_SIGN) {
+        if (n == 1 && s + 1 < sc->end && is_ascii_letter(s[1])) {
+            for (s += 2; s < sc->end && is_ascii_letter(*s);) s++;
+            return s;
+        }
+        return ds_run(sc, cjk, ds_run(sc, cjk, s + n, DS_SIGN), UC_NEWLINE);
     }
-    pcre2_match_data_free(sp.match);
-    return rc;
+    if (!(c & UC_NEWLINE) && after & DS_WORD) return ds_run(sc, cjk, s + n + m, DS_WORD);
+    if (c & UC_MARK) return s + n;
+    if (*s == ' ' && after & DS_SIGN) return run(sc, ds_run(sc, false, s + n + m, DS_SIGN), UC_NEWLINE);
+    return c & UC_SPACE ? spaces(sc, s, true, UC_NUMBER | UC_CJK) : ds_gap(sc, s);
+}
+
+/* DeepSeek's first two generations have longer lists, each rule cutting also what the one before has matched. These
+ * functions return the end of the piece that one rule makes from s on, within the piece of the rule before. A later
+ * call from within that piece gives the same end, so `struct pieces` keeps the ends: time stays linear. */
+
+/* [\r\n] */
+static const char *older_line(const struct scan *sc, const char *s)
+{
+    if (*s == '\r' || *s == '\n') return s + 1;
+    while (s < sc->end && *s != '\r' && *s != '\n') s++;
+    return s;
+}
+
+/* \s?SET+ */
+static const char *older_set(const struct scan *sc, const char *s, unsigned set)
+{
+    size_t n, m;
+    for (const char *p = s;; p += n) {
+        unsigned c = class_at(sc, p, &n);
+        bool matches = c & set || (c & UC_SPACE && class_at(sc, p + n, &m) & set);
+        if (matches) return p > s ? p : run(sc, p + n, set);
+        if (n == 0) return p;
+    }
+}
+
+/* \s+$ */
+static const char *older_tail(const struct scan *sc, const char *s)
+{
+    const char *tail = sc->end;
+    size_t n;
+    for (const char *p = tail; p > s; tail = p) {
+        do p--;
+        while (((uint8_t)*p & 0xC0) == 0x80);
+        if (!(class_at(sc, p, &n) & UC_SPACE)) break;
+    }
+    return tail > s ? tail : sc->end;
+}
+
+/* SET+, or with single, SET */
+static const char *older_run(const struct scan *sc, const char *s, unsigned set, bool single)
+{
+    size_t n;
+    bool in = class_at(sc, s, &n) & set;
+    for (s += n; !(in && single) && s < sc->end && !!(class_at(sc, s, &n) & set) == in;) s += n;
+    return s;
+}
+
+static const char *next_older(struct pieces *c, bool llm, const char *s)
+{
+    struct scan sc = {c->p->u, c->valid};
+    for (int i = 0; i < PIECES_LEVELS; i++) {
+        if (s >= c->level[i]) switch (i) {
+            case 0: c->level[i] = older_line(&sc, s); break;
+            case 1: c->level[i] = older_set(&sc, s, llm ? UC_CASED : UC_LETTER); break;
+            case 2: c->level[i] = older_set(&sc, s, llm ? UC_MARKS : UC_PUNCT); break;
+            case 3: c->level[i] = llm ? older_tail(&sc, s) : sc.end; break;
+            case 4: c->level[i] = older_run(&sc, s, UC_WIDE, false); break;
+            case 5: c->level[i] = older_run(&sc, s, UC_NUMBER, true); break;
+            }
+        sc.end = c->level[i];
+    }
+    return sc.end;
+}
+
+static const char *next_end(struct pieces *c, const char *s)
+{
+    struct scan sc = {c->p->u, c->valid};
+    switch (c->p->entry->kind) {
+    case KIND_DEEPSEEK3: return next_deepseek3(&sc, s);
+    case KIND_DEEPSEEK_LLM: return next_older(c, true, s);
+    case KIND_DEEPSEEK_CODER: return next_older(c, false, s);
+    case KIND_GPT2: return next_gpt2(&sc, s, 0);
+    case KIND_SMOLLM: return next_gpt2(&sc, s, UC_NUMBER);
+    case KIND_QWEN2: return next_tiktoken(&sc, s, 1);
+    case KIND_LLAMA3: return next_tiktoken(&sc, s, 3);
+    }
+    return c->valid;
+}
+
+void pieces_init(struct pieces *c, const struct pretok *p, const char *s, size_t len)
+{
+    *c = (struct pieces){.p = p, .s = s, .valid = s, .end = s + len};
+    for (int i = 0; i < PIECES_LEVELS; i++) c->level[i] = s;
+}
+
+size_t pieces_next(struct pieces *c, const char **piece)
+{
+    const char *s = *piece = c->s;
+    if (s == c->end) return 0;
+    if (s == c->valid) {
+        c->valid += utf8_valid_run(s, (size_t)(c->end - s));
+        if (s == c->valid) {
+            c->valid = ++c->s;
+            return 1;
+        }
+    }
+    c->s = next_end(c, s);
+    return (size_t)(c->s - s);
 }

@@ -1,57 +1,74 @@
 /* Pre-tokenizer rules as published in the models' own tokenizer.json files. */
 #include "text/pretok_table.h"
 #include "base/checked.h"
+#include "text/pretok_sets.h"
 #include <string.h>
 
 #define NUMBER "\\p{N}"
-#define GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+#define GPT2   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 /* Qwen 2 and Llama 3 differ in the length of numbers only. */
 #define TIKTOKEN(number)                                                                                              \
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" number                                                \
     "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-#define DEEPSEEK3_CJK "[\\x{4e00}-\\x{9fa5}\\x{3040}-\\x{309f}\\x{30a0}-\\x{30ff}]+"
 #define DEEPSEEK3                                                                                                     \
     "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"                       \
     "| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-/* Cased letters, as DeepSeek's first two generations list them. */
-#define CASED                                                                                                         \
-    "A-Za-z\\x{b5}\\x{c0}-\\x{d6}\\x{d8}-\\x{f6}\\x{f8}-\\x{1ba}\\x{1bc}-\\x{1bf}\\x{1c4}-\\x{293}\\x{295}-\\x{2af}"         \
-    "\\x{370}-\\x{373}\\x{376}\\x{377}\\x{37b}-\\x{37d}\\x{37f}\\x{386}\\x{388}-\\x{38a}\\x{38c}\\x{38e}-\\x{3a1}"          \
-    "\\x{3a3}-\\x{3f5}\\x{3f7}-\\x{481}\\x{48a}-\\x{52f}\\x{531}-\\x{556}\\x{10a0}-\\x{10c5}\\x{13a0}-\\x{13f5}"           \
-    "\\x{13f8}-\\x{13fd}\\x{1c90}-\\x{1cba}\\x{1cbd}-\\x{1cbf}\\x{1d00}-\\x{1d2b}\\x{1d6b}-\\x{1d77}"                     \
-    "\\x{1d79}-\\x{1d9a}\\x{1e00}-\\x{1f15}\\x{1f18}-\\x{1f1d}\\x{1f20}-\\x{1f45}\\x{1f48}-\\x{1f4d}"                     \
-    "\\x{1f50}-\\x{1f57}\\x{1f59}\\x{1f5b}\\x{1f5d}\\x{1f5f}-\\x{1f7d}\\x{1f80}-\\x{1fb4}\\x{1fb6}-\\x{1fbc}"             \
-    "\\x{1fbe}\\x{1fc2}-\\x{1fc4}\\x{1fc6}-\\x{1fcc}\\x{1fd0}-\\x{1fd3}\\x{1fd6}-\\x{1fdb}\\x{1fe0}-\\x{1fec}"            \
-    "\\x{1ff2}-\\x{1ff4}\\x{1ff6}-\\x{1ffc}\\x{2102}\\x{2107}\\x{210a}-\\x{2113}\\x{2115}\\x{2119}-\\x{211d}"             \
-    "\\x{2124}\\x{2126}\\x{2128}\\x{212a}-\\x{212d}\\x{212f}-\\x{2134}\\x{2139}\\x{213c}-\\x{213f}"                      \
-    "\\x{2145}-\\x{2149}\\x{214e}\\x{2183}\\x{2184}\\x{2c00}-\\x{2c7b}\\x{2c7e}-\\x{2ce4}\\x{2ceb}-\\x{2cee}"            \
-    "\\x{2cf2}\\x{2cf3}\\x{a640}-\\x{a66d}\\x{a680}-\\x{a69b}\\x{a722}-\\x{a76f}\\x{a771}-\\x{a787}"                     \
-    "\\x{a78b}-\\x{a78e}\\x{ab70}-\\x{abbf}\\x{fb00}-\\x{fb06}\\x{fb13}-\\x{fb17}\\x{ff21}-\\x{ff3a}"                    \
-    "\\x{ff41}-\\x{ff5a}\\x{10400}-\\x{1044f}\\x{104b0}-\\x{104d3}\\x{104d8}-\\x{104fb}\\x{10c80}-\\x{10cb2}"            \
-    "\\x{10cc0}-\\x{10cf2}\\x{118a0}-\\x{118df}\\x{1e900}-\\x{1e943}"
 
 static const struct pretok_entry table[] = {
-    {"deepseek-v3", false, {{FORM_SPLIT, "\\p{N}{1,3}", NULL}, {FORM_SPLIT, DEEPSEEK3_CJK, NULL}, {FORM_SPLIT, DEEPSEEK3, NULL}}},
-    {"smollm", false, {{FORM_DIGITS, NUMBER, NULL}, {FORM_BYTE_LEVEL, GPT2, NULL}}},
-    {"gpt-2", false, {{FORM_BYTE_LEVEL, GPT2, NULL}}},
-    {"qwen2", false, {{FORM_SPLIT, TIKTOKEN("\\p{N}"), NULL}}},
-    {"llama-bpe", true, {{FORM_SPLIT, TIKTOKEN("\\p{N}{1,3}"), NULL}}},
-    {"deepseek-llm",
+    {"deepseek-v3",
+     KIND_DEEPSEEK3,
      false,
-     {{FORM_SPLIT, "[\\r\\n]", NULL},
-      {FORM_SPLIT, "\\s?[" CASED "]+", NULL},
-      {FORM_SPLIT, "\\s?[!-/:-~\\x{ff01}-\\x{ff0f}\\x{ff1a}-\\x{ff5e}\\x{2018}-\\x{201f}\\x{3000}-\\x{3002}]+", NULL},
-      {FORM_SPLIT, "\\s+$", "(?<!\\s)\\s++$"},
-      {FORM_SPLIT, "[\\x{4e00}-\\x{9fa5}\\x{800}-\\x{4e00}\\x{ac00}-\\x{d7ff}]+", NULL},
-      {FORM_DIGITS, NUMBER, NULL}}},
+     {{FORM_SPLIT, "\\p{N}{1,3}"}, {FORM_SPLIT, "[" SET_CJK "]+"}, {FORM_SPLIT, DEEPSEEK3}}},
+    {"smollm", KIND_SMOLLM, false, {{FORM_DIGITS, NUMBER}, {FORM_BYTE_LEVEL, GPT2}}},
+    {"gpt-2", KIND_GPT2, false, {{FORM_BYTE_LEVEL, GPT2}}},
+    {"qwen2", KIND_QWEN2, false, {{FORM_SPLIT, TIKTOKEN("\\p{N}")}}},
+    {"llama-bpe", KIND_LLAMA3, true, {{FORM_SPLIT, TIKTOKEN("\\p{N}{1,3}")}}},
+    {"deepseek-llm",
+     KIND_DEEPSEEK_LLM,
+     false,
+     {{FORM_SPLIT, "[\\r\\n]"},
+      {FORM_SPLIT, "\\s?[" SET_CASED "]+"},
+      {FORM_SPLIT, "\\s?[" SET_MARKS "]+"},
+      {FORM_SPLIT, "\\s+$"},
+      {FORM_SPLIT, "[" SET_WIDE "]+"},
+      {FORM_DIGITS, NUMBER}}},
+    {"deepseek-coder",
+     KIND_DEEPSEEK_CODER,
+     false,
+     {{FORM_SPLIT, "[\\r\\n]"},
+      {FORM_SPLIT, "\\s?\\p{L}+"},
+      {FORM_SPLIT, "\\s?\\p{P}+"},
+      {FORM_SPLIT, "[" SET_WIDE "]+"},
+      {FORM_DIGITS, NUMBER}}},
+    /* The same rules as Llama 3's, without its way of taking whole pieces from the vocabulary. */
+    {"dbrx", KIND_LLAMA3, false, {{FORM_SPLIT, TIKTOKEN("\\p{N}{1,3}")}}},
 };
 
 /* Other names under which the same rules travel in GGUF files. */
 static const struct {
     const char *alias, *name;
 } aliases[] = {
-    {"joyai-llm", "deepseek-v3"}, {"hunyuan-dense", "deepseek-v3"}, {"deepseek-r1-qwen", "qwen2"},
-    {"llama3", "llama-bpe"},      {"llama-v3", "llama-bpe"},
+    {"joyai-llm", "deepseek-v3"},  {"hunyuan-dense", "deepseek-v3"},
+    {"deepseek-r1-qwen", "qwen2"}, {"kormo", "qwen2"},
+    {"openpangu", "qwen2"},        {"f2llmv2", "qwen2"},
+    {"megrez", "qwen2"},           {"stablelm2", "qwen2"},
+    {"hunyuan", "qwen2"},          {"solar-open", "qwen2"},
+    {"llama3", "llama-bpe"},       {"llama-v3", "llama-bpe"},
+    {"laguna", "llama-bpe"},       {"falcon3", "llama-bpe"},
+    {"falcon-h1", "llama-bpe"},    {"pixtral", "llama-bpe"},
+    {"midm-2.0", "llama-bpe"},     {"lfm2", "llama-bpe"},
+    {"jina-v5-nano", "llama-bpe"}, {"smaug-bpe", "dbrx"},
+    {"phi-2", "gpt-2"},            {"jina-es", "gpt-2"},
+    {"jina-de", "gpt-2"},          {"jina-v2-es", "gpt-2"},
+    {"jina-v2-de", "gpt-2"},       {"gigachat", "gpt-2"},
+    {"a.x-4.0", "gpt-2"},          {"mellum", "gpt-2"},
+    {"modern-bert", "gpt-2"},      {"mpt", "gpt-2"},
+    {"olmo", "gpt-2"},             {"jais", "gpt-2"},
+    {"trillion", "gpt-2"},         {"granite-docling", "gpt-2"},
+    {"starcoder", "smollm"},       {"refact", "smollm"},
+    {"command-r", "smollm"},       {"cohere2_moe", "smollm"},
+    {"codeshell", "smollm"},       {"exaone", "smollm"},
+    {"minerva-7b", "smollm"},      {"mellum2", "smollm"},
 };
 
 const struct pretok_entry *pretok_entry_at(int i)

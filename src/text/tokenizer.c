@@ -7,8 +7,8 @@
 #include <string.h>
 
 /* Where a file does not say which tokens begin and end a text, these spellings do; the first that exists wins. */
-static const char *const bos_names[] = {CHAT_BOS, "<|begin_of_text|>", "<|bos|>", "<s>", "<|endoftext|>"};
-static const char *const eos_names[] = {CHAT_EOS, "<|end_of_text|>", "<|eos|>", "</s>", "<|endoftext|>", "<|im_end|>"};
+static const char *const bos_names[] = {CHAT_BOS, "<|begin_of_text|>", "<|bos|>", "<bos>", "<s>", "<|endoftext|>"};
+static const char *const eos_names[] = {CHAT_EOS, "<|end_of_text|>", "<|eos|>", "<eos>", "</s>", "<|endoftext|>", "<|im_end|>"};
 static const char *const pad_names[] = {CHAT_PAD, "<|finetune_right_pad_id|>", "<|pad|>", "<pad>"};
 
 static int32_t first_of(const struct tokenizer *t, const char *const *names, size_t n)
@@ -18,6 +18,19 @@ static int32_t first_of(const struct tokenizer *t, const char *const *names, siz
         if (id >= 0) return id;
     }
     return -1;
+}
+
+static bool is_one_of(const char *s, size_t len, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strlen(names[i]) == len && memcmp(names[i], s, len) == 0) return true;
+    return false;
+}
+
+bool vocab_is_edge(const char *s, size_t len)
+{
+    return is_one_of(s, len, bos_names, ARRAY_LEN(bos_names)) || is_one_of(s, len, eos_names, ARRAY_LEN(eos_names)) ||
+           is_one_of(s, len, pad_names, ARRAY_LEN(pad_names));
 }
 
 void vocab_guess_specials(struct tokenizer *t)
@@ -53,11 +66,18 @@ int32_t tokenizer_bos(const struct tokenizer *t) { return t->bos; }
 int32_t tokenizer_eos(const struct tokenizer *t) { return t->eos; }
 int32_t tokenizer_pad(const struct tokenizer *t) { return t->pad; }
 bool tokenizer_add_bos(const struct tokenizer *t) { return t->add_bos; }
-const char *tokenizer_pre(const struct tokenizer *t) { return pretok_name(t->pre); }
+const char *tokenizer_pre(const struct tokenizer *t) { return t->pre ? pretok_name(t->pre) : "default"; }
+enum tokenizer_model tokenizer_model(const struct tokenizer *t) { return t->model; }
+bool tokenizer_has_prefix(const struct tokenizer *t) { return t->prefix != PREFIX_NONE; }
 
 bool tokenizer_is_control(const struct tokenizer *t, int32_t id)
 {
-    return id >= 0 && id < t->n && t->type[id] == TOKEN_CONTROL;
+    return id >= 0 && id < t->n && (t->type[id] == TOKEN_CONTROL || t->type[id] == TOKEN_UNKNOWN);
+}
+
+bool tokenizer_is_byte(const struct tokenizer *t, int32_t id)
+{
+    return id >= 0 && id < t->n && t->type[id] == TOKEN_BYTE;
 }
 
 int32_t tokenizer_special(const struct tokenizer *t, const char *spelling)
@@ -76,13 +96,16 @@ const char *tokenizer_bytes(const struct tokenizer *t, int32_t id, size_t *len)
 int tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, bool with_special, struct buf *out,
                      struct err *e)
 {
+    bool prefix = tokenizer_has_prefix(t);
     for (size_t i = 0; i < n; i++) {
         if (ids[i] < 0 || ids[i] >= t->n)
             FAIL(e, ERR_FORMAT, "token %d at position %zu, expected 0 to %d", ids[i], i, t->n - 1);
-        if (t->type[ids[i]] == TOKEN_CONTROL && !with_special) continue;
+        if (tokenizer_is_control(t, ids[i]) && !with_special) continue;
         size_t len;
         const char *s = tokenizer_bytes(t, ids[i], &len);
-        buf_add(out, s, len);
+        size_t skip = prefix && len && *s == ' ';
+        buf_add(out, s + skip, len - skip);
+        if (len) prefix = false;
     }
     return buf_check(out, "decoded text", e);
 }

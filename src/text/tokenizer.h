@@ -1,6 +1,11 @@
-/* Byte-level BPE tokenizer: vocabulary, merges, special tokens. Immutable after loading, shared by threads.
- * Invariant: decode(encode(x)) == x for any bytes, when special tokens are not parsed from the text. User text never
- * yields a control token: encode() maps the spelling of a special token to ordinary tokens. */
+/* Byte-pair tokenizers: vocabulary, merges, special tokens. Immutable after loading, shared by threads. Two models:
+ * byte-level BPE (GPT-2, Llama 3, Qwen, DeepSeek), and SentencePiece's BPE (Llama 2, Gemma), which works on characters
+ * and has tokens for single bytes to fall back on.
+ * Invariant: decode(encode(x)) == x for any bytes, but for what the model itself cannot tell apart: SentencePiece takes
+ * U+2581 for a space, and a file may ask for NFC. User text never yields a control token: encode() maps the spelling of
+ * a special token to ordinary tokens. Added tokens that are plain text (letters, runs of line ends, Gemma's HTML) are
+ * taken where text spells them, as the models' own tokenizers do; added tokens that look like markers of a chat form
+ * (<think>, <|user|>) are not: who builds a prompt puts them there by id. */
 #ifndef TEXT_TOKENIZER_H
 #define TEXT_TOKENIZER_H
 
@@ -21,13 +26,16 @@ void tokens_free(struct tokens *t);
 int tokens_add(struct tokens *t, int32_t id, struct err *e);
 
 struct tokenizer;
+enum tokenizer_model { TOKENIZER_BYTES, TOKENIZER_SPM };
 
-/* Reading. tokenizer.json in the Hugging Face form (model BPE, ByteLevel; merges as "a b" or ["a","b"]). */
+/* Reading. tokenizer.json in the Hugging Face form (model BPE, ByteLevel or with byte_fallback; merges as "a b" or
+ * ["a","b"]). */
 int tokenizer_from_json(struct tokenizer **out, const char *json, size_t len, const char *name, struct err *e);
 /* From parts, as GGUF carries them. tokens[i] in the printable byte alphabet of GPT-2 for normal tokens, plain UTF-8
- * for control tokens; type: GGUF numbers (1 normal, 3 control, 4 user-defined, 5 unused, 6 byte); merges "a b". pre
- * names the pre-tokenizer ("deepseek-v3", "smollm", "gpt-2", ...); bos/eos/pad -1 if none. NFC is not applied, as
- * GGUF has no word for it; a tokenizer.json with an NFC normaliser (Qwen 2) keeps it. */
+ * for control tokens; SentencePiece: U+2581 for a space, "<0xE4>" for a byte. types: GGUF numbers (1 normal, 2 unknown,
+ * 3 control, 4 user-defined, 5 unused, 6 byte); merges "a b", or for SentencePiece scores instead. pre names the
+ * pre-tokenizer ("deepseek-v3", "smollm", "gpt-2", ...); SentencePiece has none and ignores it. bos/eos/pad -1 if none.
+ * NFC is not applied, as GGUF has no word for it; a tokenizer.json with an NFC normaliser (Qwen 2) keeps it. */
 struct tokenizer_parts {
     size_t n_tokens, n_merges;
     const char *const *tokens;
@@ -38,7 +46,12 @@ struct tokenizer_parts {
     const char *pre;
     int32_t bos, eos, pad;
     bool add_bos;
+    enum tokenizer_model model;
+    const float *scores;   /* SentencePiece: n_tokens, highest merges first */
+    bool add_space_prefix; /* SentencePiece: text is read as if it began with one more space */
 };
+/* True for Llama 3's pre-tokenizer and its like, whose files leave out that bos comes first. */
+bool tokenizer_pre_adds_bos(const char *pre);
 /* ERR_UNSUPPORTED, with its name, for a pre-tokenizer that is not in our table. */
 int tokenizer_from_parts(struct tokenizer **out, const struct tokenizer_parts *p, const char *name, struct err *e);
 void tokenizer_free(struct tokenizer *t);
@@ -57,11 +70,15 @@ void tokenizer_parts_free(struct tokenizer_parts_owned *o);
 
 /* Appends the ids of any byte string to out. Never yields a control token. Thread-safe. */
 int tokenizer_encode(const struct tokenizer *t, const char *s, size_t len, struct tokens *out, struct err *e);
-/* Appends the bytes of the ids to out. Control tokens give nothing unless with_special; an id out of range is an error. */
+/* Appends the bytes of the ids to out. Control tokens give nothing unless with_special; an id out of range is an error.
+ * The ids are a whole text: the space that SentencePiece put before it is taken away. */
 int tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, bool with_special, struct buf *out, struct err *e);
 /* The bytes of one token: borrowed, may be an incomplete UTF-8 sequence. Control tokens: their spelling. */
 const char *tokenizer_bytes(const struct tokenizer *t, int32_t id, size_t *len);
 
+enum tokenizer_model tokenizer_model(const struct tokenizer *t);
+/* True when text begins with a space that encode() has put there and decode() takes away. */
+bool tokenizer_has_prefix(const struct tokenizer *t);
 int32_t tokenizer_vocab(const struct tokenizer *t); /* ids are 0 .. vocab-1 */
 int32_t tokenizer_bos(const struct tokenizer *t);   /* -1 if none */
 int32_t tokenizer_eos(const struct tokenizer *t);
@@ -69,7 +86,8 @@ int32_t tokenizer_pad(const struct tokenizer *t);
 bool tokenizer_add_bos(const struct tokenizer *t);
 bool tokenizer_is_control(const struct tokenizer *t, int32_t id);
 int32_t tokenizer_special(const struct tokenizer *t, const char *spelling); /* -1 if there is no such control token */
-const char *tokenizer_pre(const struct tokenizer *t);
+bool tokenizer_is_byte(const struct tokenizer *t, int32_t id); /* SentencePiece: stands for one byte */
+const char *tokenizer_pre(const struct tokenizer *t); /* "default" where there is no pre-tokenizer */
 
 /* Values from config.json or tokenizer_config.json replace what the tokenizer's own file says. Only right after
  * loading, before other threads see t. -1: none. */

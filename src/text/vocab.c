@@ -1,7 +1,8 @@
-/* Building a tokenizer: the table of tokens, the hash tables of spellings and of merges. */
+/* Building a tokenizer: the table of tokens, the hash tables of spellings, of merges and of whole words. */
 #include "text/vocab.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "text/bytemap.h"
 #include <stdio.h>
 #include <string.h>
@@ -36,13 +37,13 @@ const char *text_quote(char *out, size_t cap, const char *s, size_t len)
     return out;
 }
 
-static bool special(uint8_t type) { return type == TOKEN_CONTROL || type == TOKEN_USER; }
+static bool special(uint8_t type) { return type == TOKEN_CONTROL || type == TOKEN_USER || type == TOKEN_UNKNOWN; }
 
 /* Slot of the token with these bytes, or the free slot where it belongs; SIZE_MAX after too many probes. */
-static size_t index_slot(const struct tokenizer *t, const char *s, size_t len, bool is_special)
+static size_t index_slot(const struct tokenizer *t, const char *s, size_t len, bool is_special, size_t most, size_t *probes)
 {
     size_t i = (hash_bytes(s, len) + is_special) & t->index_mask;
-    for (int probes = 0; probes < MAX_PROBES; probes++, i = (i + 1) & t->index_mask) {
+    for (*probes = 0; *probes <= most; ++*probes, i = (i + 1) & t->index_mask) {
         int32_t id = t->index[i];
         if (id < 0) return i;
         bool same = t->off[id + 1] - t->off[id] == len && special(t->type[id]) == is_special;
@@ -53,30 +54,58 @@ static size_t index_slot(const struct tokenizer *t, const char *s, size_t len, b
 
 int32_t vocab_find(const struct tokenizer *t, const char *s, size_t len, bool is_special)
 {
-    size_t i = index_slot(t, s, len, is_special);
+    size_t probes, i = index_slot(t, s, len, is_special, t->index_probes, &probes);
     return i == SIZE_MAX ? -1 : t->index[i];
+}
+
+static bool is_indexed(const struct tokenizer *t, int32_t id)
+{
+    return t->off[id + 1] > t->off[id] && t->type[id] != TOKEN_UNUSED && t->type[id] != TOKEN_BYTE;
 }
 
 /* Of several tokens with the same bytes the first is found. */
 static int build_index(struct tokenizer *t, const char *name, struct err *e)
 {
-    size_t cap = 16;
+    size_t cap = 16, probes;
     while (cap < (size_t)t->n * 2) cap *= 2;
     TRY(mem_new((void **)&t->index, cap * sizeof *t->index, "token index", e));
     memset(t->index, 0xFF, cap * sizeof *t->index);
     t->index_mask = cap - 1;
     for (int32_t id = 0; id < t->n; id++) {
+        if (!is_indexed(t, id)) continue;
         size_t len = t->off[id + 1] - t->off[id];
-        if (len == 0 || t->type[id] == TOKEN_UNUSED) continue;
-        size_t i = index_slot(t, t->bytes + t->off[id], len, special(t->type[id]));
+        size_t i = index_slot(t, t->bytes + t->off[id], len, special(t->type[id]), MAX_PROBES, &probes);
         if (i == SIZE_MAX) FAIL(e, ERR_LIMIT, "%s: token %d: too many hash collisions", name, id);
         if (t->index[i] < 0) t->index[i] = id;
+        if (probes > t->index_probes) t->index_probes = probes;
     }
-    for (int b = 0; b < 256; b++) {
+    return OK;
+}
+
+static void find_bytes(struct tokenizer *t)
+{
+    memset(t->byte_id, 0xFF, sizeof t->byte_id);
+    for (int b = 0; b < 256 && t->model == TOKENIZER_BYTES; b++) {
         char c = (char)b;
         t->byte_id[b] = vocab_find(t, &c, 1, false);
     }
-    return OK;
+    for (int32_t id = t->n; id-- > 0;)
+        if (t->type[id] == TOKEN_BYTE && t->model == TOKENIZER_SPM) t->byte_id[(uint8_t)t->bytes[t->off[id]]] = id;
+}
+
+/* Appends what a token of SentencePiece stands for; false when it cannot occur. */
+static bool read_spm(struct tokenizer *t, int32_t id, const struct token_src *s, struct buf *all)
+{
+    bool literal = memchr(s->s, ' ', s->len) != NULL;
+    int byte = s->type == TOKEN_BYTE ? spm_byte(s->s, s->len) : 0;
+    if (byte < 0 || utf8_valid_run(s->s, s->len) != s->len || (s->type == TOKEN_NORMAL && literal)) return false;
+    if (s->type == TOKEN_BYTE) buf_add_byte(all, byte);
+    else if (s->type == TOKEN_NORMAL || (s->type == TOKEN_USER && !literal)) spm_read(all, s->s, s->len);
+    else {
+        buf_add(all, s->s, s->len);
+        if (literal) t->flags[id] |= FLAG_LITERAL;
+    }
+    return true;
 }
 
 static int copy_tokens(struct tokenizer *t, const struct token_src *src, struct err *e)
@@ -84,58 +113,41 @@ static int copy_tokens(struct tokenizer *t, const struct token_src *src, struct 
     struct buf all = {0};
     for (int32_t id = 0; id < t->n; id++) {
         const struct token_src *s = &src[id];
+        bool ok = true;
         t->off[id] = all.len;
         t->type[id] = s->type;
-        if (s->raw || s->type != TOKEN_NORMAL) buf_add(&all, s->s, s->len);
-        else if (!bytemap_read(&all, s->s, s->len)) {
-            t->type[id] = TOKEN_UNUSED;
-            buf_add(&all, s->s, s->len);
-        }
-        if (all.len == t->off[id]) t->type[id] = TOKEN_UNUSED;
+        if (s->raw) buf_add(&all, s->s, s->len);
+        else if (t->model == TOKENIZER_SPM) ok = read_spm(t, id, s, &all);
+        else if (s->type == TOKEN_NORMAL) ok = bytemap_read(&all, s->s, s->len);
+        else buf_add(&all, s->s, s->len);
+        if (!ok) buf_add(&all, s->s, s->len);
+        if (!ok || all.len == t->off[id]) t->type[id] = TOKEN_UNUSED;
     }
     t->off[t->n] = all.len;
     t->bytes = all.data;
     return buf_check(&all, "the vocabulary", e);
 }
 
-/* See `letter` in vocab.h. */
-static void find_letters(struct tokenizer *t)
+int vocab_new(struct tokenizer **out, const struct vocab_src *src, const char *name, struct err *e)
 {
-    memset(t->letter, 0xFF, sizeof t->letter);
-    for (int32_t id = 0; id < t->n; id++) {
-        const char *s = t->bytes + t->off[id];
-        if (t->type[id] != TOKEN_USER || t->off[id + 1] - t->off[id] != 2 || (uint8_t)s[0] != 0xC3) continue;
-        t->letter[(uint8_t)s[1] & 0x3F] = id;
-        t->has_letters = true;
-    }
-}
-
-int vocab_new(struct tokenizer **out, const struct token_src *src, size_t n, size_t n_merges, const char *name,
-              struct err *e)
-{
+    size_t n = src->n;
     *out = NULL;
     if (n == 0 || n > TOK_MAX_VOCAB) FAIL(e, ERR_LIMIT, "%s: %zu tokens, expected 1 to %d", name, n, TOK_MAX_VOCAB);
-    if (n_merges > 4 * (size_t)TOK_MAX_VOCAB)
-        FAIL(e, ERR_LIMIT, "%s: %zu merges, expected at most %d", name, n_merges, 4 * TOK_MAX_VOCAB);
     struct tokenizer *t;
     TRY(mem_new((void **)&t, sizeof *t, "tokenizer", e));
+    t->model = src->model;
     t->n = (int32_t)n;
     t->bos = t->eos = t->pad = -1;
-    t->cap_merges = n_merges;
-    size_t cap = 16;
-    while (cap < n_merges * 2) cap *= 2;
-    t->slot_mask = cap - 1;
     int rc = mem_new((void **)&t->type, n, "token types", e);
+    if (rc == OK) rc = mem_new((void **)&t->flags, n, "token types", e);
     if (rc == OK) rc = mem_new((void **)&t->off, (n + 1) * sizeof *t->off, "token offsets", e);
-    if (rc == OK) rc = mem_new((void **)&t->merges, n_merges * sizeof *t->merges, "merges", e);
-    if (rc == OK) rc = mem_new((void **)&t->slots, cap * sizeof *t->slots, "merge table", e);
-    if (rc == OK) rc = copy_tokens(t, src, e);
+    if (rc == OK) rc = copy_tokens(t, src->tokens, e);
     if (rc == OK) rc = build_index(t, name, e);
     if (rc) {
         tokenizer_free(t);
         return rc;
     }
-    find_letters(t);
+    find_bytes(t);
     *out = t;
     return OK;
 }
@@ -144,27 +156,67 @@ void tokenizer_free(struct tokenizer *t)
 {
     if (!t) return;
     pretok_free(t->pre);
+    seams_free(t->seams);
+    user_tokens_free(t->users);
     mem_free(t->type);
+    mem_free(t->flags);
     mem_free(t->off);
     mem_free(t->bytes);
     mem_free(t->index);
     mem_free(t->merges);
+    mem_free(t->prio);
     mem_free(t->slots);
+    mem_free(t->words);
+    mem_free(t->scores);
     mem_free(t);
+}
+
+int vocab_reserve_merges(struct tokenizer *t, size_t n, const char *name, struct err *e)
+{
+    size_t cap = 16;
+    if (n > MAX_MERGES) FAIL(e, ERR_LIMIT, "%s: %zu merges, expected at most %d", name, n, MAX_MERGES);
+    while (cap < n + n / 2) cap *= 2;
+    t->cap_merges = n;
+    t->slot_mask = cap - 1;
+    TRY(mem_new((void **)&t->merges, n * sizeof *t->merges, "merges", e));
+    return mem_new((void **)&t->slots, cap * sizeof *t->slots, "merge table", e);
 }
 
 int vocab_put_merge(struct tokenizer *t, struct merge m, const char *name, struct err *e)
 {
-    uint64_t key = (uint64_t)(uint32_t)m.left << 32 | (uint32_t)m.right;
-    size_t i = hash_mix(key) & t->slot_mask;
-    int probes = 0;
-    for (; t->slots[i].rank && t->slots[i].key != key; i = (i + 1) & t->slot_mask)
+    uint64_t key = merge_key(m.left, m.right);
+    size_t i = merge_home(key, t->slot_mask), probes = 0;
+    for (; t->slots[i] && t->slots[i] >> RANK_BITS != key; i = (i + 1) & t->slot_mask)
         if (++probes > MAX_PROBES) FAIL(e, ERR_LIMIT, "%s: merge %zu: too many hash collisions", name, t->n_merges);
-    if (t->slots[i].rank)
-        FAIL(e, ERR_FORMAT, "%s: merge %zu is the same as merge %u", name, t->n_merges, t->slots[i].rank - 1);
+    if (t->slots[i])
+        FAIL(e, ERR_FORMAT, "%s: merge %zu is the same as merge %u", name, t->n_merges, merge_find(t, m.left, m.right) - 1);
+    if (probes > t->slot_probes) t->slot_probes = probes;
     t->merges[t->n_merges++] = m;
-    t->slots[i] = (struct merge_slot){.key = key, .rank = (uint32_t)t->n_merges, .result = m.result};
+    t->slots[i] = key << RANK_BITS | t->n_merges;
     return OK;
+}
+
+/* SentencePiece: a token that merges take and make, whatever its type. */
+static bool is_mergeable(const struct tokenizer *t, int32_t id)
+{
+    if (t->type[id] == TOKEN_NORMAL) return true;
+    return t->model == TOKENIZER_SPM && t->type[id] == TOKEN_USER && !(t->flags[id] & FLAG_LITERAL);
+}
+
+int32_t vocab_find_part(const struct tokenizer *t, const char *s, size_t len)
+{
+    int32_t id = vocab_find(t, s, len, false);
+    if (id >= 0 || t->model != TOKENIZER_SPM) return id;
+    id = vocab_find(t, s, len, true);
+    return id >= 0 && is_mergeable(t, id) ? id : -1;
+}
+
+/* Appends the bytes of a part of a merge. */
+static bool read_part(const struct tokenizer *t, struct buf *b, const char *s, size_t len)
+{
+    if (t->model == TOKENIZER_BYTES) return bytemap_read(b, s, len);
+    spm_read(b, s, len);
+    return true;
 }
 
 int vocab_add_merge(struct tokenizer *t, const char *a, size_t na, const char *b, size_t nb, const char *name,
@@ -174,18 +226,18 @@ int vocab_add_merge(struct tokenizer *t, const char *a, size_t na, const char *b
     char quoted[80];
     struct merge m = {-1, -1, -1};
     if (t->n_merges >= t->cap_merges) FAIL(e, ERR_LIMIT, "%s: more than %zu merges", name, t->cap_merges);
-    bool ok = bytemap_read(&bytes, a, na);
+    bool ok = read_part(t, &bytes, a, na);
     size_t cut = bytes.len;
-    ok = ok && bytemap_read(&bytes, b, nb) && cut > 0 && bytes.len > cut;
+    ok = ok && read_part(t, &bytes, b, nb) && cut > 0 && bytes.len > cut;
     if (bytes.failed) {
         int rc = buf_check(&bytes, "a merge", e);
         buf_free(&bytes);
         return rc;
     }
     if (ok) {
-        m.left = vocab_find(t, bytes.data, cut, false);
-        m.right = vocab_find(t, bytes.data + cut, bytes.len - cut, false);
-        m.result = vocab_find(t, bytes.data, bytes.len, false);
+        m.left = vocab_find_part(t, bytes.data, cut);
+        m.right = vocab_find_part(t, bytes.data + cut, bytes.len - cut);
+        m.result = vocab_find_part(t, bytes.data, bytes.len);
     }
     buf_free(&bytes);
     const char *part = m.left < 0 ? "left part" : m.right < 0 ? "right part" : m.result < 0 ? "result" : NULL;
@@ -197,9 +249,127 @@ int vocab_add_merge(struct tokenizer *t, const char *a, size_t na, const char *b
     return vocab_put_merge(t, m, name, e);
 }
 
+void vocab_spell(struct buf *b, const struct tokenizer *t, int32_t id)
+{
+    const char *s = t->bytes + t->off[id];
+    size_t len = t->off[id + 1] - t->off[id];
+    bool text = t->type[id] == TOKEN_NORMAL || (t->type[id] == TOKEN_USER && !(t->flags[id] & FLAG_LITERAL));
+    if (t->model == TOKENIZER_BYTES && t->type[id] == TOKEN_NORMAL) bytemap_write(b, s, len);
+    else if (t->model == TOKENIZER_SPM && t->type[id] == TOKEN_BYTE) buf_printf(b, "<0x%02X>", (uint8_t)s[0]);
+    else if (t->model == TOKENIZER_SPM && text) {
+        for (size_t i = 0; i < len; i++) {
+            if (s[i] == ' ') buf_add(b, SPM_SPACE, 3);
+            else buf_add_byte(b, s[i]);
+        }
+    } else buf_add(b, s, len);
+}
+
+static int add_word(struct tokenizer *t, int32_t id, bool merged, bool atom, const char *name, struct err *e)
+{
+    const char *s = t->bytes + t->off[id];
+    size_t len = t->off[id + 1] - t->off[id], probes = 0;
+    struct word_key key = word_key(s, len);
+    if (len > UINT32_MAX || word_find(t, key, s, len)) return OK;
+    size_t i = key.hash & t->word_mask;
+    for (; t->words[i].len; i = (i + 1) & t->word_mask)
+        if (++probes > MAX_PROBES) FAIL(e, ERR_LIMIT, "%s: token %d: too many hash collisions", name, id);
+    if (probes > t->word_probes) t->word_probes = probes;
+    t->words[i] = (struct word_slot){key.tag, (uint32_t)len, (unsigned)id & 0xFFFFFF, merged, atom};
+    return OK;
+}
+
+/* What making the table of words needs. */
+struct word_maker {
+    struct bpe_scratch scratch;
+    struct tokens ids;
+    uint32_t *first_use; /* by token: lowest rank of a merge that takes it, plus 1 */
+};
+
+static int word_maker_init(struct word_maker *k, const struct tokenizer *t, struct err *e)
+{
+    TRY(mem_new((void **)&k->first_use, (size_t)t->n * sizeof *k->first_use, "token table", e));
+    memset(k->first_use, 0xFF, (size_t)t->n * sizeof *k->first_use);
+    for (size_t i = t->n_merges; i-- > 0;)
+        k->first_use[t->merges[i].left] = k->first_use[t->merges[i].right] = (uint32_t)i + 1;
+    return OK;
+}
+
+/* The highest rank, plus 1, of the merges that make one token of these few bytes. */
+static uint32_t last_merge(const struct tokenizer *t, const char *s, size_t n)
+{
+    int32_t id[4];
+    uint32_t last = 0;
+    for (size_t i = 0; i < n; i++) id[i] = t->byte_id[(uint8_t)s[i]];
+    for (; n > 1; n--) {
+        uint32_t best = UINT32_MAX;
+        size_t at = 0;
+        for (size_t i = 0; i + 1 < n; i++) {
+            uint32_t rank = merge_find(t, id[i], id[i + 1]);
+            if (rank == 0 || rank >= best) continue;
+            best = rank;
+            at = i;
+        }
+        if (best == UINT32_MAX) return UINT32_MAX;
+        if (best > last) last = best;
+        id[at] = t->merges[best - 1].result;
+        memmove(id + at + 1, id + at + 2, (n - at - 2) * sizeof *id);
+    }
+    return last;
+}
+
+/* True when merging the token's own bytes gives the token. */
+static int is_whole(const struct tokenizer *t, int32_t id, struct word_maker *k, bool *whole, struct err *e)
+{
+    size_t len = t->off[id + 1] - t->off[id], n;
+    *whole = false;
+    TRY(tokens_reserve(&k->ids, len, e));
+    if (bpe_symbols(t, t->bytes + t->off[id], len, false, k->ids.ids, &n, NULL)) return OK; /* a byte that nothing writes */
+    TRY(bpe_merge(t, &k->scratch, k->ids.ids, &n, e));
+    *whole = n == 1 && k->ids.ids[0] == id;
+    return OK;
+}
+
+/* Tokens of one character, or (later) all others. Byte-level: a character is an atom if its bytes have merged before any
+ * merge with a neighbour has its turn; starting from atoms then gives what starting from bytes gives. */
+static int make_words(struct tokenizer *t, struct word_maker *k, bool chars, const char *name, struct err *e)
+{
+    bool spm = t->model == TOKENIZER_SPM;
+    for (int32_t id = 0; id < t->n; id++) {
+        const char *s = t->bytes + t->off[id];
+        size_t len = t->off[id + 1] - t->off[id];
+        uint32_t cp;
+        bool whole = true;
+        bool one = len == 1 || (len > 0 && len <= 4 && utf8_decode(s, len, &cp) == len);
+        if (!is_mergeable(t, id) || one != chars) continue;
+        if (!one || !spm) TRY(is_whole(t, id, k, &whole, e));
+        bool atom = one && whole && len > 1 && !spm && last_merge(t, s, len) < k->first_use[id];
+        if (whole || t->ignore_merges) TRY(add_word(t, id, whole, atom, name, e));
+    }
+    return OK;
+}
+
+/* The table of words. Single characters first: SentencePiece starts from them. */
+static int build_words(struct tokenizer *t, const char *name, struct err *e)
+{
+    struct word_maker k = {0};
+    size_t cap = 16;
+    while (cap < (size_t)t->n + (size_t)t->n / 2) cap *= 2;
+    TRY(mem_new((void **)&t->words, cap * sizeof *t->words, "token table", e));
+    t->word_mask = cap - 1;
+    int rc = word_maker_init(&k, t, e);
+    if (rc == OK) rc = make_words(t, &k, true, name, e);
+    if (rc == OK) rc = make_words(t, &k, false, name, e);
+    bpe_scratch_free(&k.scratch);
+    tokens_free(&k.ids);
+    mem_free(k.first_use);
+    return rc;
+}
+
 int vocab_finish(struct tokenizer *t, const char *pre, const char *name, struct err *e)
 {
-    int rc = pretok_new(&t->pre, pre, e);
+    int rc = pre ? pretok_new(&t->pre, pre, e) : OK;
+    if (rc == OK) rc = user_tokens_new(t, e);
+    if (rc == OK) rc = seams_new(t, e);
     if (rc) err_prefix(e, "%s", name);
-    return rc;
+    return rc ? rc : build_words(t, name, e);
 }

@@ -1,41 +1,83 @@
 /* Inside of struct tokenizer, for the files of this module that read, write, train and run it.
- * Build order: vocab_new (all tokens), vocab_add_merge (in rank order), vocab_finish. */
+ * Build order: vocab_new (all tokens), vocab_reserve_merges, merges in rank order, then the switches that the file
+ * sets (nfc, ignore_merges, prefix), then vocab_finish. */
 #ifndef TEXT_VOCAB_H
 #define TEXT_VOCAB_H
 
 #include "text/pretok.h"
 #include "text/tokenizer.h"
+#include <string.h>
 
 /* Numbers as in GGUF's tokenizer.ggml.token_type. */
-enum token_type { TOKEN_NORMAL = 1, TOKEN_CONTROL = 3, TOKEN_USER = 4, TOKEN_UNUSED = 5, TOKEN_BYTE = 6 };
+enum token_type {
+    TOKEN_NORMAL = 1,
+    TOKEN_UNKNOWN = 2,
+    TOKEN_CONTROL = 3,
+    TOKEN_USER = 4,
+    TOKEN_UNUSED = 5,
+    TOKEN_BYTE = 6
+};
+
+enum token_flag {
+    FLAG_TEXT = 1,    /* a USER token that is taken wherever text spells it */
+    FLAG_LITERAL = 2, /* SentencePiece: its spaces are spaces in files too */
+};
+
+/* SentencePiece writes a space as this, U+2581. Inside, such tokens hold a space. */
+#define SPM_SPACE "\xe2\x96\x81"
+
+enum {
+    ID_BITS = 20, /* ids are below TOK_MAX_VOCAB */
+    RANK_BITS = 24,
+    MAX_MERGES = 4 << 20,
+};
 
 /* A pair of neighbours and what it becomes. Rank = index in the list; lower ranks merge first. */
 struct merge {
     int32_t left, right, result;
 };
 
-/* Hash slot: key = left << 32 | right, free when rank is 0. */
-struct merge_slot {
-    uint64_t key;
-    uint32_t rank; /* rank + 1 */
-    int32_t result;
+/* A slot of the table of words; free when len is 0. tag: see struct word_key. */
+struct word_slot {
+    uint64_t tag;
+    uint32_t len;
+    unsigned id : 24;
+    unsigned merged : 1; /* merging gives it too (always, but for ignore_merges) */
+    unsigned atom : 1;   /* a character of several bytes whose bytes merge before anything else can happen to it */
 };
 
+/* How a SentencePiece tokenizer begins a text that does not begin with a space. */
+enum spm_prefix {
+    PREFIX_NONE,
+    PREFIX_ALWAYS, /* every stretch of text gets a space in front, whatever it begins with (llama.cpp; "Prepend") */
+    PREFIX_FIRST,  /* only the beginning of the text, unless there is a space ("Metaspace", prepend_scheme "first") */
+    PREFIX_EACH,   /* every stretch, unless there is a space ("Metaspace", "always") */
+};
+
+struct seams;
+struct user_tokens;
+
 struct tokenizer {
+    enum tokenizer_model model;
     int32_t n;
-    uint8_t *type; /* n */
-    uint64_t *off; /* n + 1: token i is bytes[off[i] .. off[i+1]) */
+    uint8_t *type, *flags; /* n */
+    uint64_t *off;         /* n + 1: token i is bytes[off[i] .. off[i+1]) */
     char *bytes;
-    int32_t byte_id[256]; /* -1: this vocabulary cannot write the byte */
-    int32_t letter[64];   /* added token of the letter U+00C0 + i, or -1: DeepSeek's first two generations have some, */
-    bool has_letters;     /* and there these letters are always written so */
-    int32_t *index;       /* hash table of ids by (bytes, findable or not), -1 free */
-    size_t index_mask;
+    int32_t byte_id[256];      /* -1: this vocabulary cannot write the byte */
+    struct user_tokens *users; /* those with FLAG_TEXT; NULL if there are none */
+    int32_t *index;            /* hash table of ids by (bytes, findable or not), -1 free */
+    size_t index_mask, index_probes;
     struct merge *merges;
+    uint32_t *prio; /* n_merges: what decides instead of the rank, equal ones from left to right; NULL: the rank */
     size_t n_merges, cap_merges;
-    struct merge_slot *slots;
-    size_t slot_mask;
-    struct pretok *pre;
+    uint64_t *slots; /* left, right, rank + 1 packed; 0 free */
+    size_t slot_mask, slot_probes;
+    struct word_slot *words; /* tokens that their own bytes become */
+    size_t word_mask, word_probes;
+    float *scores;       /* SentencePiece from parts: as they came */
+    struct seams *seams; /* places where no merge can happen */
+    enum spm_prefix prefix;
+    struct pretok *pre; /* NULL: SentencePiece, which needs none */
     bool nfc;           /* normalise to NFC before cutting */
     bool ignore_merges; /* a piece that is a token as a whole is taken as it is */
     bool add_bos;
@@ -47,24 +89,37 @@ struct token_src {
     const char *s;
     size_t len;
     uint8_t type; /* enum token_type; NORMAL ones are what merges build */
-    bool raw;     /* s holds bytes, not the printable alphabet */
+    bool raw;     /* s holds bytes, not the form of files */
 };
 
-/* A NORMAL token whose text is not in the printable alphabet becomes UNUSED. Room for n_merges merges. */
-int vocab_new(struct tokenizer **out, const struct token_src *src, size_t n, size_t n_merges, const char *name,
-              struct err *e);
-/* The parts of merge number n_merges in the printable alphabet. */
+struct vocab_src {
+    const struct token_src *tokens;
+    size_t n;
+    enum tokenizer_model model;
+};
+
+/* A NORMAL token whose text is not in the form of files becomes UNUSED. */
+int vocab_new(struct tokenizer **out, const struct vocab_src *src, const char *name, struct err *e);
+/* Once: room for n merges. */
+int vocab_reserve_merges(struct tokenizer *t, size_t n, const char *name, struct err *e);
+/* The parts of merge number n_merges in the form of files. */
 int vocab_add_merge(struct tokenizer *t, const char *a, size_t na, const char *b, size_t nb, const char *name,
                     struct err *e);
 /* The same with ids known to be right. */
 int vocab_put_merge(struct tokenizer *t, struct merge m, const char *name, struct err *e);
-/* Sets the pre-tokenizer. */
+/* Sets the pre-tokenizer (NULL for SentencePiece) and makes the tables for encoding. */
 int vocab_finish(struct tokenizer *t, const char *pre, const char *name, struct err *e);
 /* Recognises bos, eos and pad by the spellings that published models use. */
 void vocab_guess_specials(struct tokenizer *t);
+/* True for the spelling of a token that begins, ends or fills a text. */
+bool vocab_is_edge(const char *s, size_t len);
 
-/* The NORMAL token with these bytes, or the CONTROL or USER one when special; -1 if none. */
+/* The NORMAL token with these bytes, or the CONTROL, UNKNOWN or USER one when special; -1 if none. */
 int32_t vocab_find(const struct tokenizer *t, const char *s, size_t len, bool special);
+/* The token with these bytes that merges may take and make: NORMAL, in SentencePiece also USER; -1 if none. */
+int32_t vocab_find_part(const struct tokenizer *t, const char *s, size_t len);
+/* Appends the token as files spell it. */
+void vocab_spell(struct buf *b, const struct tokenizer *t, int32_t id);
 
 static inline uint64_t hash_mix(uint64_t h)
 {
@@ -77,19 +132,98 @@ static inline uint64_t hash_mix(uint64_t h)
 
 uint64_t hash_bytes(const char *s, size_t n);
 
-/* Rank + 1 of the merge of two neighbours, with its result, or 0. */
-static inline uint32_t merge_rank(const struct tokenizer *t, int32_t left, int32_t right, int32_t *result)
+static inline uint64_t merge_key(int32_t left, int32_t right)
 {
-    uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-    for (size_t i = hash_mix(key) & t->slot_mask;; i = (i + 1) & t->slot_mask) {
-        const struct merge_slot *s = &t->slots[i];
-        if (s->rank == 0) return 0;
-        if (s->key == key) {
-            *result = s->result;
-            return s->rank;
-        }
-    }
+    return (uint64_t)(uint32_t)left << ID_BITS | (uint32_t)right;
 }
+
+static inline size_t merge_home(uint64_t key, size_t mask)
+{
+    key *= 0x9E3779B97F4A7C15u;
+    return (key ^ key >> 32) & mask;
+}
+
+/* Rank + 1 of the merge of two neighbours, or 0. */
+static inline uint32_t merge_find(const struct tokenizer *t, int32_t left, int32_t right)
+{
+    uint64_t key = merge_key(left, right);
+    size_t i = merge_home(key, t->slot_mask);
+    for (size_t k = 0; k <= t->slot_probes; k++, i = (i + 1) & t->slot_mask) {
+        uint64_t s = t->slots[i];
+        if (s >> RANK_BITS == key) return (uint32_t)s & ((1u << RANK_BITS) - 1);
+        if (s == 0) return 0;
+    }
+    return 0;
+}
+
+/* A piece's bytes as a number: themselves up to 8, a hash beyond. */
+struct word_key {
+    uint64_t tag, hash;
+};
+
+static inline struct word_key word_key(const char *s, size_t len)
+{
+    uint64_t tag = 0;
+    if (len > 8) tag = hash_bytes(s, len);
+    else if (len >= 4) {
+        uint32_t a, b;
+        memcpy(&a, s, 4);
+        memcpy(&b, s + len - 4, 4);
+        tag = a | (uint64_t)b << (8 * (len - 4));
+    } else if (len) {
+        tag = (uint8_t)s[0] | (uint64_t)(uint8_t)s[len / 2] << 8 * (len / 2) | (uint64_t)(uint8_t)s[len - 1] << 8 * (len - 1);
+    }
+    uint64_t h = (tag + len) * 0x9E3779B97F4A7C15u;
+    return (struct word_key){tag, h ^ h >> 29};
+}
+
+/* The token that a piece becomes as a whole, if that is known in advance; else NULL. */
+static inline const struct word_slot *word_find(const struct tokenizer *t, struct word_key key, const char *s, size_t len)
+{
+    size_t i = key.hash & t->word_mask;
+    for (size_t k = 0; k <= t->word_probes; k++, i = (i + 1) & t->word_mask) {
+        const struct word_slot *w = &t->words[i];
+        if (w->tag == key.tag && w->len == len && (len <= 8 || memcmp(t->bytes + t->off[w->id], s, len) == 0)) return w;
+        if (w->len == 0) return NULL;
+    }
+    return NULL;
+}
+
+/* Memory for merging long pieces; zeroed is empty. */
+struct bpe_scratch {
+    struct symbol *sym; /* room for cap */
+    uint64_t *heap;     /* room for 2 * cap */
+    size_t n_heap, cap;
+};
+void bpe_scratch_free(struct bpe_scratch *k);
+/* The symbols that merging starts from: bytes, or characters in SentencePiece. ids has room for len. atoms: s is valid
+ * UTF-8 in which no token joins parts of characters (see seams_cut), so that characters known to be one token may be
+ * taken as such. */
+int bpe_symbols(const struct tokenizer *t, const char *s, size_t len, bool atoms, int32_t *ids, size_t *n, struct err *e);
+/* Merges ids[0 .. *n) in place. */
+int bpe_merge(const struct tokenizer *t, struct bpe_scratch *k, int32_t *ids, size_t *n, struct err *e);
+
+/* SentencePiece: merges from scores, which are n of them. */
+int spm_merges(struct tokenizer *t, const float *scores, const char *name, struct err *e);
+/* The score that gives a token the place in the order that its merges have. */
+int spm_scores(const struct tokenizer *t, float *scores, struct err *e);
+/* The byte that "<0xE4>" stands for, or -1. */
+int spm_byte(const char *s, size_t len);
+/* Appends s with U+2581 turned into a space. */
+void spm_read(struct buf *b, const char *s, size_t len);
+
+int seams_new(struct tokenizer *t, struct err *e);
+void seams_free(struct seams *s);
+/* The end of the shortest beginning of valid s (not empty) that merges never cross. *atoms: inside it, whatever crosses
+ * a place between characters has all of both. */
+size_t seams_cut(const struct seams *q, const char *s, size_t len, bool *atoms);
+
+/* Sets FLAG_TEXT and builds the tree of these tokens. */
+int user_tokens_new(struct tokenizer *t, struct err *e);
+void user_tokens_free(struct user_tokens *u);
+/* The first, and of several the longest, such token in s at or after *at: its id, its place in *at, its length; -1 if
+ * there is none. */
+int32_t user_tokens_find(const struct user_tokens *u, const char *s, size_t len, size_t *at, size_t *n);
 
 /* At most cap - 1 bytes of s as printable ASCII, for error messages. */
 const char *text_quote(char *out, size_t cap, const char *s, size_t len);
@@ -97,6 +231,8 @@ const char *text_quote(char *out, size_t cap, const char *s, size_t len);
 /* Room for n more ids. */
 int tokens_reserve(struct tokens *t, size_t n, struct err *e);
 
+/* True when NFC would not change s (never true in vain; false may be). */
+bool text_is_nfc(const char *s, size_t len);
 /* Appends the NFC form of s; bytes that are not valid UTF-8 stay as they are. */
 int text_nfc(struct buf *out, const char *s, size_t len, struct err *e);
 

@@ -1,0 +1,199 @@
+/* Encoding: text -> pieces -> symbols -> merges. A piece that is known to become one token is looked up; other pieces
+ * met before in the same call are copied from where their ids lie in the output. */
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "text/vocab.h"
+
+enum {
+    CACHE_MIN_TEXT = 1024,  /* bytes; shorter texts repeat too little */
+    CACHE_MAX_PIECE = 64,   /* bytes */
+    CUT_MIN_PIECE = 12,     /* bytes; shorter ones are merged in no time */
+    BATCH = 16,             /* pieces whose places in the table of words are asked from memory together */
+    CACHE_MAX_SLOTS = 8192, /* direct mapped, 256 KiB: fits a second-level cache */
+};
+
+/* A piece of this text, and its ids in the output. */
+struct cache_slot {
+    const char *s; /* NULL: free */
+    uint32_t len, n;
+    size_t at;
+};
+
+/* A piece, or a part of one. */
+struct piece {
+    const char *s;
+    size_t len;
+    struct word_key key;
+    bool atoms;
+};
+
+struct encoder {
+    const struct tokenizer *t;
+    struct tokens *out;
+    struct err *e;
+    struct cache_slot *cache;
+    size_t cache_mask;
+    struct bpe_scratch scratch;
+};
+
+static int merge_piece(struct encoder *en, const char *s, size_t len, bool atoms)
+{
+    size_t n;
+    TRY(tokens_reserve(en->out, len, en->e));
+    int32_t *ids = en->out->ids + en->out->n;
+    TRY(bpe_symbols(en->t, s, len, atoms, ids, &n, en->e));
+    TRY(bpe_merge(en->t, &en->scratch, ids, &n, en->e));
+    en->out->n += n;
+    return OK;
+}
+
+static void set_key(const struct encoder *en, struct piece *p)
+{
+    p->key = word_key(p->s, p->len);
+    __builtin_prefetch(&en->t->words[p->key.hash & en->t->word_mask]);
+}
+
+/* A part of a piece, or a short piece that is not one token. */
+static int encode_cached(struct encoder *en, const struct piece *p)
+{
+    if (!en->cache || p->len > CACHE_MAX_PIECE) return merge_piece(en, p->s, p->len, p->atoms);
+    struct cache_slot *c = &en->cache[p->key.hash >> 40 & en->cache_mask];
+    if (c->s && c->len == p->len && memcmp(c->s, p->s, p->len) == 0) {
+        TRY(tokens_reserve(en->out, c->n, en->e));
+        memcpy(en->out->ids + en->out->n, en->out->ids + c->at, c->n * sizeof *en->out->ids);
+        en->out->n += c->n;
+        return OK;
+    }
+    size_t at = en->out->n;
+    TRY(merge_piece(en, p->s, p->len, p->atoms));
+    *c = (struct cache_slot){.s = p->s, .len = (uint32_t)p->len, .n = (uint32_t)(en->out->n - at), .at = at};
+    return OK;
+}
+
+static int encode_part(struct encoder *en, const struct piece *p)
+{
+    const struct word_slot *w = word_find(en->t, p->key, p->s, p->len);
+    return w && w->merged ? tokens_add(en->out, (int32_t)w->id, en->e) : encode_cached(en, p);
+}
+
+/* Valid UTF-8, cut where no merge can happen. */
+static int encode_parts(struct encoder *en, const char *s, size_t len)
+{
+    struct piece part[BATCH];
+    while (len) {
+        int n = 0;
+        for (; n < BATCH && len; n++, s += part[n - 1].len) {
+            part[n].s = s;
+            part[n].len = seams_cut(en->t->seams, s, len, &part[n].atoms);
+            len -= part[n].len;
+            set_key(en, &part[n]);
+        }
+        for (int i = 0; i < n; i++) TRY(encode_part(en, &part[i]));
+    }
+    return OK;
+}
+
+static int encode_piece(struct encoder *en, const struct piece *p)
+{
+    const struct word_slot *w = word_find(en->t, p->key, p->s, p->len);
+    if (w) return tokens_add(en->out, (int32_t)w->id, en->e);
+    if (p->len >= CUT_MIN_PIECE && (uint8_t)p->s[p->len - 1] >= 0x80) return encode_parts(en, p->s, p->len);
+    return encode_cached(en, p);
+}
+
+static int encode_pieces(struct encoder *en, const char *s, size_t len)
+{
+    struct piece piece[BATCH];
+    struct pieces c;
+    int n = 0;
+    pieces_init(&c, en->t->pre, s, len);
+    do {
+        for (n = 0; n < BATCH && (piece[n].len = pieces_next(&c, &piece[n].s)); n++) {
+            piece[n].atoms = false;
+            set_key(en, &piece[n]);
+        }
+        for (int i = 0; i < n; i++) TRY(encode_piece(en, &piece[i]));
+    } while (n == BATCH);
+    return OK;
+}
+
+/* SentencePiece: spaces are in place. A byte that is not part of valid UTF-8 is a piece of its own. */
+static int encode_spm(struct encoder *en, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        size_t n = utf8_valid_run(s + i, len - i);
+        if (n) TRY(encode_parts(en, s + i, n));
+        else TRY(merge_piece(en, s + i, n = 1, false));
+        i += n;
+    }
+    return OK;
+}
+
+/* Appends a stretch of text between added tokens as SentencePiece sees it. */
+static void normalise_spm(const struct tokenizer *t, struct buf *b, const char *s, size_t len, bool first)
+{
+    bool spaced = len && (*s == ' ' || (len >= 3 && memcmp(s, SPM_SPACE, 3) == 0));
+    bool prefix = t->prefix == PREFIX_ALWAYS || (t->prefix == PREFIX_EACH && !spaced) ||
+                  (t->prefix == PREFIX_FIRST && first && !spaced);
+    if (prefix && len) buf_add_byte(b, ' ');
+    spm_read(b, s, len);
+}
+
+/* A stretch of text between added tokens. norm has all the room that is needed: pieces in the cache point into it. */
+static int encode_stretch(struct encoder *en, const char *s, size_t len, bool first, struct buf *norm)
+{
+    if (en->t->model == TOKENIZER_BYTES) return encode_pieces(en, s, len);
+    if (!norm->data) return encode_spm(en, s, len);
+    size_t at = norm->len;
+    normalise_spm(en->t, norm, s, len, first);
+    return encode_spm(en, norm->data + at, norm->len - at);
+}
+
+/* Cuts at the added tokens that text yields. */
+static int encode_text(struct encoder *en, const char *s, size_t len, struct buf *norm)
+{
+    const struct tokenizer *t = en->t;
+    size_t done = 0, at = 0, n = 0;
+    int32_t id;
+    while (t->users && (id = user_tokens_find(t->users, s, len, &at, &n)) >= 0) {
+        if (at > done) TRY(encode_stretch(en, s + done, at - done, done == 0, norm));
+        TRY(tokens_add(en->out, id, en->e));
+        at = done = at + n;
+    }
+    return done < len ? encode_stretch(en, s + done, len - done, done == 0, norm) : OK;
+}
+
+/* What has to be done to the text before: NFC in *normal, room for SentencePiece's spaces. */
+static int prepare(const struct tokenizer *t, const char **s, size_t *len, struct buf *normal, struct err *e)
+{
+    if (t->nfc && !text_is_nfc(*s, *len)) {
+        TRY(text_nfc(normal, *s, *len, e));
+        *s = normal->data;
+        *len = normal->len;
+    } else if (t->model == TOKENIZER_SPM && *len && (t->prefix || memmem(*s, *len, SPM_SPACE, 3))) {
+        buf_reserve(normal, *len * (t->users ? 2 : 1) + 1);
+        return buf_check(normal, "normalised text", e);
+    }
+    return OK;
+}
+
+int tokenizer_encode(const struct tokenizer *t, const char *s, size_t len, struct tokens *out, struct err *e)
+{
+    struct encoder en = {.t = t, .out = out, .e = e};
+    struct buf normal = {0};
+    size_t before = out->n;
+    int rc = prepare(t, &s, &len, &normal, e);
+    if (rc == OK && len >= CACHE_MIN_TEXT) {
+        size_t slots = 64;
+        while (slots < len / 32 && slots < CACHE_MAX_SLOTS) slots *= 2;
+        rc = mem_new((void **)&en.cache, slots * sizeof *en.cache, "piece cache", e);
+        en.cache_mask = slots - 1;
+    }
+    if (rc == OK) rc = tokens_reserve(out, len / 4, e);
+    if (rc == OK) rc = encode_text(&en, s, len, &normal);
+    if (rc) out->n = before;
+    mem_free(en.cache);
+    bpe_scratch_free(&en.scratch);
+    buf_free(&normal);
+    return rc;
+}

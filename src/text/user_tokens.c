@@ -1,0 +1,141 @@
+/* Added tokens that text itself yields wherever it spells them: DeepSeek's letters, Gemma's runs of line ends and its
+ * HTML elements. A tree of their bytes finds the first, and of several at one place the longest. */
+#include "base/mem.h"
+#include "text/vocab.h"
+
+enum { MAX_BYTES = 256, MAX_NODES = 1 << 22, MAX_PROBES = 1000 };
+
+/* From a node on a byte to a node; free when to is 0 (the root is nobody's child). */
+struct edge {
+    uint32_t from, to;
+    uint8_t byte;
+};
+
+struct user_tokens {
+    bool first[256];
+    struct edge *edges;
+    size_t mask;
+    int32_t *id; /* of the token that ends at a node, or -1 */
+    uint32_t n_nodes;
+};
+
+static bool has(const char *s, size_t len, const char *part)
+{
+    return memmem(s, len, part, strlen(part)) != NULL;
+}
+
+/* Markers of chat forms and the like stay text when text spells them: nobody who writes into a prompt may make one.
+ * Byte-level vocabularies have only markers there, with few exceptions; Gemma has HTML too. */
+static bool in_text(const struct tokenizer *t, int32_t id, const struct buf *spelling)
+{
+    const char *s = spelling->data;
+    size_t n = spelling->len;
+    if (t->type[id] != TOKEN_USER || n == 0 || n > MAX_BYTES) return false;
+    if (has(s, n, "|") || has(s, n, "\xef\xbd\x9c") || vocab_is_edge(s, n)) return false;
+    return t->model == TOKENIZER_SPM || !(has(s, n, "<") || has(s, n, "["));
+}
+
+static struct edge *edge_of(const struct user_tokens *u, uint32_t from, uint8_t byte)
+{
+    size_t i = hash_mix((uint64_t)from << 8 | byte) & u->mask;
+    for (int k = 0; k < MAX_PROBES; k++, i = (i + 1) & u->mask) {
+        struct edge *g = &u->edges[i];
+        if (g->to == 0 || (g->from == from && g->byte == byte)) return g;
+    }
+    return NULL;
+}
+
+static int add(struct user_tokens *u, const char *s, size_t len, int32_t id, struct err *e)
+{
+    uint32_t node = 0;
+    u->first[(uint8_t)s[0]] = true;
+    for (size_t i = 0; i < len; i++) {
+        struct edge *g = edge_of(u, node, (uint8_t)s[i]);
+        if (!g) FAIL(e, ERR_LIMIT, "added token %d: too many hash collisions", id);
+        if (g->to == 0) *g = (struct edge){node, u->n_nodes++, (uint8_t)s[i]};
+        node = g->to;
+    }
+    if (u->id[node] < 0) u->id[node] = id;
+    return OK;
+}
+
+/* bytes: of all spellings together. */
+static int build(struct tokenizer *t, size_t bytes, struct err *e)
+{
+    struct buf s = {0};
+    struct user_tokens *u;
+    size_t cap = 64;
+    if (bytes >= MAX_NODES) FAIL(e, ERR_LIMIT, "added tokens of %zu bytes, expected less than %d", bytes, MAX_NODES);
+    while (cap < 2 * bytes) cap *= 2;
+    TRY(mem_new((void **)&u, sizeof *u, "added tokens", e));
+    t->users = u;
+    u->mask = cap - 1;
+    u->n_nodes = 1;
+    TRY(mem_new((void **)&u->edges, cap * sizeof *u->edges, "added tokens", e));
+    TRY(mem_new((void **)&u->id, (bytes + 1) * sizeof *u->id, "added tokens", e));
+    memset(u->id, 0xFF, (bytes + 1) * sizeof *u->id);
+    int rc = OK;
+    for (int32_t id = 0; id < t->n && rc == OK; id++) {
+        if (!(t->flags[id] & FLAG_TEXT)) continue;
+        buf_clear(&s);
+        vocab_spell(&s, t, id);
+        rc = buf_check(&s, "an added token", e);
+        if (rc == OK) rc = add(u, s.data, s.len, id, e);
+    }
+    buf_free(&s);
+    return rc;
+}
+
+int user_tokens_new(struct tokenizer *t, struct err *e)
+{
+    struct buf s = {0};
+    size_t bytes = 0;
+    for (int32_t id = 0; id < t->n; id++) {
+        if (t->type[id] != TOKEN_USER) continue;
+        buf_clear(&s);
+        vocab_spell(&s, t, id);
+        if (s.failed || !in_text(t, id, &s)) continue;
+        t->flags[id] |= FLAG_TEXT;
+        bytes += s.len;
+    }
+    int rc = buf_check(&s, "an added token", e);
+    buf_free(&s);
+    if (rc == OK && bytes) rc = build(t, bytes, e);
+    return rc;
+}
+
+void user_tokens_free(struct user_tokens *u)
+{
+    if (!u) return;
+    mem_free(u->edges);
+    mem_free(u->id);
+    mem_free(u);
+}
+
+/* The longest token at the beginning of s and its length. */
+static int32_t longest(const struct user_tokens *u, const char *s, size_t len, size_t *n)
+{
+    int32_t id = -1;
+    uint32_t node = 0;
+    for (size_t i = 0; i < len; i++) {
+        const struct edge *g = edge_of(u, node, (uint8_t)s[i]);
+        if (!g || g->to == 0) break;
+        node = g->to;
+        if (u->id[node] < 0) continue;
+        id = u->id[node];
+        *n = i + 1;
+    }
+    return id;
+}
+
+int32_t user_tokens_find(const struct user_tokens *u, const char *s, size_t len, size_t *at, size_t *n)
+{
+    for (size_t i = *at; i < len; i++) {
+        if (!u->first[(uint8_t)s[i]]) continue;
+        int32_t id = longest(u, s + i, len - i, n);
+        if (id < 0) continue;
+        *at = i;
+        return id;
+    }
+    return -1;
+}
