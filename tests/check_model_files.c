@@ -149,6 +149,102 @@ static void check_files(const char *model)
     tf_close(&s.expect);
 }
 
+/* ---- the other architectures ---- */
+
+/* What GGUF cannot say, and what a folder cannot say once it has been through GGUF; NULL: everything. */
+static const char *refusal(const char *model, bool back)
+{
+    if (!back && !strcmp(model, "gemma3")) return "query_pre_attn_scalar";
+    if (!back && !strcmp(model, "qwen3-moe-raw")) return "norm_topk_prob";
+    if (back && !strcmp(model, "llama-ramp")) return "rope_freqs.weight";
+    return NULL;
+}
+
+/* Logits of path against what transformers computed. */
+static void check_near(const char *path, const struct sample *s)
+{
+    struct load_options o = {.ks = &ks};
+    const float *want = expected(s, "logits", s->n * s->vocab);
+    float *got = logits_of(path, &o, s);
+    double worst = 0, size = 0;
+    for (int64_t i = 0; got && want && i < s->n * s->vocab; i++) {
+        worst = fmax(worst, fabs((double)got[i] - want[i]));
+        size = fmax(size, fabs((double)want[i]));
+    }
+    CHECK(got && want && worst <= 1e-4 * size, "%s: logits differ by %g of %g", path, worst, size);
+    mem_free(got);
+    release(want);
+}
+
+static void remove_folder(const char *folder)
+{
+    char file[PATH_CAP];
+    snprintf(file, sizeof file, "%.400s/config.json", folder);
+    remove(file);
+    snprintf(file, sizeof file, "%.400s/model.safetensors", folder);
+    remove(file);
+    rmdir(folder);
+}
+
+/* From a GGUF file of ours: the same file again, and the folder that was saved before. */
+static void check_back(const char *model, const char *file, const char *folder, const struct sample *s)
+{
+    char other[PATH_CAP], again[PATH_CAP], a[PATH_CAP], b[PATH_CAP];
+    struct net net;
+    struct err e = {0};
+    struct load_options o = {.ks = &ks, .plain = true};
+    const char *says = refusal(model, true);
+    static const char *const files[] = {"model.safetensors", "config.json"};
+    snprintf(other, sizeof other, "%s/other.gguf", tmp);
+    snprintf(again, sizeof again, "%s/again", tmp);
+    CHECK_OK(net_load(&net, file, &o, &e), &e);
+    CHECK_OK(net_save_gguf(&net, other, DT_F32, NULL, NULL, &e), &e);
+    CHECK(same_file(file, other), "%s: saved, loaded and saved, two different GGUF files", model);
+    CHECK_OK(file_remove(other, &e), &e);
+    check_near(file, s);
+    int rc = net_save_folder(&net, again, DT_F32, &e);
+    if (says) CHECK(rc == ERR_UNSUPPORTED && strstr(e.msg, says), "%s to a folder: %d, \"%s\"", model, rc, rc ? e.msg : "");
+    else CHECK_OK(rc, &e);
+    for (int i = 0; i < 2 && !says; i++) {
+        snprintf(a, sizeof a, "%.400s/%s", folder, files[i]);
+        snprintf(b, sizeof b, "%.400s/%s", again, files[i]);
+        CHECK(same_file(a, b), "%s: another %s after GGUF", model, files[i]);
+    }
+    remove_folder(again);
+    net_free(&net);
+}
+
+static void check_other_files(const char *model)
+{
+    struct sample s;
+    struct net net;
+    struct err e = {0};
+    char path[PATH_CAP], file[PATH_CAP], folder[PATH_CAP];
+    struct load_options o = {.ks = &ks, .plain = true};
+    const char *says = refusal(model, false);
+    int64_t params = 0;
+    if (!sample_open(&s, model)) return;
+    snprintf(path, sizeof path, ROOT "/%s", model);
+    snprintf(file, sizeof file, "%s/model.gguf", tmp);
+    snprintf(folder, sizeof folder, "%s/folder", tmp);
+    CHECK_OK(net_load(&net, path, &o, &e), &e);
+    for (int i = 0; i < net.n_params; i++) params += tensor_count(&net.params[i].t);
+    CHECK(params == config_params(&net.config, NULL), "%s: %lld parameters, counted %lld", model, (long long)params,
+          (long long)config_params(&net.config, NULL));
+    CHECK_OK(net_save_folder(&net, folder, DT_F32, &e), &e);
+    check_copy(path, folder, &s);
+    int rc = net_save_gguf(&net, file, DT_F32, NULL, NULL, &e);
+    if (says) CHECK(rc == ERR_UNSUPPORTED && strstr(e.msg, says), "%s to GGUF: %d, \"%s\"", model, rc, rc ? e.msg : "");
+    else CHECK_OK(rc, &e);
+    net_free(&net);
+    if (!says) {
+        check_back(model, file, folder, &s);
+        CHECK_OK(file_remove(file, &e), &e);
+    }
+    remove_folder(folder);
+    tf_close(&s.expect);
+}
+
 /* ---- files that lie ---- */
 
 static json_t *fixture_config(const char *model)
@@ -196,7 +292,8 @@ static const struct {
     {"rope_theta", "0.5", "rope_theta", false},
     {"routed_scaling_factor", "\"x\"", "a string", false},
     {"norm_topk_prob", "1", "true or false", false},
-    {"model_type", "\"llama\"", "deepseek_v3", false},
+    {"model_type", "\"mamba\"", "\"deepseek_v3\"", false},
+    {"model_type", "\"deepseek_v2\"", "scoring_func", false},
     {"hidden_act", "\"gelu\"", "\"silu\"", false},
     {"attention_bias", "true", "false", false},
     {"scoring_func", "\"softmax\"", "\"sigmoid\"", false},
@@ -269,7 +366,7 @@ static void check_recipe_lines(void)
     CHECK_OK(config_set(&c, "hidden_size", "192", "r", &e), &e);
     CHECK_OK(config_set(&c, "tie_word_embeddings", "true", "r", &e), &e);
     CHECK_OK(config_set(&c, "rope_scaling.factor", "2.5", "r", &e), &e);
-    CHECK(c.dim == 192 && c.tied_head && c.yarn_factor == 2.5, "recipe lines were not taken");
+    CHECK(c.dim == 192 && c.tied_head && c.rope_factor == 2.5, "recipe lines were not taken");
     static const char *const bad[][2] = {{"hidden_size", "0"}, {"hidden_size", "12x"}, {"hidden_size", ""}, {"rope_theta", "nan"},
                                          {"tie_word_embeddings", "yes"}, {"hidden_size", "99999999999999999999"}};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -344,7 +441,8 @@ static const struct {
     struct rewrite w;
     const char *says;
 } refused_gguf[] = {
-    {{.key = "general.architecture", .text = "llama"}, "\"llama\""},
+    {{.key = "general.architecture", .text = "llama"}, "llama.embedding_length"},
+    {{.key = "general.architecture", .text = "mamba"}, "\"mamba\"; this program supports \"llama\", "},
     {{.drop = {"general.architecture"}}, "general.architecture"},
     {{.key = A "block_count", .value = 0}, "block_count"},
     {{.key = A "block_count", .value = 4000000000u}, "block_count"},
@@ -354,7 +452,8 @@ static const struct {
     {{.key = A "attention.key_length_mla", .value = 8}, "qk_nope_head_dim"},
     {{.key = A "attention.value_length_mla", .value = 4096}, "v_head_dim"},
     {{.key = A "attention.value_length_mla", .value = 17}, "blk.0.attn_v_b.weight is 4x16x32, expected 4x17x32"},
-    {{.key = A "expert_gating_func", .value = 1}, "sigmoid"},
+    {{.key = A "expert_gating_func", .value = 1}, "norm_topk_prob"},
+    {{.key = A "expert_gating_func", .value = 3}, "(sigmoid)"},
     {{.key = A "expert_used_count", .value = 100}, "expert_used_count"},
     {{.key = A "expert_count", .value = 4000000000u}, "expert_count"},
     {{.key = A "vocab_size", .value = 257}, "token_embd.weight is 256x32, expected 257x32"},
@@ -422,6 +521,7 @@ int main(void)
     kernels_init(&ks, kernels_max_level());
     CHECK(mkdtemp(tmp) != NULL, "no temporary folder");
     for (size_t i = 0; i < ARRAY_LEN(models); i++) check_files(models[i]);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) check_other_files(others[i]);
     check_gguf();
     check_refused();
     check_recipe_lines();

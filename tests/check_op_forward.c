@@ -161,6 +161,7 @@ static void check_attention(bool absorbed)
     struct tensor *in[3] = {T2(N, 36), absorbed ? T2(N, 30) : T2(N, 27), T2(N, 18)};
     struct attention_args a = {.batch = &batch,
                                .heads = 3,
+                               .kv_heads = absorbed ? 1 : 3,
                                .d1 = 4,
                                .d2 = 8,
                                .dv = 5,

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/checked.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "kernel/kernel.h"
@@ -124,6 +125,10 @@ static void check_recipe(void)
     expect_refused("[train]\nlr = nan\n", "number");
     expect_refused("[train]\nlr = 1\nlr = 1\n", "given twice");
     expect_refused("[train]\nsteps = 10x\n", "integer");
+    expect_refused("[model]\nhidden_size = 8\nmodel_type = llama\n", "must be the first key of [model], before \"hidden_size\"");
+    expect_refused("[model]\nmodel_type = mamba\n", "\"llama\", ");
+    expect_refused("[model]\nmodel_type = llama\nkv_lora_rank = 16\n", "unknown key");
+    expect_refused("[model]\nmodel_type = llama\nrope_scaling.rope_type = longrope\n", "default, linear, yarn or llama3");
     expect_refused("[trian]\n", "unknown section");
     expect_refused("steps = 10\n", "before the first section");
     expect_refused("[data]\nsource = a weigth=2 x\n", "weigth=2");
@@ -292,6 +297,59 @@ static void check_overfit(void)
     open_trainer(&t, r, &c, &config, NULL);
     for (int i = 0; i < 120; i++) CHECK_OK(trainer_step(&t, &s, &e), &e);
     CHECK(s.loss < 0.1, "loss %.4f on the one sentence", s.loss);
+    trainer_close(&t);
+    corpus_close(&c);
+    drop_recipe(r);
+}
+
+/* The same recipe with another architecture; the first key tells which. */
+#define GQA "hidden_size = 32\nnum_hidden_layers = 2\nnum_attention_heads = 4\nnum_key_value_heads = 2\nhead_dim = 12\n" \
+            "intermediate_size = 48\nmax_position_embeddings = 32\ntie_word_embeddings = true\n"
+static const struct {
+    const char *name, *model;
+} architectures[] = {
+    {"llama", GQA "rope_scaling.rope_type = llama3\nrope_scaling.factor = 4\n"
+                  "rope_scaling.original_max_position_embeddings = 16\n"},
+    {"qwen2", GQA},
+    {"qwen3", GQA},
+    {"qwen3_moe", GQA "num_experts = 6\nnum_experts_per_tok = 2\nmoe_intermediate_size = 16\nnorm_topk_prob = true\n"},
+    {"gemma3_text", GQA "sliding_window = 8\nsliding_window_pattern = 2\n"},
+    {"deepseek_v2", "hidden_size = 32\nnum_hidden_layers = 2\nnum_attention_heads = 2\nkv_lora_rank = 16\nqk_nope_head_dim = 16\n"
+                    "qk_rope_head_dim = 8\nv_head_dim = 16\nfirst_k_dense_replace = 1\nintermediate_size = 64\n"
+                    "n_routed_experts = 8\nnum_experts_per_tok = 2\nn_shared_experts = 1\nmoe_intermediate_size = 16\n"
+                    "n_group = 4\ntopk_group = 2\nmax_position_embeddings = 32\n"},
+};
+
+static void check_architecture(const char *name, const char *model)
+{
+    struct err e;
+    struct corpus c;
+    struct config config;
+    struct trainer t;
+    struct step_stats s = {0};
+    struct recipe *r = mem_alloc(sizeof *r);
+    struct net net;
+    struct load_options plain = {.ks = &ks, .plain = true};
+    char text[4000];
+    double first = 0;
+    snprintf(text, sizeof text, "[model]\nmodel_type = %s\n%s%s%s", name, model, DATA, TRAIN);
+    CHECK_OK(recipe_parse(r, text, strlen(text), "test.recipe", ".", &e), &e);
+    open_corpus(&c, SEQ);
+    open_trainer(&t, r, &c, &config, NULL);
+    for (int i = 0; i < 20; i++) {
+        CHECK_OK(trainer_step(&t, &s, &e), &e);
+        if (i == 0) first = s.loss;
+    }
+    CHECK(first > 0.9 * log(VOCAB) && first < 1.1 * log(VOCAB) && s.loss < 0.9 * first,
+          "%s: loss %.4f after 20 steps, began at %.4f", name, s.loss, first);
+    CHECK_OK(net_save_folder(&t.net, in_folder("arch"), DT_F32, &e), &e);
+    CHECK_OK(net_load(&net, in_folder("arch"), &plain, &e), &e);
+    CHECK(net.weights.used == t.net.weights.used, "%s: another size after saving", name);
+    net_free(&net);
+    CHECK_OK(net_save_gguf(&t.net, in_folder("arch.gguf"), DT_F32, NULL, NULL, &e), &e);
+    CHECK_OK(net_load(&net, in_folder("arch.gguf"), &plain, &e), &e);
+    CHECK(net.weights.used == t.net.weights.used, "%s: another size after saving", name);
+    net_free(&net);
     trainer_close(&t);
     corpus_close(&c);
     drop_recipe(r);
@@ -573,6 +631,7 @@ int main(void)
     check_steps();
     check_accumulation();
     check_overfit();
+    for (size_t i = 0; i < ARRAY_LEN(architectures); i++) check_architecture(architectures[i].name, architectures[i].model);
     check_nan("model.layers.1.self_attn.o_proj.weight", "operation linear in layer 1");
     check_nan("model.embed_tokens.weight", "operation embed");
     check_resume();

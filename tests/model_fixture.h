@@ -11,6 +11,10 @@
 
 #define ROOT "tests/fixtures/models"
 static const char *const models[] = {"full", "plain-q", "all-moe-tied", "dense-bf16", "yarn-magnitude", "mtp"};
+/* The other architectures. */
+static const char *const others[] __attribute__((unused)) = {"llama",     "llama-ramp", "qwen2",         "qwen3",
+                                                             "qwen3-moe", "qwen3-moe-raw", "gemma3",     "gemma3-nested",
+                                                             "deepseek-v2-lite", "deepseek-v2", "deepseek-v3-fp8"};
 enum { SEQS = 2, MAX_ROWS = 256, PATH_CAP = 512 };
 
 static struct kernels ks;

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""Makes tests/fixtures/models: tiny random DeepSeek V3 models with what PyTorch and transformers compute from them.
+"""Makes tests/fixtures/models: tiny random models with what PyTorch and transformers compute from them. DeepSeek V3 comes
+first, in MODELS; the other architectures are OTHERS, as small as they can be.
 
-    make_model_fixtures.py [tests/fixtures/models]      needs torch, transformers, safetensors
+    make_model_fixtures.py [tests/fixtures/models [NAME...]]      needs torch, transformers, safetensors
 
 Each folder holds config.json and model.safetensors, as released models do, and expect.safetensors:
     ids (B, T) i32, logits (B, T, V)
-and for the model with an MTP layer also
+for those of OTHERS that are told so loss and grad.NAME, and for the model with an MTP layer also
     mtp_logits (B, T - 1, V)        row i predicts token i + 2
     loss, mtp_loss, total_loss      mean cross-entropies over (B, T - 1) and (B, T - 2) rows; loss + LAMBDA * mtp_loss
     grad.NAME, total_grad.NAME      of loss, of total_loss; stacks of experts as one tensor, named with %d
     adamw.NAME                      the weights after STEPS steps of AdamW on loss
 Weights are normal with a deviation that keeps every part of the network at work, norms uniform in [0.5, 1.5], the
-router's selection bias uniform in [-0.3, 0.3]: zeros and ones would hide errors. Seeds are tried in turn until no
+router's selection bias and the biases of linear maps uniform in [-0.3, 0.3]: zeros and ones would hide errors. Seeds are tried in turn until no
 choice of the router hangs on less than MARGIN, so that rounding cannot change it.
 """
 import copy
@@ -22,6 +23,7 @@ import sys
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
+import transformers
 from transformers import DeepseekV3Config, DeepseekV3ForCausalLM
 from transformers.models.deepseek_v3.modeling_deepseek_v3 import DeepseekV3DecoderLayer, DeepseekV3RMSNorm
 
@@ -267,12 +269,205 @@ def make(root, name, changes, length, dtype):
     print(f"{name}: seed {seed}, margin {least:.1e}, {sum(t.numel() for t in stored.values())} numbers, {size} bytes")
 
 
+# ---- the other architectures ----
+
+SMALL = dict(vocab_size=48, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=6,
+             intermediate_size=24, max_position_embeddings=64, rms_norm_eps=1e-6, tie_word_embeddings=False, bos_token_id=0,
+             eos_token_id=1, pad_token_id=None)  # torch keeps the gradient of a padding token from its embedding
+SMALL_MOE = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=8, decoder_sparse_step=1, mlp_only_layers=[])
+SMALL_MLA = dict(
+    vocab_size=48, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, q_lora_rank=None,
+    kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=8, v_head_dim=8, first_k_dense_replace=1, intermediate_size=24,
+    n_routed_experts=6, num_experts_per_tok=3, n_shared_experts=2, moe_intermediate_size=8, n_group=1, topk_group=1,
+    topk_method="greedy", norm_topk_prob=False, routed_scaling_factor=1.0, max_position_embeddings=128, rms_norm_eps=1e-6,
+    tie_word_embeddings=False, bos_token_id=0, eos_token_id=1)
+
+
+def rope(kind="default", theta=10000.0, **more):
+    return dict(rope_type=kind, rope_theta=theta, **more)
+
+
+# name, class, configuration, length of the two sequences, gradients too
+OTHERS = [
+    # four heads on two, a head width that is not hidden_size / heads; all three bands of frequencies, and positions
+    # beyond the original context
+    ("llama", "Llama", dict(SMALL, rope_parameters=rope(
+        "llama3", 100.0, factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)), 40, True),
+    # another ramp, which GGUF can say as a tensor of factors only; a tied head
+    ("llama-ramp", "Llama", dict(SMALL, tie_word_embeddings=True, num_key_value_heads=4, rope_parameters=rope(
+        "llama3", 50.0, factor=8.0, low_freq_factor=0.5, high_freq_factor=3.0, original_max_position_embeddings=20)), 24, False),
+    ("qwen2", "Qwen2", dict({k: v for k, v in SMALL.items() if k != "head_dim"}, num_key_value_heads=1, tie_word_embeddings=True,
+                            rope_parameters=rope("linear", factor=2.0)), 24, False),
+    ("qwen3", "Qwen3", dict(SMALL, head_dim=10, rope_parameters=rope(
+        "yarn", 100.0, factor=4.0, original_max_position_embeddings=16)), 40, False),
+    ("qwen3-moe", "Qwen3Moe", dict(SMALL, **SMALL_MOE, norm_topk_prob=True, rope_parameters=rope()), 24, True),
+    ("qwen3-moe-raw", "Qwen3Moe", dict(SMALL, **SMALL_MOE, norm_topk_prob=False, rope_parameters=rope()), 24, False),
+    # two layers with a window shorter than the sequence, one without; both rotary bases; its own softmax scale
+    ("gemma3", "Gemma3", dict(SMALL, num_hidden_layers=3, sliding_window=7, sliding_window_pattern=3, query_pre_attn_scalar=11,
+                              tie_word_embeddings=True, rope_parameters=dict(
+                                  full_attention=rope("linear", 1000.0, factor=4.0), sliding_attention=rope(theta=50.0))), 24, True),
+    # the language model inside one that sees pictures, as such files were first written
+    ("gemma3-nested", "Gemma3", dict(SMALL, num_hidden_layers=6, hidden_size=12, sliding_window=5, query_pre_attn_scalar=6,
+                                     tie_word_embeddings=True, rope_parameters=dict(
+                                         full_attention=rope("linear", 1e6, factor=8.0), sliding_attention=rope())), 20, False),
+    ("deepseek-v2-lite", "DeepseekV2", dict(SMALL_MLA, rope_parameters=rope(
+        "yarn", factor=4.0, original_max_position_embeddings=32, mscale=0.707, mscale_all_dim=0.707, beta_fast=32, beta_slow=1)),
+     48, False),
+    ("deepseek-v2", "DeepseekV2", dict(
+        SMALL_MLA, q_lora_rank=12, n_routed_experts=8, n_group=4, topk_group=2, topk_method="group_limited_greedy",
+        routed_scaling_factor=16.0, rope_parameters=rope()), 24, False),
+    # weights in FP8 with a scale for each block of 128 x 128
+    ("deepseek-v3-fp8", "DeepseekV3", dict(
+        SMALL_MLA, n_shared_experts=1, norm_topk_prob=True, topk_method="noaux_tc", intermediate_size=132, moe_intermediate_size=8, q_lora_rank=12,
+        rope_parameters=rope()), 20, False),
+]
+
+
+def random_other(model, gen, gemma):
+    for name, t in list(model.named_parameters()) + [x for x in model.named_buffers() if "bias" in x[0]]:
+        with torch.no_grad():
+            if name.endswith("bias"):
+                t.uniform_(-0.3, 0.3, generator=gen)
+            elif t.dim() == 1:
+                t.uniform_(-0.5 if gemma else 0.5, 0.5 if gemma else 1.5, generator=gen)
+            else:
+                t.normal_(0, 0.25 if "embed" not in name else 0.5, generator=gen)
+
+
+def router_margin(config, model, ids):
+    """The smallest difference of scores that decided about an expert or a group; and the choice must not be empty."""
+    least, hooks = [1.0], []
+
+    def look(mod, args, out):
+        c = (args[0].detach().flatten(0, -2) @ mod.weight.T)
+        if hasattr(mod, "e_score_correction_bias"):
+            c = torch.sigmoid(c) + mod.e_score_correction_bias
+        else:
+            c = c.softmax(-1)
+        if getattr(config, "topk_method", "") == "group_limited_greedy":
+            best = c.view(len(c), config.n_group, -1).max(-1)[0]
+            s = best.sort(-1, descending=True)[0]
+            least.append((s[:, config.topk_group - 1] - s[:, config.topk_group]).min().item())
+            keep = best >= s[:, config.topk_group - 1:config.topk_group]
+            c = c.view(len(c), config.n_group, -1).masked_fill(~keep[..., None], -1.0).flatten(1)
+        s, k = c.sort(-1, descending=True)[0], config.num_experts_per_tok
+        least.append((s[:, k - 1] - s[:, k]).min().item())
+
+    for m in model.modules():
+        if type(m).__name__.endswith("TopKRouter") or type(m).__name__.endswith("TopkRouter"):
+            hooks.append(m.register_forward_hook(look))
+    with torch.no_grad():
+        model(ids)
+    for h in hooks:
+        h.remove()
+    return min(least)
+
+
+def to_fp8(stored):
+    """Matrices of layers as E4M3 and weight_scale_inv, in blocks of 128 x 128; also gives what they mean as f32."""
+    out, meant = {}, {}
+    for name, t in stored.items():
+        if t.dim() != 2 or "proj" not in name:
+            out[name] = meant[name] = t
+            continue
+        n, k = t.shape
+        scale = torch.zeros((n + 127) // 128, (k + 127) // 128)
+        q, m = torch.zeros(n, k, dtype=torch.float8_e4m3fn), torch.zeros(n, k)
+        for i in range(scale.shape[0]):
+            for j in range(scale.shape[1]):
+                at = (slice(i * 128, i * 128 + 128), slice(j * 128, j * 128 + 128))
+                scale[i, j] = t[at].abs().max() / 448
+                q[at] = (t[at] / scale[i, j]).to(torch.float8_e4m3fn)
+                m[at] = q[at].float() * scale[i, j]
+        out[name], out[name + "_scale_inv"], meant[name] = q, scale, m
+    return out, meant
+
+
+def put_back(model, meant):
+    """Sets the parameters to what a file with these tensors means."""
+    for name, t in list(model.named_parameters()) + list(model.named_buffers()):
+        with torch.no_grad():
+            if name in meant:
+                t.copy_(meant[name])
+            elif name.endswith("experts.gate_up_proj"):
+                for i in range(t.shape[0]):
+                    t[i] = torch.cat([meant[name.replace("gate_up_proj", f"{i}.{x}_proj.weight")] for x in ("gate", "up")])
+            elif name.endswith("experts.down_proj"):
+                for i in range(t.shape[0]):
+                    t[i] = meant[name.replace("down_proj", f"{i}.down_proj.weight")]
+
+
+def write_config(folder, name, config, extra):
+    config.save_pretrained(folder)
+    path = os.path.join(folder, "config.json")
+    with open(path) as f:
+        made = json.load(f)
+    made.update(extra)
+    if name == "gemma3-nested":
+        full = config.rope_parameters["full_attention"]
+        keep = ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim", "intermediate_size",
+                "sliding_window", "query_pre_attn_scalar", "vocab_size", "max_position_embeddings")
+        text = dict({k: made[k] for k in keep}, model_type="gemma3_text",
+                    rope_scaling=dict(factor=full["factor"], rope_type="linear"))
+        made = dict(architectures=["Gemma3ForConditionalGeneration"], model_type="gemma3", eos_token_id=[1, 2], text_config=text,
+                    vision_config=dict(hidden_size=8))
+    with open(path, "w") as f:
+        json.dump(made, f, indent=2)
+        f.write("\n")
+
+
+def make_other(root, name, kind, settings, length, grads):
+    text = "Gemma3TextConfig" if kind == "Gemma3" else kind + "Config"
+    config = getattr(transformers, text)(**copy.deepcopy(settings))
+    for seed in range(1000):
+        gen = torch.Generator().manual_seed(seed)
+        model = getattr(transformers, kind + "ForCausalLM")._from_config(config, attn_implementation="eager").float().eval()
+        random_other(model, gen, kind == "Gemma3")
+        stored, extra = released(weights(config, model, None), torch.float32), {}
+        if name.endswith("fp8"):
+            stored, meant = to_fp8(stored)
+            put_back(model, meant)
+            extra = dict(quantization_config=dict(activation_scheme="dynamic", fmt="e4m3", quant_method="fp8",
+                                                  weight_block_size=[128, 128]))
+        ids = torch.randint(0, config.vocab_size, (2, length), generator=gen)
+        least = router_margin(config, model, ids)
+        if least > MARGIN:
+            break
+    else:
+        sys.exit(f"{name}: no seed keeps the router's choices apart")
+    folder = os.path.join(root, name)
+    os.makedirs(folder, exist_ok=True)
+    logits, _, loss, _ = losses(model, None, ids)
+    expect = dict(ids=ids.int(), logits=logits.detach())
+    if grads:
+        expect["loss"] = loss.detach()
+        expect.update({"grad." + n: g for n, g in gradients(config, model, None, loss).items()})
+    if name == "gemma3-nested":
+        stored = {"language_model." + n: t for n, t in stored.items()}
+        stored["vision_tower.embeddings.weight"] = torch.ones(2, 2)
+    save_file(stored, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
+    write_config(folder, name, model.config, extra)
+    if name not in ("gemma3-nested", "deepseek-v3-fp8"):
+        again = getattr(transformers, kind + "ForCausalLM").from_pretrained(
+            folder, attn_implementation="eager", dtype=torch.float32).eval()
+        with torch.no_grad():
+            assert torch.equal(again(ids).logits, logits), f"{name}: transformers reads the folder differently"
+    save_file({k: v.contiguous() for k, v in expect.items()}, os.path.join(folder, "expect.safetensors"))
+    size = sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder))
+    print(f"{name}: seed {seed}, margin {least:.1e}, {sum(t.numel() for t in stored.values())} numbers, {size} bytes")
+
+
 def main():
     root = sys.argv[1] if len(sys.argv) > 1 else "tests/fixtures/models"
+    wanted = sys.argv[2:]
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     for args in MODELS:
-        make(root, *args)
+        if not wanted or args[0] in wanted:
+            make(root, *args)
+    for args in OTHERS:
+        if not wanted or args[0] in wanted:
+            make_other(root, *args)
 
 
 if __name__ == "__main__":

@@ -64,11 +64,12 @@ void autarky_sampling_default(struct autarky_sampling *s)
 }
 
 /* Continues ids. */
-static int produce(struct autarky *a, const struct tokens *ids, const struct autarky_sampling *s, autarky_text_fn *fn,
-                   void *ctx, struct err *e)
+static int produce(struct autarky *a, const struct tokens *ids, bool chat, const struct autarky_sampling *s,
+                   autarky_text_fn *fn, void *ctx, struct err *e)
 {
     struct autarky_sampling defaults;
-    struct generate_params p = {0};
+    struct chat_request q = {0};
+    struct generate_params p = {.form = chat ? a->engine.form : NULL, .request = &q};
     struct generate_result r;
     if (!s) {
         autarky_sampling_default(&defaults);
@@ -107,7 +108,7 @@ static int encode_chat(struct autarky *a, const struct autarky_message *m, size_
     void *mem;
     int rc = OK;
     if (n == 0) FAIL(e, ERR_USAGE, "a chat needs at least one message");
-    if (!chat_supported(a->engine.tok)) FAIL(e, ERR_UNSUPPORTED, "%s has no chat markers", a->engine.path);
+    if (!a->engine.form) FAIL(e, ERR_UNSUPPORTED, "%s: %s", a->engine.path, a->engine.form_error.msg);
     struct chat_msg *msgs = mem = mem_array(n, sizeof *msgs);
     if (!mem) FAIL(e, ERR_MEMORY, "out of memory for %zu messages", n);
     for (size_t i = 0; i < n && !rc; i++) {
@@ -115,7 +116,8 @@ static int encode_chat(struct autarky *a, const struct autarky_message *m, size_
         msgs[i].text = m[i].text;
         msgs[i].len = strlen(m[i].text);
     }
-    if (!rc) rc = chat_encode(a->engine.tok, msgs, n, true, ids, e);
+    struct chat_request q = {.msgs = msgs, .n_msgs = n, .add_generation_prompt = true};
+    if (!rc) rc = chat_form_encode(a->engine.form, a->engine.tok, &q, ids, NULL, e);
     mem_free(mem);
     return rc;
 }
@@ -126,7 +128,7 @@ int autarky_chat(struct autarky *a, const struct autarky_message *m, size_t n, c
     struct err e = {0};
     struct tokens ids = {0};
     int rc = encode_chat(a, m, n, &ids, &e);
-    if (!rc) rc = produce(a, &ids, s, fn, ctx, &e);
+    if (!rc) rc = produce(a, &ids, true, s, fn, ctx, &e);
     tokens_free(&ids);
     return report(rc, &e, error);
 }
@@ -140,7 +142,7 @@ int autarky_complete(struct autarky *a, const char *text, const struct autarky_s
     int rc = OK;
     if (tokenizer_bos(t) >= 0 && (tokenizer_add_bos(t) || !*text)) rc = tokens_add(&ids, tokenizer_bos(t), &e);
     if (!rc) rc = tokenizer_encode(t, text, strlen(text), &ids, &e);
-    if (!rc) rc = produce(a, &ids, s, fn, ctx, &e);
+    if (!rc) rc = produce(a, &ids, false, s, fn, ctx, &e);
     tokens_free(&ids);
     return report(rc, &e, error);
 }

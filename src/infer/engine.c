@@ -5,6 +5,8 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "infer/session.h"
+#include "model/arch.h"
+#include "model/chat_template.h"
 #include "model/vocab.h"
 #include "sys/clock.h"
 #include "sys/file.h"
@@ -12,14 +14,20 @@
 
 enum { DEFAULT_CHUNK = 64, MAX_CHUNK = 4096, MAX_SLOTS = 1024 };
 
-int engine_read_config(struct config *c, bool *has_q8, const char *path, struct err *e)
+/* Whether a tensor is stored in blocks that integer products take. */
+static bool is_quantised(const struct tf_tensor *t)
+{
+    return t->known && t->nd >= 2 && qpanel_bytes(t->dtype, 1, t->ne[t->nd - 1]) > 0;
+}
+
+int engine_read_config(struct config *c, bool *quantised, const char *path, struct err *e)
 {
     struct tf f;
     if (!file_exists(path)) FAIL(e, ERR_NOTFOUND, "%s: there is no such model", path);
     TRY(tf_open(&f, path, e));
-    if (has_q8) {
-        *has_q8 = false;
-        for (size_t i = 0; i < f.n_tensors; i++) *has_q8 |= f.tensors[i].known && f.tensors[i].dtype == DT_Q8_0;
+    if (quantised) {
+        *quantised = false;
+        for (size_t i = 0; i < f.n_tensors; i++) *quantised |= is_quantised(&f.tensors[i]);
     }
     int rc = net_read_config(c, &f, path, e);
     tf_close(&f);
@@ -32,7 +40,7 @@ const char *engine_compute_name(const struct engine *en)
 }
 
 /* Everything but the numbers: level, threads, sizes; options checked. Needs en->net.config. */
-static int set_options(struct engine *en, const struct engine_options *o, bool has_q8, struct err *e)
+static int set_options(struct engine *en, const struct engine_options *o, bool quantised, struct err *e)
 {
     const struct config *c = &en->net.config;
     enum cpu_level level = kernels_max_level();
@@ -57,23 +65,9 @@ static int set_options(struct engine *en, const struct engine_options *o, bool h
     en->slots = o->slots ? o->slots : 1;
     en->all_logits = o->all_logits;
     en->compute = o->compute == ENGINE_BF16 ? COMPUTE_BF16 : COMPUTE_F32;
-    en->int8 = o->compute == ENGINE_INT8 || (o->compute == ENGINE_AUTO && has_q8);
+    en->int8 = o->compute == ENGINE_INT8 || (o->compute == ENGINE_AUTO && quantised);
     en->net.absorbed = !o->plain;
     return pool_open(&en->pool, o->threads > 0 ? o->threads : cpu_count(), e);
-}
-
-/* Bytes of the weights in memory: matrices as panels of the number format of products, or of 8 bits; the rest f32. */
-static uint64_t weight_bytes(const struct engine *en)
-{
-    uint64_t sum = 0;
-    for (int i = 0; i < en->net.n_params; i++) {
-        const struct param *p = &en->net.params[i];
-        uint64_t n = (uint64_t)tensor_count(&p->t);
-        if (!p->quantise) sum += 4 * n;
-        else if (en->int8) sum += n + n / 8;
-        else sum += (en->compute == COMPUTE_BF16 ? 2 : 4) * n;
-    }
-    return sum;
 }
 
 static double mib(uint64_t bytes) { return (double)bytes / (1 << 20); }
@@ -94,26 +88,53 @@ static int check_memory(const struct engine *en, const struct engine_options *o,
          mib(m->available));
 }
 
+/* The file of panels of a model: beside a file, inside a folder. */
+static int panels_path(char *out, size_t cap, const char *model, struct err *e)
+{
+    if (file_is_dir(model)) return path_join(out, cap, model, "model.panels", e);
+    if ((size_t)snprintf(out, cap, "%s.panels", model) >= cap) FAIL(e, ERR_LIMIT, "%s: the path is too long", model);
+    return OK;
+}
+
+static struct load_options load_options_of(const struct engine *en, const struct engine_options *o, const char *panels)
+{
+    return (struct load_options){.ks = &en->ks,
+                                 .compute = en->compute,
+                                 .int8 = en->int8,
+                                 .absorbed = en->net.absorbed,
+                                 .max_context = en->context,
+                                 .pool = en->pool,
+                                 .panels = o->no_panels ? NULL : panels,
+                                 .warn = o->warn,
+                                 .warn_ctx = o->ctx,
+                                 .progress = o->progress,
+                                 .progress_ctx = o->ctx};
+}
+
 /* An engine without weights, and the figures. Checked twice: before the tables of positions are made, which a hostile
  * file could ask to be huge, with what is certain; then with everything. */
 static int open_shape(struct engine *en, const struct engine_options *o, struct engine_memory *m, struct err *e)
 {
     struct config c;
     struct run_size size;
-    bool has_q8;
+    struct cache cache;
+    bool quantised;
     *m = (struct engine_memory){0};
-    TRY(engine_read_config(&c, &has_q8, o->model, e));
+    TRY(engine_read_config(&c, &quantised, o->model, e));
     en->net.config = c;
-    TRY(set_options(en, o, has_q8, e));
+    TRY(set_options(en, o, quantised, e));
     bool absorbed = en->net.absorbed;
     c.context = en->context;
-    m->weights = (uint64_t)config_params(&c, NULL);
-    m->cache = cache_bytes(&c, en->slots, en->context) + (uint64_t)(en->context * c.qk_rope_dim) * sizeof(float);
+    TRY(cache_shape(&cache, &c, DT_F32, en->slots, en->context, e));
+    m->cache = cache_bytes(&cache) + (uint64_t)(en->context * config_rope_width(&c)) * sizeof(float);
     TRY(check_memory(en, o, m, e));
+    struct load_options lo = load_options_of(en, o, NULL);
+    size_t weights;
+    TRY(net_load_size(&weights, &en->integer, o->model, &lo, e));
     TRY(net_build(&en->net, &c, e));
     en->net.absorbed = absorbed;
     TRY(decoder_measure(&size, en, e));
-    m->weights = weight_bytes(en);
+    m->weights = weights;
     m->run = size.meta + size.mem + size.scratch;
     return check_memory(en, o, m, e);
 }
@@ -126,17 +147,13 @@ int engine_plan(const struct engine_options *o, struct engine_memory *m, struct 
     return rc;
 }
 
-static int load_weights(struct engine *en, const char *path, struct err *e)
+static int load_weights(struct engine *en, const struct engine_options *o, struct err *e)
 {
-    struct load_options lo = {.ks = &en->ks,
-                              .compute = en->compute,
-                              .int8 = en->int8,
-                              .absorbed = en->net.absorbed,
-                              .max_context = en->context,
-                              .pool = en->pool};
+    char panels[4200];
+    TRY(panels_path(panels, sizeof panels, o->model, e));
+    struct load_options lo = load_options_of(en, o, panels);
     net_free(&en->net);
-    en->net = (struct net){0};
-    return net_load(&en->net, path, &lo, e);
+    return net_load(&en->net, o->model, &lo, e);
 }
 
 static int load_tokenizer(struct engine *en, const char *path, struct err *e)
@@ -148,14 +165,37 @@ static int load_tokenizer(struct engine *en, const char *path, struct err *e)
     return OK;
 }
 
+/* A model without a form can still continue texts, so only a form asked for by name must be there. */
+static int choose_form(struct engine *en, const struct engine_options *o, struct err *e)
+{
+    struct chat_model m = {.arch = en->net.config.arch->hf};
+    char *template_text = NULL, *name = NULL;
+    if (o->form_name) {
+        en->form = chat_form_by_name(o->form_name);
+        if (!en->form) FAIL(e, ERR_USAGE, "there is no form of chats \"%s\"", o->form_name);
+        TRY(chat_form_check(en->form, en->tok, e));
+        return chat_stop_ids(en->form, en->tok, &en->stops, e);
+    }
+    int rc = model_chat_template(&template_text, o->model, e);
+    if (!rc) rc = model_name(&name, o->model, e);
+    m.template_text = template_text;
+    m.name = name ? name : o->model;
+    if (!rc && chat_form_of(&en->form, en->tok, &m, &en->form_error)) en->form = NULL;
+    if (!rc) rc = chat_stop_ids(en->form, en->tok, &en->stops, e);
+    mem_free(template_text);
+    mem_free(name);
+    return rc;
+}
+
 int engine_open(struct engine *en, const struct engine_options *o, struct err *e)
 {
     double t0 = clock_seconds();
     struct engine_memory m;
     *en = (struct engine){0};
     int rc = open_shape(en, o, &m, e);
-    if (!rc) rc = load_weights(en, o->model, e);
+    if (!rc) rc = load_weights(en, o, e);
     if (!rc) rc = load_tokenizer(en, o->model, e);
+    if (!rc) rc = choose_form(en, o, e);
     if (!rc && !(en->path = mem_strdup(o->model))) rc = err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory");
     if (rc) engine_close(en);
     en->load_seconds = clock_seconds() - t0;
@@ -175,6 +215,7 @@ void engine_close(struct engine *en)
 {
     net_free(&en->net);
     tokenizer_free(en->tok);
+    tokens_free(&en->stops);
     pool_close(en->pool);
     mem_free(en->path);
     *en = (struct engine){0};

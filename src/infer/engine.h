@@ -5,9 +5,10 @@
 #define INFER_ENGINE_H
 
 #include "model/net.h"
+#include "text/chat.h"
 #include "text/tokenizer.h"
 
-/* What products are computed in. AUTO: INT8 when the file has Q8_0 weights, else F32; both give equal bits on every
+/* What products are computed in. AUTO: INT8 when the file has weights in blocks, else F32; both give equal bits on every
  * processor. */
 enum engine_compute { ENGINE_AUTO, ENGINE_F32, ENGINE_BF16, ENGINE_INT8 };
 
@@ -22,6 +23,11 @@ struct engine_options {
     int slots;         /* sequences that can be cached at once; 0: 1 */
     uint64_t memory;   /* bytes it may take; 0: what is free */
     bool all_logits;   /* memory for the logits of every row of a pass: session_score */
+    const char *form_name; /* the form of chats by name; NULL: the one that the files tell */
+    bool no_panels;    /* keep no file of panels beside the model (model/panels.h) */
+    void (*warn)(void *ctx, const char *message); /* NULL allowed */
+    void (*progress)(void *ctx, int64_t done, int64_t total); /* while weights are packed; NULL allowed */
+    void *ctx;
 };
 
 struct engine {
@@ -29,8 +35,12 @@ struct engine {
     struct pool *pool;
     struct net net;
     struct tokenizer *tok; /* NULL only for engine_from_net */
+    const struct chat_form *form; /* NULL: the model has no form that is known, form_error says why */
+    struct err form_error;
+    struct tokens stops;   /* ids that end an answer */
     enum compute compute;
     bool int8;
+    bool integer; /* some weights are integer panels */
     char *path;
     int64_t context, chunk;
     int slots;
@@ -56,7 +66,7 @@ int engine_plan(const struct engine_options *o, struct engine_memory *m, struct 
 int engine_from_net(struct engine *en, struct net *net, const struct engine_options *o, struct err *e);
 
 const char *engine_compute_name(const struct engine *en); /* "f32", "bf16", "int8" */
-/* The configuration in a model file or folder, and whether it has Q8_0 weights (has_q8 may be NULL). */
-int engine_read_config(struct config *c, bool *has_q8, const char *path, struct err *e);
+/* The configuration in a model file or folder, and whether it has weights in blocks (NULL allowed). */
+int engine_read_config(struct config *c, bool *quantised, const char *path, struct err *e);
 
 #endif

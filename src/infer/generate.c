@@ -11,6 +11,7 @@ struct writer {
     struct generate_result *r;
     struct detok detok;
     struct stopper stopper;
+    struct chat_parser *parser; /* of a form, else NULL */
     struct buf raw; /* text of the newest token */
     void *scratch;
     piece_fn *fn;
@@ -26,6 +27,7 @@ const char *stop_reason_name(enum stop_reason r)
 void generate_result_free(struct generate_result *r)
 {
     buf_free(&r->text);
+    buf_free(&r->reasoning);
     *r = (struct generate_result){0};
 }
 
@@ -37,6 +39,8 @@ double generate_rate(const struct generate_result *r)
 static bool is_end(const struct session *s, int32_t id)
 {
     const struct engine *en = s->dec->en;
+    for (size_t i = 0; i < en->stops.n; i++)
+        if (id == en->stops.ids[i]) return true;
     return id == tokenizer_eos(en->tok) || id == en->net.config.eos;
 }
 
@@ -48,12 +52,29 @@ static bool deliver(struct writer *w, size_t from)
     return w->fn(w->ctx, text->data + from, text->len - from) != 0;
 }
 
+/* What the parser makes of an answer: thinking goes its own way, everything else is text. */
+static int take_event(void *ctx, const struct chat_event *ev, struct err *e)
+{
+    struct writer *w = ctx;
+    if (ev->kind == CHAT_EV_REASONING) {
+        buf_add(&w->r->reasoning, ev->text, ev->len);
+        if (w->p->reasoning) w->p->reasoning(w->ctx, ev->text, ev->len);
+        return buf_check(&w->r->reasoning, "generated text", e);
+    }
+    if (ev->kind == CHAT_EV_CALL && w->r->text.len + w->raw.len > 0) buf_add_byte(&w->raw, '\n');
+    if (ev->kind == CHAT_EV_CONTENT || ev->kind == CHAT_EV_CALL || ev->kind == CHAT_EV_ARGUMENTS)
+        buf_add(&w->raw, ev->text, ev->len);
+    if (ev->kind == CHAT_EV_CALL) buf_add_byte(&w->raw, ' ');
+    return OK;
+}
+
 /* The text of token id; *stop when it ends the generation. */
 static int write_token(struct writer *w, int32_t id, bool *stop, struct err *e)
 {
     size_t from = w->r->text.len;
     buf_clear(&w->raw);
-    TRY(detok_feed(&w->detok, id, &w->raw, e));
+    if (w->parser) TRY(chat_parser_feed(w->parser, id, e));
+    else TRY(detok_feed(&w->detok, id, &w->raw, e));
     TRY(buf_check(&w->raw, "generated text", e));
     bool found = stopper_feed(&w->stopper, w->raw.data, w->raw.len, &w->r->text);
     TRY(buf_check(&w->r->text, "generated text", e));
@@ -76,7 +97,8 @@ static int flush(struct writer *w, struct err *e)
     bool stop;
     if (w->r->stop == STOP_STRING || w->r->stop == STOP_CALLER) return OK;
     buf_clear(&w->raw);
-    detok_flush(&w->detok, &w->raw);
+    if (w->parser) TRY(chat_parser_finish(w->parser, e));
+    else detok_flush(&w->detok, &w->raw);
     TRY(buf_check(&w->raw, "generated text", e));
     stop = stopper_feed(&w->stopper, w->raw.data, w->raw.len, &w->r->text);
     if (stop) {
@@ -132,9 +154,13 @@ static int run_writer(struct writer *w, struct err *e)
     detok_init(&w->detok, en->tok, w->p->with_special);
     stopper_init(&w->stopper, w->p->stops, w->p->n_stops);
     double t0 = clock_seconds();
-    int rc = loop(w, e);
+    int rc = OK;
+    if (w->p->form && !w->p->with_special)
+        rc = chat_parser_new(&w->parser, w->p->form, en->tok, w->p->request, (struct chat_sink){take_event, w}, e);
+    if (!rc) rc = loop(w, e);
     if (!rc) rc = flush(w, e);
     w->r->seconds = clock_seconds() - t0;
+    chat_parser_free(w->parser);
     stopper_free(&w->stopper);
     buf_free(&w->raw);
     mem_free(w->scratch);

@@ -11,6 +11,9 @@ struct generate_params {
     int64_t max_tokens;       /* 0: until the context is full */
     const char *const *stops; /* strings that end the text; they are not part of it */
     size_t n_stops;
+    const struct chat_form *form;       /* the text is an answer in this form; NULL: a text that goes on */
+    const struct chat_request *request; /* with form: what it answers */
+    int (*reasoning)(void *ctx, const char *text, size_t len); /* with form: thinking as it comes, NULL allowed */
     bool ignore_end;   /* go on after the end token */
     bool with_special; /* spell out control tokens */
 };
@@ -27,6 +30,7 @@ const char *stop_reason_name(enum stop_reason r); /* "end", "string", ... */
 
 struct generate_result {
     struct buf text; /* all of it, valid UTF-8; freed with generate_result_free */
+    struct buf reasoning; /* with form: what was thought before; not part of text */
     enum stop_reason stop;
     int stop_string;                /* index for STOP_STRING, else -1 */
     int64_t prompt_tokens, cached;  /* cached: of these, reused from the session */

@@ -79,11 +79,9 @@ int decoder_measure(struct run_size *size, const struct engine *en, struct err *
     struct decoder d;
     const struct config *c = &en->net.config;
     set_shape(&d, en);
-    d.cache = (struct cache){
-        .slots = d.slots, .context = d.context, .width = c->kv_lora_rank + c->qk_rope_dim, .layers = c->layers};
-    int rc = alloc_arrays(&d, e);
+    int rc = cache_shape(&d.cache, c, DT_F32, d.slots, d.context, e);
+    if (!rc) rc = alloc_arrays(&d, e);
     if (!rc) rc = measure(size, &d, e);
-    d.cache = (struct cache){0}; /* only its shape was there */
     decoder_close(&d);
     return rc;
 }
@@ -93,7 +91,7 @@ int decoder_open(struct decoder *d, const struct engine *en, struct err *e)
     struct run_size size;
     set_shape(d, en);
     int rc = alloc_arrays(d, e);
-    if (!rc) rc = cache_init(&d->cache, &en->net.config, d->slots, d->context, e);
+    if (!rc) rc = cache_init(&d->cache, &en->net.config, DT_F32, d->slots, d->context, e);
     if (!rc) rc = measure(&size, d, e);
     if (!rc) rc = run_init(&d->run, &en->ks, en->pool, en->compute, size, e);
     if (rc) decoder_close(d);

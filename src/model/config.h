@@ -12,9 +12,22 @@
 
 enum { NET_MAX_LAYERS = 512 };
 
-/* DeepSeek V3 (arXiv 2412.19437). Integers are int64_t so that one table can address them all. */
+struct arch; /* model/arch.h: what distinguishes one family from another */
+
+/* How rotary frequencies are stretched for long contexts. FACTORS: divided by a tensor of the file. */
+enum rope_kind { ROPE_PLAIN, ROPE_LINEAR, ROPE_YARN, ROPE_LLAMA3, ROPE_FACTORS };
+
+/* Integers are int64_t so that one table can address them all. Fields that an architecture does not have keep their
+ * defaults. */
 struct config {
+    const struct arch *arch; /* static */
     int64_t vocab, dim, layers, heads;
+    /* Grouped-query attention: query head h uses key head h / (heads / kv_heads). */
+    int64_t kv_heads, head_dim;
+    int64_t window, window_period; /* every window_period-th layer sees everything, the others the last `window` keys */
+    double query_scalar;           /* the softmax scale is its inverse root; 0: head_dim */
+    bool rope_interleaved;         /* pairs are neighbours (x[2i], x[2i + 1]), else halves (x[i], x[i + n / 2]) */
+    /* Latent attention (MLA, arXiv 2405.04434 and 2412.19437). */
     int64_t q_lora_rank; /* 0: q is one matrix */
     int64_t kv_lora_rank, qk_nope_dim, qk_rope_dim, v_dim;
     int64_t dense_layers, dense_ffn; /* the first layers have one MLP of this width */
@@ -26,29 +39,51 @@ struct config {
     int64_t context;
     bool tied_head;
     double norm_eps, rope_theta;
-    /* YaRN (arXiv 2309.00071); yarn_factor <= 1: off */
-    double yarn_factor, yarn_beta_fast, yarn_beta_slow, yarn_mscale, yarn_mscale_all_dim;
-    int64_t yarn_original_context;
+    double rope_local_theta; /* of layers with a window */
+    int64_t rope_kind;       /* enum rope_kind; a factor of 1 turns linear, yarn and llama3 off */
+    double rope_factor;
+    int64_t rope_original_context;
+    /* YaRN (arXiv 2309.00071). With mscale and mscale_all_dim 0 cos and sin are multiplied by magnitude_factor times
+     * the usual magnitude. */
+    double yarn_beta_fast, yarn_beta_slow, yarn_mscale, yarn_mscale_all_dim, yarn_magnitude_factor;
+    double llama3_low, llama3_high;
     int64_t bos, eos; /* -1: none; from the file */
 };
 
-/* Sensible defaults; dimensions 0. */
+/* Sensible defaults of architecture deepseek_v3; dimensions 0. */
 void config_default(struct config *c);
-/* Checks all bounds and relations (rope even, groups divide experts, ...). `where` is the file for messages. */
-int config_check(const struct config *c, const char *where, struct err *e);
-/* From config.json (model_type deepseek_v3) and from GGUF metadata (general.architecture deepseek2); both checked. */
+/* The defaults of another architecture. */
+void config_default_of(struct config *c, const struct arch *arch);
+/* Fills in what follows from other values (kv_heads, head_dim), then checks all bounds and relations (rope even, groups
+ * divide experts, ...). `where` is the file for messages. */
+int config_check(struct config *c, const char *where, struct err *e);
+/* From config.json and from GGUF metadata; both checked. */
 int config_from_json(struct config *c, const json_t *root, const char *where, struct err *e);
 int config_from_gguf(struct config *c, const struct tf *f, struct err *e);
 /* Sets one field by its Hugging Face key, from a recipe line: integer, number, true or false. Keys of the rotary object
- * are written rope_scaling.factor and so on. ERR_NOTFOUND: no such key. */
+ * are written rope_scaling.factor and so on. model_type must come first. ERR_NOTFOUND: no such key. */
 int config_set(struct config *c, const char *key, const char *value, const char *where, struct err *e);
 /* Writers: config.json as transformers reads it; GGUF metadata as llama.cpp reads it. */
 int config_to_json(const struct config *c, struct buf *out, struct err *e);
 int config_to_gguf(const struct config *c, struct tf_writer *w, struct err *e);
 
-/* Softmax scale and inverse frequencies with YaRN applied: freq (qk_rope_dim / 2). *magnitude multiplies cos and sin. */
+/* Layers are mixtures of experts from this one on, the MTP layer (number `layers`) included; without experts all are
+ * dense. */
+int64_t config_first_moe(const struct config *c);
+/* Whether layer i sees the last `window` keys only. */
+bool config_is_local(const struct config *c, int64_t layer);
+int64_t config_rope_width(const struct config *c); /* numbers of a head that are rotated */
+int64_t config_key_width(const struct config *c);  /* numbers of a query and of a key, per head */
+int64_t config_value_width(const struct config *c);
+/* Numbers that the cache holds per layer and row. */
+int64_t config_cache_width(const struct config *c);
+bool config_rope_scaled(const struct config *c); /* the frequencies are not the plain ones */
+/* Softmax scale and inverse frequencies with the stretching applied: freq (rope width / 2). *magnitude multiplies cos and
+ * sin. FACTORS are not applied. */
 double config_softmax_scale(const struct config *c);
 void config_rope_freq(const struct config *c, double *freq, double *magnitude);
+/* The frequencies of layers with a window. */
+void config_rope_freq_local(const struct config *c, double *freq);
 /* Parameters in all, and used per token (routed experts counted top-k times; the embedding row not counted). */
 int64_t config_params(const struct config *c, int64_t *active);
 

@@ -3,6 +3,7 @@
  * read element by element) or packed for the products. */
 #include "base/checked.h"
 #include "base/mem.h"
+#include "model/arch.h"
 #include "model/load_internal.h"
 #include "sys/file.h"
 #include <stdio.h>
@@ -10,7 +11,7 @@
 
 #define HF_EMBED "model.embed_tokens.weight"
 #define HF_HEAD "lm_head.weight"
-enum { CONFIG_MAX_BYTES = 1 << 20, NAME_CAP = 160, SHAPE_CAP = 96 };
+enum { CONFIG_MAX_BYTES = 1 << 20, NAME_CAP = 160, SHAPE_CAP = 96, SCALE_BLOCK = 128 };
 
 /* ---- configuration ---- */
 
@@ -70,11 +71,62 @@ static const char *shape_text(char out[SHAPE_CAP], const int64_t *ne, int nd)
     return out;
 }
 
-/* Finds a tensor of exactly this shape with numbers that can be read, and marks it as used. */
-static int take(struct load *l, const char *name, int nd, const int64_t *ne, const struct tf_tensor **out, struct err *e)
+/* In a model that understands pictures too the language model is a part. Names as they were first written, and as
+ * transformers 5 writes them. */
+static const struct {
+    const char *before, *without; /* put before the name, after taking this off */
+} hf_inner[] = {{"", ""}, {"language_model.", ""}, {"model.language_model.", "model."}};
+
+/* The name that a parameter of a folder has there. */
+static const char *file_name(const struct load *l, char out[NAME_CAP], const char *name)
 {
-    char found[SHAPE_CAP], wanted[SHAPE_CAP];
-    const struct tf_tensor *t = tf_find(&l->file, name);
+    size_t off = strlen(hf_inner[l->inner].without);
+    if (l->gguf || strncmp(name, hf_inner[l->inner].without, off)) off = 0;
+    snprintf(out, NAME_CAP, "%s%s", l->gguf || (l->inner == 2 && !off) ? "" : hf_inner[l->inner].before, name + off);
+    return out;
+}
+
+static const struct tf_tensor *find(const struct load *l, const char *name)
+{
+    char whole[NAME_CAP];
+    return tf_find(&l->file, file_name(l, whole, name));
+}
+
+static void find_inner(struct load *l)
+{
+    for (size_t i = 0; !l->gguf && i < ARRAY_LEN(hf_inner); i++) {
+        l->inner = (int)i;
+        if (find(l, HF_EMBED)) return;
+    }
+    l->inner = 0;
+}
+
+/* The scales of an FP8 matrix: one per block of SCALE_BLOCK x SCALE_BLOCK, in a tensor of their own. */
+static int take_scale(struct load *l, const struct tf_tensor *t, const struct tf_tensor **out, struct err *e)
+{
+    char name[NAME_CAP + 16], found[SHAPE_CAP], wanted[SHAPE_CAP];
+    *out = NULL;
+    if (t->dtype != DT_F8_E4M3) return OK;
+    if (t->nd != 2) FAIL(e, ERR_UNSUPPORTED, "%s: %s is stored as F8_E4M3 and is no matrix", l->file.path, t->name);
+    const int64_t ne[] = {ceil_div(t->ne[0], SCALE_BLOCK), ceil_div(t->ne[1], SCALE_BLOCK)};
+    snprintf(name, sizeof name, "%s_scale_inv", t->name);
+    const struct tf_tensor *s = tf_find(&l->file, name);
+    if (!s) FAIL(e, ERR_FORMAT, "%s: %s is stored as F8_E4M3; tensor %s is missing", l->file.path, t->name, name);
+    if (s->nd != 2 || memcmp(s->ne, ne, sizeof ne))
+        FAIL(e, ERR_FORMAT, "%s: %s is %s, expected %s", l->file.path, name, shape_text(found, s->ne, s->nd),
+             shape_text(wanted, ne, 2));
+    if (!s->known || (s->dtype != DT_F32 && s->dtype != DT_BF16))
+        FAIL(e, ERR_UNSUPPORTED, "%s: %s is stored as %s, expected F32 or BF16", l->file.path, name, tf_type_name(&l->file, s));
+    l->used[s - l->file.tensors] = true;
+    *out = s;
+    return OK;
+}
+
+/* Finds a tensor of exactly this shape with numbers that can be read, and marks it as used. */
+static int take(struct load *l, const char *short_name, int nd, const int64_t *ne, const struct tf_tensor **out, struct err *e)
+{
+    char found[SHAPE_CAP], wanted[SHAPE_CAP], name[NAME_CAP];
+    const struct tf_tensor *t = tf_find(&l->file, file_name(l, name, short_name));
     if (!t) FAIL(e, ERR_FORMAT, "%s: tensor %s is missing", l->file.path, name);
     if (t->nd != nd || memcmp(t->ne, ne, (size_t)nd * sizeof *ne))
         FAIL(e, ERR_FORMAT, "%s: %s is %s, expected %s", l->file.path, name, shape_text(found, t->ne, t->nd),
@@ -86,7 +138,7 @@ static int take(struct load *l, const char *name, int nd, const int64_t *ne, con
         FAIL(e, ERR_FORMAT, "%s: %s is stored as %s, expected real numbers", l->file.path, name, formats[t->dtype].name);
     l->used[t - l->file.tensors] = true;
     *out = t;
-    return OK;
+    return take_scale(l, t, &l->scales[out - l->all], e);
 }
 
 /* name with its "%d" replaced by n. */
@@ -114,6 +166,8 @@ static int take_kv_b(struct load *l, const struct param *p, struct sources *s, s
 
 static int take_param(struct load *l, const struct param *p, struct sources *s, struct err *e)
 {
+    if (!l->gguf && p->form == FORM_GGUF_ONLY)
+        FAIL(e, ERR_UNSUPPORTED, "%s: rotary factors as a tensor are known in GGUF only", l->file.path);
     if (l->gguf && p->form == FORM_KV_B) return take_kv_b(l, p, s, e);
     if (l->gguf || p->form != FORM_EXPERTS) {
         s->n = 1;
@@ -128,6 +182,19 @@ static int take_param(struct load *l, const struct param *p, struct sources *s, 
     return OK;
 }
 
+/* FP8 weights come with scales; all matrices of a stack or none. */
+static int attach_scales(struct load *l, struct sources *s, struct err *e)
+{
+    const struct tf_tensor **scale = l->scales + (s->t - l->all);
+    for (int64_t i = 0; i < s->n; i++) {
+        if (scale[i]) s->scale = scale;
+        if (!scale[i] != !scale[0])
+            FAIL(e, ERR_UNSUPPORTED, "%s: of %s and %s only one is stored as F8_E4M3", l->file.path, s->t[0]->name,
+                 s->t[i]->name);
+    }
+    return OK;
+}
+
 /* Whether tensor i is a second copy of the embedding or the head. One with other numbers would be another model. */
 static int is_copy(const struct load *l, size_t i, bool *copy, struct err *e)
 {
@@ -135,24 +202,37 @@ static int is_copy(const struct load *l, size_t i, bool *copy, struct err *e)
     const struct tf_tensor *t = &l->file.tensors[i];
     const char *embed = l->gguf ? "token_embd.weight" : HF_EMBED;
     const char *head = c->tied_head ? embed : l->gguf ? "output.weight" : HF_HEAD, *of = NULL;
-    char mtp_embed[NAME_CAP], mtp_head[NAME_CAP];
+    char mtp_embed[NAME_CAP], mtp_head[NAME_CAP], tied[NAME_CAP];
     snprintf(mtp_embed, NAME_CAP, l->gguf ? "blk.%lld.nextn.embed_tokens.weight" : "model.layers.%lld.embed_tokens.weight",
              (long long)c->layers);
     snprintf(mtp_head, NAME_CAP, l->gguf ? "blk.%lld.nextn.shared_head_head.weight" : "model.layers.%lld.shared_head.head.weight",
              (long long)c->layers);
-    if (!l->gguf && c->tied_head && !strcmp(t->name, HF_HEAD)) of = embed;
+    if (!l->gguf && c->tied_head && !strcmp(t->name, file_name(l, tied, HF_HEAD))) of = embed;
     if (c->mtp_layers && !strcmp(t->name, mtp_embed)) of = embed;
     if (c->mtp_layers && !strcmp(t->name, mtp_head)) of = head;
     *copy = of != NULL;
     if (!of) return OK;
-    const struct tf_tensor *o = tf_find(&l->file, of);
+    const struct tf_tensor *o = find(l, of);
     if (!o || o->known != t->known || o->dtype != t->dtype || o->bytes != t->bytes || memcmp(o->data, t->data, o->bytes))
         FAIL(e, ERR_UNSUPPORTED, "%s: %s differs from %s; this program shares the two", l->file.path, t->name, of);
     return OK;
 }
 
+/* Tensors that may be left over: what follows from the configuration, and the parts that see pictures. */
+static bool is_foreign(const struct load *l, const char *name)
+{
+    static const char *const parts[] = {"vision_tower.", "multi_modal_projector.", "model.vision_tower.",
+                                        "model.multi_modal_projector."};
+    if (str_ends_with(name, ".rotary_emb.inv_freq")) return true;
+    if (l->gguf) return l->net->config.rope_kind == ROPE_LLAMA3 && !strcmp(name, "rope_freqs.weight");
+    for (size_t i = 0; l->inner && i < ARRAY_LEN(parts); i++)
+        if (!strncmp(name, parts[i], strlen(parts[i]))) return true;
+    return false;
+}
+
 static int check_rest(const struct load *l, struct err *e)
 {
+    const struct arch *arch = l->net->config.arch;
     char names[400] = "";
     size_t n = 0, len = 0;
     for (size_t i = 0; i < l->file.n_tensors; i++) {
@@ -160,12 +240,12 @@ static int check_rest(const struct load *l, struct err *e)
         bool copy;
         if (l->used[i]) continue;
         TRY(is_copy(l, i, &copy, e));
-        if (copy || str_ends_with(name, ".rotary_emb.inv_freq")) continue; /* the latter follow from the configuration */
+        if (copy || is_foreign(l, name)) continue;
         if (n++ < 5) len += (size_t)snprintf(names + len, sizeof names - len, "%s%.70s", n > 1 ? ", " : "", name);
     }
     if (n)
         FAIL(e, ERR_FORMAT, "%s: %zu tensors that this %s model does not have: %s%s", l->file.path, n,
-             l->gguf ? "deepseek2" : "deepseek_v3", names, n > 5 ? ", ..." : "");
+             l->gguf ? arch->gguf : arch->hf, names, n > 5 ? ", ..." : "");
     return OK;
 }
 
@@ -173,41 +253,73 @@ static int find_all(struct load *l, struct err *e)
 {
     struct net *net = l->net;
     size_t total = 0;
+    find_inner(l);
     for (int i = 0; i < net->n_params; i++) total += net->params[i].form == FORM_EXPERTS ? (size_t)net->params[i].t.ne[0] : 2;
     TRY(mem_new((void **)&l->used, l->file.n_tensors * sizeof *l->used, "the list of tensors", e));
     TRY(mem_new((void **)&l->all, total * sizeof *l->all, "the list of tensors", e));
+    TRY(mem_new((void **)&l->scales, total * sizeof *l->scales, "the list of tensors", e));
     TRY(mem_new((void **)&l->src, (size_t)net->n_params * sizeof *l->src, "the list of tensors", e));
     const struct tf_tensor **at = l->all;
     for (int i = 0; i < net->n_params; i++) {
         l->src[i].t = at;
         TRY(take_param(l, &net->params[i], &l->src[i], e));
+        TRY(attach_scales(l, &l->src[i], e));
         at += l->src[i].n;
     }
     return check_rest(l, e);
 }
 
-static int load_opened(struct load *l, const char *path, struct err *e)
+/* Gemma's norms are stored less one in folders. */
+void load_adjust(const struct load *l, struct param *p)
+{
+    for (int64_t i = 0; !l->gguf && p->plus_one && i < tensor_count(&p->t); i++) tensor_f32(&p->t)[i] += 1.0f;
+    if (&p->t == l->net->rope_factors) net_fill_rope(l->net);
+}
+
+/* Opens the file and finds every tensor of the network; nothing of it is read. */
+static int load_open(struct load *l, const char *path, struct err *e)
 {
     struct config c;
+    TRY(tf_open(&l->file, path, e));
     l->gguf = !strcmp(l->file.container, "gguf");
     TRY(read_config(l, &c, path, e));
     TRY(net_build(l->net, &c, e));
     l->net->absorbed = l->o->absorbed;
-    TRY(find_all(l, e));
-    return load_weights(l, e);
+    return find_all(l, e);
+}
+
+static void load_close(struct load *l)
+{
+    mem_free(l->used);
+    mem_free(l->all);
+    mem_free(l->scales);
+    mem_free(l->src);
+    mem_free(l->scratch);
+    tf_close(&l->file);
+}
+
+int net_load_size(size_t *bytes, bool *integer, const char *path, const struct load_options *o, struct err *e)
+{
+    struct net net = {0};
+    struct load l = {.net = &net, .o = o};
+    int rc = load_open(&l, path, e);
+    if (!rc) *bytes = load_size(&l, integer);
+    load_close(&l);
+    net_free(&net);
+    return rc;
 }
 
 int net_load(struct net *net, const char *path, const struct load_options *o, struct err *e)
 {
     struct load l = {.net = net, .o = o};
     memset(net, 0, sizeof *net);
-    int rc = tf_open(&l.file, path, e);
-    if (!rc) rc = load_opened(&l, path, e);
-    mem_free(l.used);
-    mem_free(l.all);
-    mem_free(l.src);
-    mem_free(l.scratch);
-    tf_close(&l.file);
+    int rc = load_open(&l, path, e);
+    if (!rc) rc = load_weights(&l, e);
+    if (!rc && !o->training && !o->plain) { /* the embedding is read where it lies */
+        net->file = l.file;
+        l.file = (struct tf){0};
+    }
+    load_close(&l);
     if (rc) net_free(net);
     return rc;
 }

@@ -9,6 +9,7 @@
  * FORM_KV_B in GGUF two, the transposed keys and the values. */
 struct sources {
     const struct tf_tensor **t; /* inside load.all */
+    const struct tf_tensor *const *scale; /* FP8: the scales of each, in blocks of 128 x 128; else NULL */
     int64_t n;
 };
 
@@ -19,11 +20,18 @@ struct load {
     bool gguf;
     bool *used;                   /* per tensor of the file */
     const struct tf_tensor **all; /* sources of all parameters, one after the other */
+    const struct tf_tensor **scales; /* of each source */
+    int inner;                    /* which names a language model inside a larger one has: see hf_inner */
     struct sources *src;          /* per parameter */
-    float *scratch;               /* one assembled W_kvb */
+    char *scratch;                /* one assembled W_kvb as f32, or per thread rows with their scales applied */
+    size_t scratch_each;          /* bytes of a thread */
 };
 
+/* What a file's numbers need to become a parameter's, once they are there as f32. */
+void load_adjust(const struct load *l, struct param *p);
 /* Gives every parameter its memory and its numbers; needs net, o, file, src. */
 int load_weights(struct load *l, struct err *e);
+/* Bytes of the arena that load_weights will make for inference; leaves the net without numbers. */
+size_t load_size(struct load *l, bool *integer);
 
 #endif

@@ -1,49 +1,90 @@
-/* The numbers of a network: plain f32 (training, conversion, and whatever is read element by element) or packed for the
- * products of the run. */
+/* The numbers of a network: plain f32 (training, conversion, and whatever is read element by element), or packed for the
+ * products of the run. What is packed lies in one arena whose layout follows from the parameters alone; it may be a file
+ * of panels beside the model (panels.h), made once and mapped from then on. */
 #include "base/checked.h"
 #include "base/mem.h"
 #include "model/load_internal.h"
+#include "model/panels.h"
 #include <math.h>
 #include <string.h>
 
 enum { ROWS_AT_A_TIME = 64 };
 
-/* ---- memory ---- */
+/* ---- where each parameter goes ---- */
 
-/* Read element by element, and so kept as f32: what is no matrix, the router, the embedding, W_kvb in absorbed form. */
+static const struct sources *sources_of(const struct load *l, const struct param *p) { return &l->src[p - l->net->params]; }
+
+/* The embedding is read row by row where it lies in the file, in whatever format. */
+static bool is_mapped(const struct load *l, const struct param *p)
+{
+    return &p->t == l->net->embed && !l->o->training && !l->o->plain && !sources_of(l, p)->scale;
+}
+
+/* Read element by element, and so kept as f32: what is no matrix, the router, W_kvb in absorbed form. */
 static bool wants_plain(const struct load *l, const struct param *p)
 {
-    return l->o->training || l->o->plain || !p->quantise || &p->t == l->net->embed || (p->form == FORM_KV_B && l->net->absorbed);
+    return l->o->training || l->o->plain || !p->quantise || (p->form == FORM_KV_B && l->net->absorbed);
 }
 
-static bool stored_q8(const struct load *l, const struct tensor *t)
+/* The format of integer panels for (n, k) matrices out of these tensors; DT_F32: none. */
+static enum dtype panel_type(const struct load *l, const struct tf_tensor *const *t, int64_t count, int64_t n, int64_t k)
+{
+    if (!l->o->int8) return DT_F32;
+    for (int64_t i = 0; i < count; i++)
+        if (t[i]->dtype != t[0]->dtype || !l->o->ks->qmul[t[i]->dtype] || !qpanel_bytes(t[i]->dtype, n, k)) return DT_F32;
+    return t[0]->dtype;
+}
+
+static enum dtype own_panel_type(const struct load *l, const struct tensor *t)
 {
     const struct param *p = (const struct param *)t; /* its first member */
-    const struct sources *s = &l->src[p - l->net->params];
-    for (int64_t i = 0; i < s->n; i++)
-        if (s->t[i]->dtype != DT_Q8_0) return false;
-    return true;
+    const struct sources *s = sources_of(l, p);
+    if (p->form == FORM_KV_B && s->n == 2) return DT_F32; /* put together as f32 */
+    return panel_type(l, s->t, s->n, t->ne[t->nd - 2], tensor_cols(t));
 }
 
-/* Integer products need the blocks of 32 as they are stored; W_kvb in two pieces is put together as f32. The three
- * stacks of experts must agree: their products share one quantised input. */
-static bool is_q8(const struct load *l, const struct param *p)
+/* The stacks of gate and up share one quantised input: both or neither. */
+static enum dtype type_of(const struct load *l, const struct param *p)
 {
-    const struct net *net = l->net;
-    if (!l->o->int8 || (p->form == FORM_KV_B && l->src[p - net->params].n == 2)) return false;
-    if (p->form != FORM_EXPERTS) return stored_q8(l, &p->t);
-    const struct layer *y = &net->layers[p->layer];
-    return stored_q8(l, y->e_gate) && stored_q8(l, y->e_up) && stored_q8(l, y->e_down);
+    enum dtype t = own_panel_type(l, &p->t);
+    if (p->form != FORM_EXPERTS) return t;
+    const struct layer *y = &l->net->layers[p->layer];
+    bool in = &p->t == y->e_gate || &p->t == y->e_up;
+    return in && (own_panel_type(l, y->e_gate) == DT_F32 || own_panel_type(l, y->e_up) == DT_F32) ? DT_F32 : t;
 }
 
-static void place_packed(struct load *l, struct tensor *t, bool q8, struct arena *a)
+static void place_packed(const struct load *l, struct tensor *t, enum dtype type, struct arena *a)
 {
     const struct load_options *o = l->o;
     int64_t stack = t->nd == 3 ? t->ne[0] : 1, n = t->ne[t->nd - 2], k = tensor_cols(t);
-    size_t stride = round_up(q8 ? o->ks->q8.packed_bytes(n, k) : gemm_packed_bytes(o->ks, o->compute, n, k), 64);
-    t->dtype = q8 ? DT_Q8_0 : DT_F32;
+    size_t stride = round_up(type != DT_F32 ? qpanel_bytes(type, n, k) : gemm_packed_bytes(o->ks, o->compute, n, k), 64);
+    t->dtype = type;
     t->packed_stride = (int64_t)stride;
     t->packed = arena_alloc_raw(a, (size_t)stack * stride);
+}
+
+/* W_kvb out of its two GGUF tensors as two stacks of integer panels, one matrix per head: W_UK^T and W_UV. */
+static bool is_split(const struct load *l, const struct param *p)
+{
+    const struct config *c = &l->net->config;
+    const struct sources *s = sources_of(l, p);
+    return p->form == FORM_KV_B && l->net->absorbed && s->n == 2 && !l->o->training && !l->o->plain &&
+           panel_type(l, &s->t[0], 1, c->kv_lora_rank, c->qk_nope_dim) != DT_F32 &&
+           panel_type(l, &s->t[1], 1, c->v_dim, c->kv_lora_rank) != DT_F32;
+}
+
+static void place_split(struct load *l, const struct param *p, struct arena *a)
+{
+    const struct config *c = &l->net->config;
+    const struct sources *s = sources_of(l, p);
+    struct layer *y = &l->net->layers[p->layer];
+    struct tensor *uk = &y->absorbed[0], *uv = &y->absorbed[1];
+    *uk = (struct tensor){.nd = 3, .ne = {c->heads, c->kv_lora_rank, c->qk_nope_dim}, .ld = c->qk_nope_dim, .name = "attn_k_b"};
+    *uv = (struct tensor){.nd = 3, .ne = {c->heads, c->v_dim, c->kv_lora_rank}, .ld = c->kv_lora_rank, .name = "attn_v_b"};
+    place_packed(l, uk, s->t[0]->dtype, a);
+    place_packed(l, uv, s->t[1]->dtype, a);
+    y->w_uk = uk;
+    y->w_uv = uv;
 }
 
 /* Gives every parameter its memory in the arena. With a tied head the packed table is a second tensor. */
@@ -51,29 +92,22 @@ static void place(struct load *l, struct arena *a)
 {
     struct net *net = l->net;
     for (int i = 0; i < net->n_params; i++) {
-        struct tensor *t = &net->params[i].t;
-        if (wants_plain(l, &net->params[i])) t->data = arena_alloc_raw(a, (size_t)tensor_count(t) * sizeof(float));
-        else place_packed(l, t, is_q8(l, &net->params[i]), a);
-        if (t != net->embed || !net->config.tied_head) continue;
-        struct tensor head = *t, *copy = arena_alloc(a, sizeof *copy);
-        head.data = NULL;
-        head.name = "head";
-        place_packed(l, &head, is_q8(l, &net->params[i]), a);
-        if (copy) *copy = head;
-        net->head = copy ? copy : net->head;
+        struct param *p = &net->params[i];
+        struct tensor *t = &p->t;
+        if (t == net->embed && net->config.tied_head) {
+            net->head_copy = *t;
+            net->head_copy.data = NULL;
+            net->head_copy.name = "head";
+            place_packed(l, &net->head_copy, type_of(l, p), a);
+            net->head = &net->head_copy;
+        }
+        if (is_mapped(l, p)) {
+            t->dtype = l->src[i].t[0]->dtype;
+            t->data = (void *)(uintptr_t)l->src[i].t[0]->data; /* read only: nothing writes to weights in inference */
+        } else if (is_split(l, p)) place_split(l, p, a);
+        else if (wants_plain(l, p)) t->data = arena_alloc_raw(a, (size_t)tensor_count(t) * sizeof(float));
+        else place_packed(l, t, type_of(l, p), a);
     }
-}
-
-static int allocate(struct load *l, struct err *e)
-{
-    struct net *net = l->net;
-    if (l->o->training || l->o->plain) return net_alloc(net, l->o->training, e);
-    arena_measure(&net->weights, "weights");
-    place(l, &net->weights);
-    size_t need = net->weights.peak;
-    TRY(arena_init(&net->weights, need, "weights", e));
-    place(l, &net->weights);
-    return OK;
 }
 
 /* ---- numbers ---- */
@@ -83,33 +117,61 @@ struct fill {
     const struct load *l;
     const struct sources *src;
     struct tensor *t;
-    bool packed, q8;
     int64_t n, k, rows, blocks; /* of a matrix, and its number of tasks */
     const float *from;          /* already converted, or NULL: src */
     int bad;                    /* set when a number is not finite */
 };
 
+/* Rows [row, row + rows) of a matrix stored with one scale per block of SCALE_BLOCK x SCALE_BLOCK, as f32. */
+static void scaled_rows(const struct tf_tensor *s, const struct tf_tensor *scale, int64_t row, int64_t rows, int64_t k,
+                        float *dst)
+{
+    enum { SCALE_BLOCK = 128 };
+    int64_t across = ceil_div(k, SCALE_BLOCK);
+    for (int64_t r = 0; r < rows; r++) {
+        formats[s->dtype].to_f32(dst + r * k, s->data + format_bytes(s->dtype, (row + r) * k), k);
+        for (int64_t b = 0; b < across; b++) {
+            float f;
+            formats[scale->dtype].to_f32(&f, scale->data + format_bytes(scale->dtype, (row + r) / SCALE_BLOCK * across + b), 1);
+            for (int64_t i = b * SCALE_BLOCK; i < min_i64(k, (b + 1) * SCALE_BLOCK); i++) dst[r * k + i] *= f;
+        }
+    }
+}
+
+static void fill_plain(struct fill *f, const uint8_t *data, enum dtype type, int64_t matrix, int64_t row, int64_t rows)
+{
+    float *dst = tensor_f32(f->t) + (matrix * f->n + row) * f->k;
+    if (f->src->scale && !f->from) scaled_rows(f->src->t[matrix], f->src->scale[matrix], row, rows, f->k, dst);
+    else formats[type].to_f32(dst, data, rows * f->k);
+    for (int64_t i = 0; i < rows * f->k; i++)
+        if (!isfinite(dst[i])) __atomic_store_n(&f->bad, 1, __ATOMIC_RELAXED);
+}
+
 static void fill_task(void *ctx, int64_t task, int worker)
 {
-    (void)worker;
     struct fill *f = ctx;
     const struct load_options *o = f->l->o;
     int64_t matrix = task / f->blocks, row = task % f->blocks * f->rows, rows = min_i64(f->rows, f->n - row);
     const struct tf_tensor *s = f->src->t[f->src->n > 1 && !f->from ? matrix : 0];
     enum dtype type = f->from ? DT_F32 : s->dtype;
     const uint8_t *data = f->from ? (const uint8_t *)f->from : s->data;
-    int64_t first = (f->src->n > 1 ? 0 : matrix * f->n) + row;
-    data += format_bytes(type, first * f->k);
-    if (!f->packed) {
-        float *dst = tensor_f32(f->t) + (matrix * f->n + row) * f->k;
-        formats[type].to_f32(dst, data, rows * f->k);
-        for (int64_t i = 0; i < rows * f->k; i++)
-            if (!isfinite(dst[i])) __atomic_store_n(&f->bad, 1, __ATOMIC_RELAXED);
+    data += format_bytes(type, ((f->src->n > 1 && !f->from ? 0 : matrix * f->n) + row) * f->k);
+    if (!f->t->packed) {
+        fill_plain(f, data, type, matrix, row, rows);
         return;
     }
-    char *dst = (char *)f->t->packed + matrix * f->t->packed_stride;
-    if (f->q8) o->ks->q8.pack(dst, data, rows, f->k);
-    else gemm_pack(o->ks, o->compute, dst + gemm_packed_bytes(o->ks, o->compute, row, f->k), data, type, rows, f->k);
+    char *dst = (char *)(uintptr_t)f->t->packed + matrix * f->t->packed_stride;
+    if (f->t->dtype != DT_F32) {
+        qpanel_pack(f->t->dtype, dst + qpanel_bytes(f->t->dtype, row, f->k), data, rows, f->k);
+        return;
+    }
+    if (f->src->scale && !f->from) {
+        float *buf = (float *)(void *)(f->l->scratch + (size_t)worker * f->l->scratch_each);
+        scaled_rows(s, f->src->scale[matrix], row, rows, f->k, buf);
+        data = (const uint8_t *)buf;
+        type = DT_F32;
+    }
+    gemm_pack(o->ks, o->compute, dst + gemm_packed_bytes(o->ks, o->compute, row, f->k), data, type, rows, f->k);
 }
 
 /* W_kvb of one head out of its two GGUF tensors: rows of W_UK^T become columns, rows of W_UV follow. */
@@ -132,45 +194,122 @@ static void kv_b_task(void *ctx, int64_t h, int worker)
     formats[j->v->dtype].to_f32(dst + nope * rank, j->v->data + format_bytes(j->v->dtype, h * vd * rank), vd * rank);
 }
 
-static int fill_tensor(struct load *l, int i, struct tensor *t, struct err *e)
+static void set_tasks(struct fill *f)
 {
-    struct fill f = {.l = l, .src = &l->src[i], .t = t, .packed = t->packed != NULL, .q8 = t->packed && t->dtype == DT_Q8_0};
-    const struct load_options *o = l->o;
+    const struct load_options *o = f->l->o;
+    const struct tensor *t = f->t;
+    f->n = t->nd == 1 ? 1 : t->ne[t->nd - 2];
+    f->k = tensor_cols(t);
+    int64_t panel = 1; /* whole panels, so that pieces of a packed matrix follow each other */
+    if (t->packed) panel = t->dtype != DT_F32 ? QP_ROWS : o->compute == COMPUTE_BF16 ? o->ks->gemm_bf16.nr : o->ks->gemm_f32.nr;
+    f->rows = ceil_div(ROWS_AT_A_TIME, panel) * panel;
+    f->blocks = ceil_div(f->n, f->rows);
+}
+
+static int fill_tensor(struct load *l, const struct sources *src, struct tensor *t, struct err *e)
+{
+    struct fill f = {.l = l, .src = src, .t = t};
     int64_t stack = t->nd == 3 ? t->ne[0] : 1;
-    f.n = t->nd == 1 ? 1 : t->ne[t->nd - 2];
-    f.k = tensor_cols(t);
-    f.rows = f.q8 ? f.n : ROWS_AT_A_TIME; /* whole panels, so that pieces of a packed matrix follow each other */
-    if (f.packed && !f.q8) f.rows *= o->compute == COMPUTE_BF16 ? o->ks->gemm_bf16.nr : o->ks->gemm_f32.nr;
-    f.blocks = ceil_div(f.n, f.rows);
-    if (l->net->params[i].form == FORM_KV_B && f.src->n == 2) {
-        struct kv_b j = {&l->net->config, f.src->t[0], f.src->t[1], f.packed ? l->scratch : tensor_f32(t)};
-        pool_for(o->pool, l->net->config.heads, kv_b_task, &j);
-        if (!f.packed) return OK;
-        f.from = l->scratch;
+    set_tasks(&f);
+    if (t->nd == 2 && src->n == 2) { /* W_kvb */
+        struct kv_b j = {&l->net->config, src->t[0], src->t[1], t->packed ? (float *)(void *)l->scratch : tensor_f32(t)};
+        pool_for(l->o->pool, l->net->config.heads, kv_b_task, &j);
+        if (!t->packed) return OK;
+        f.from = (const float *)(const void *)l->scratch;
     }
-    pool_for(o->pool, stack * f.blocks, fill_task, &f);
-    if (f.bad) FAIL(e, ERR_NUMERIC, "%s: %s holds a number that is not finite", l->file.path, l->src[i].t[0]->name);
+    pool_for(l->o->pool, stack * f.blocks, fill_task, &f);
+    if (f.bad) FAIL(e, ERR_NUMERIC, "%s: %s holds a number that is not finite", l->file.path, src->t[0]->name);
+    return OK;
+}
+
+/* Scratch: W_kvb put together, or per thread the rows of one task as f32. */
+static int allocate_scratch(struct load *l, struct err *e)
+{
+    size_t need = 0;
+    for (int i = 0; i < l->net->n_params; i++) {
+        const struct param *p = &l->net->params[i];
+        if (p->form == FORM_KV_B && l->src[i].n == 2) {
+            size_t all = (size_t)tensor_count(&p->t) * sizeof(float);
+            if (all > need) need = all;
+        }
+        size_t each = l->src[i].scale ? 2 * ROWS_AT_A_TIME * (size_t)tensor_cols(&p->t) * sizeof(float) : 0;
+        if (each > l->scratch_each) l->scratch_each = each;
+    }
+    size_t threads = (size_t)pool_threads(l->o->pool) * l->scratch_each;
+    if (threads > need) need = threads;
+    return need ? mem_new((void **)&l->scratch, need, "one matrix", e) : OK;
+}
+
+static int fill_param(struct load *l, int i, struct err *e)
+{
+    struct net *net = l->net;
+    struct param *p = &net->params[i];
+    if (p->form == FORM_KV_B && net->layers[p->layer].w_uk) {
+        struct sources k = {.t = l->src[i].t, .n = 1}, v = {.t = l->src[i].t + 1, .n = 1};
+        TRY(fill_tensor(l, &k, net->layers[p->layer].w_uk, e));
+        TRY(fill_tensor(l, &v, net->layers[p->layer].w_uv, e));
+    } else if (!is_mapped(l, p)) TRY(fill_tensor(l, &l->src[i], &p->t, e));
+    load_adjust(l, p);
+    if (&p->t == net->embed && net->head == &net->head_copy) TRY(fill_tensor(l, &l->src[i], &net->head_copy, e));
+    for (int64_t s = 0; s < l->src[i].n; s++) /* read once: the pages need not stay */
+        if (!is_mapped(l, p) && !l->o->training) tf_forget(&l->file, l->src[i].t[s]);
+    if (l->o->progress) l->o->progress(l->o->progress_ctx, i + 1, net->n_params);
     return OK;
 }
 
 static int fill_all(struct load *l, struct err *e)
 {
-    struct net *net = l->net;
-    for (int i = 0; i < net->n_params && !l->scratch; i++) {
-        const struct param *p = &net->params[i];
-        if (p->form == FORM_KV_B && l->src[i].n == 2 && p->t.packed)
-            TRY(mem_new((void **)&l->scratch, (size_t)tensor_count(&p->t) * sizeof(float), "one matrix", e));
-    }
-    for (int i = 0; i < net->n_params; i++) {
-        TRY(fill_tensor(l, i, &net->params[i].t, e));
-        if (&net->params[i].t == net->embed && net->head && net->head != net->embed && net->config.tied_head)
-            TRY(fill_tensor(l, i, net->head, e));
-    }
+    TRY(allocate_scratch(l, e));
+    for (int i = 0; i < l->net->n_params; i++) TRY(fill_param(l, i, e));
     return OK;
+}
+
+/* The arena over a file of panels: filled by an earlier run, or to be filled and then kept. */
+static int load_panels(struct load *l, size_t need, struct err *e)
+{
+    struct net *net = l->net;
+    char key[SHA256_HEX];
+    TRY(panels_key(key, l, need, e));
+    struct err none = {0};
+    bool made = !panels_open(&net->panels, l->o->panels, key, need, &none);
+    if (!made) TRY(panels_create(&net->panels, l->o->panels, key, need, e));
+    arena_over(&net->weights, panels_data(&net->panels), need, "weights");
+    place(l, &net->weights);
+    if (made) return OK;
+    TRY(fill_all(l, e));
+    return shared_commit(&net->panels, e);
+}
+
+size_t load_size(struct load *l, bool *integer)
+{
+    struct arena a;
+    arena_measure(&a, "weights");
+    place(l, &a);
+    *integer = false;
+    for (int i = 0; i < l->net->n_params; i++)
+        *integer |= l->net->params[i].t.packed_stride && l->net->params[i].t.dtype != DT_F32;
+    return a.peak;
 }
 
 int load_weights(struct load *l, struct err *e)
 {
-    TRY(allocate(l, e));
+    struct net *net = l->net;
+    if (l->o->training || l->o->plain) {
+        TRY(net_alloc(net, l->o->training, e));
+        return fill_all(l, e);
+    }
+    arena_measure(&net->weights, "weights");
+    place(l, &net->weights);
+    size_t need = net->weights.peak;
+    if (l->o->panels && need >= PANELS_LEAST) {
+        struct err refused = {0};
+        int rc = load_panels(l, need, &refused);
+        if (rc == OK) return OK;
+        shared_close(&net->panels);
+        if (rc != ERR_IO && rc != ERR_LIMIT) return err_set(e, refused.code, refused.file, refused.line, "%s", refused.msg);
+        if (l->o->warn) l->o->warn(l->o->warn_ctx, refused.msg);
+    }
+    TRY(arena_init(&net->weights, need, "weights", e));
+    place(l, &net->weights);
     return fill_all(l, e);
 }

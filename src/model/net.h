@@ -1,5 +1,6 @@
 /* A network: configuration, parameters, and the one forward function that training, prefill, decoding, memory sizing
- * and recomputation share. Read deepseek3.c for the network itself.
+ * and recomputation share. Read forward.c, blocks.c and the file of an architecture for the network
+ * itself.
  *
  * struct net invariants: every parameter of the table has the shape the table computes, or loading failed; immutable
  * during inference. */
@@ -7,22 +8,30 @@
 #define MODEL_NET_H
 
 #include "base/arena.h"
+#include "model/cache.h"
 #include "model/config.h"
+#include "model/panels.h"
 #include "tensor/ops.h"
 
 struct layer {
     struct tensor *attn_norm, *wq, *wq_a, *q_norm, *wq_b, *wkv_a, *kv_norm, *wkv_b, *wo;
+    struct tensor *wk, *wv, *bq, *bk, *bv, *q_head_norm, *k_head_norm; /* grouped-query attention */
+    struct tensor *attn_post_norm, *ffn_post_norm;          /* Gemma */
     struct tensor *ffn_norm, *gate, *up, *down;             /* dense layers */
     struct tensor *router, *router_bias;                    /* (E, D), (E) */
     struct tensor *e_gate, *e_up, *e_down;                  /* (E, F, D), (E, F, D), (E, D, F) */
     struct tensor *s_gate, *s_up, *s_down;                  /* shared experts as one MLP */
+    struct tensor *w_uk, *w_uv;   /* absorbed MLA from integer panels, else NULL: (H, R, nope), (H, W, R), in absorbed[] */
+    struct tensor absorbed[2];
     struct tensor *mtp_enorm, *mtp_hnorm, *mtp_eh, *mtp_norm; /* the MTP layer only */
 };
 
-enum init_kind { INIT_NORMAL, INIT_NORMAL_OUT, INIT_ONES, INIT_ZEROS };
+/* FIXED: zeros that no gradient moves. */
+enum init_kind { INIT_NORMAL, INIT_NORMAL_OUT, INIT_ONES, INIT_ZEROS, INIT_FIXED };
 /* How a parameter is laid out in files. EXPERTS: one HF tensor per expert, one stack in GGUF. KV_B: one matrix in HF,
- * in GGUF attn_k_b (transposed per head) and attn_v_b. */
-enum file_form { FORM_PLAIN, FORM_EXPERTS, FORM_KV_B };
+ * in GGUF attn_k_b (transposed per head) and attn_v_b. TURNED: rows of heads that are rotated; their order follows
+ * config.rope_interleaved. GGUF_ONLY: folders have no place for it. */
+enum file_form { FORM_PLAIN, FORM_EXPERTS, FORM_KV_B, FORM_TURNED, FORM_GGUF_ONLY };
 
 /* One bound parameter: a row of the table applied to one layer. */
 struct param {
@@ -32,6 +41,7 @@ struct param {
     enum file_form form;
     bool decay;     /* AdamW weight decay applies */
     bool trained;   /* false: the router bias, moved by load and not by gradient */
+    bool plus_one;  /* folders hold it less one */
     bool quantise;  /* may be stored in a block format (matrices with suitable rows) */
     int layer;      /* -1 outside layers */
 };
@@ -41,10 +51,14 @@ struct net {
     struct param *params; /* in file order; owned */
     int n_params;
     struct layer *layers; /* layers + mtp_layers; owned */
-    struct tensor *embed, *out_norm, *head; /* tied: head == embed, or a packed copy of it made by net_load */
+    struct tensor *embed, *out_norm, *head; /* tied: head == embed, or head_copy, which net_load packs */
+    struct tensor head_copy;
+    struct shared panels; /* the file that weights may lie over */
     struct arena weights; /* the numbers, when not mapped from a file */
     struct arena grads;   /* one contiguous block, training only */
     struct rope_table rope; /* positions [0, context) */
+    struct rope_table rope_local; /* of layers with a window; without such layers empty */
+    struct tensor *rope_factors;  /* divisors of the frequencies, (rope width / 2); NULL: none */
     float softmax_scale;
     struct tf file; /* keeps the mapping alive when weights point into it */
     bool absorbed;  /* form of MLA: a property of the run */
@@ -57,6 +71,8 @@ void net_free(struct net *net); /* accepts a zeroed or half-built net */
 int net_alloc(struct net *net, bool training, struct err *e);
 /* Random initialisation: normal with std (output projections std / sqrt(2 layers)); a pure function of (seed, name). */
 void net_init(struct net *net, uint64_t seed, double std);
+/* Makes the rotary tables again, once rope_factors has its numbers. */
+void net_fill_rope(struct net *net);
 struct param *net_param(struct net *net, const char *hf_name); /* NULL if absent */
 
 /* Loads a file or folder for inference. Weights are converted once: f32 and bf16 to the panels of ks and `compute`,
@@ -70,9 +86,17 @@ struct load_options {
     bool training; /* f32 master weights and gradients instead of panels */
     bool plain;    /* f32 weights as in training, without gradients: for conversion */
     struct pool *pool;
+    const char *panels; /* file to keep integer panels in (panels.h); NULL: in memory only */
+    void (*warn)(void *ctx, const char *message); /* such as: no room for that file; NULL allowed */
+    void *warn_ctx;
+    void (*progress)(void *ctx, int64_t done, int64_t total); /* while packing; NULL allowed */
+    void *progress_ctx;
 };
 /* The configuration that belongs to an opened file: GGUF metadata, or config.json in the folder of path. */
 int net_read_config(struct config *c, const struct tf *f, const char *path, struct err *e);
+/* Bytes that net_load will take for the numbers, cache of panels included, and whether any of
+ * them are integer panels. Reads no numbers. */
+int net_load_size(size_t *bytes, bool *integer, const char *path, const struct load_options *o, struct err *e);
 int net_load(struct net *net, const char *path, const struct load_options *o, struct err *e);
 
 /* Saving. weights in `type` where the parameter allows (DT_F32, DT_BF16, DT_F16, DT_Q8_0), f32 elsewhere.
@@ -82,17 +106,6 @@ int net_save_gguf(const struct net *net, const char *path, enum dtype type,
 /* folder/model.safetensors and folder/config.json, as transformers reads them. */
 int net_save_folder(const struct net *net, const char *folder, enum dtype type, struct err *e);
 
-/* Cache of MLA: per layer and slot the latent and the roped key (context, rank + rope), f32. */
-struct cache {
-    struct arena mem;
-    int slots;
-    int64_t context, width, layers;
-};
-size_t cache_bytes(const struct config *c, int slots, int64_t context);
-int cache_init(struct cache *k, const struct config *c, int slots, int64_t context, struct err *e);
-void cache_free(struct cache *k);
-float *cache_rows(const struct cache *k, int layer, int slot); /* (context, width) */
-
 /* What a forward pass may be asked to collect, in memory of the caller. Zeroed: nothing. Layers include MTP. */
 struct forward_stats {
     int32_t *load;  /* (layers, E): rows sent to each expert in this pass; dense layers are not written */
@@ -100,7 +113,7 @@ struct forward_stats {
 };
 struct forward_args {
     const struct batch *batch;
-    struct cache *cache;         /* NULL: training or a cacheless pass */
+    const struct cache *cache;   /* NULL: training or a cacheless pass */
     float balance;               /* alpha / number of windows; 0: none */
     struct forward_stats stats;
 };

@@ -1,9 +1,9 @@
-/* From a network with f32 weights to files: GGUF as llama.cpp reads it (architecture deepseek2), and a folder as
+/* From a network with f32 weights to files: GGUF as llama.cpp reads it, and a folder as
  * transformers reads it. One table of tensors is walked twice, to declare and to write; numbers are converted a few
  * rows at a time. The same network gives the same bytes. */
 #include "base/checked.h"
 #include "base/mem.h"
-#include "model/net.h"
+#include "model/arch.h"
 #include "sys/file.h"
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +18,9 @@ struct piece {
     int64_t ne[3];
     const float *data;
     int64_t stride, rs, cs;
+    enum { ROWS_SAME, ROWS_TO_NEIGHBOURS, ROWS_TO_HALVES } order;
+    int64_t head; /* rows of a head, when they are put in another order */
+    float minus;  /* taken off every number */
 };
 typedef int piece_fn(void *ctx, const struct piece *p, struct err *e);
 
@@ -67,6 +70,34 @@ static int each_expert(const struct saver *s, const struct param *p, piece_fn *f
     return OK;
 }
 
+/* Rotated heads stand in the order that the container has for them. */
+static void set_order(const struct saver *s, const struct param *p, struct piece *x)
+{
+    const struct config *c = &s->net->config;
+    bool want = s->gguf ? c->arch->gguf_interleaved : c->arch->interleaved;
+    if (p->form != FORM_TURNED || want == c->rope_interleaved) return;
+    x->order = want ? ROWS_TO_NEIGHBOURS : ROWS_TO_HALVES;
+    x->head = c->head_dim;
+}
+
+/* GGUF has Llama 3's stretched frequencies as divisors. */
+static int rope_factors(const struct saver *s, piece_fn *fn, void *ctx, struct err *e)
+{
+    const struct config *c = &s->net->config;
+    double freq[512], magnitude, plain[512];
+    float factor[512];
+    struct config unscaled = *c;
+    if (!s->gguf || c->rope_kind != ROPE_LLAMA3 || !config_rope_scaled(c)) return OK;
+    unscaled.rope_kind = ROPE_PLAIN;
+    config_rope_freq(c, freq, &magnitude);
+    config_rope_freq(&unscaled, plain, &magnitude);
+    int64_t n = config_rope_width(c) / 2;
+    for (int64_t i = 0; i < n; i++) factor[i] = (float)(plain[i] / freq[i]);
+    struct piece x = {
+        .name = "rope_freqs.weight", .type = DT_F32, .nd = 1, .ne = {n}, .data = factor, .rs = n, .cs = 1, .stride = n};
+    return fn(ctx, &x, e);
+}
+
 /* Calls fn for every tensor of the file, in the order of the file. */
 static int each_piece(const struct saver *s, piece_fn *fn, void *ctx, struct err *e)
 {
@@ -82,10 +113,12 @@ static int each_piece(const struct saver *s, piece_fn *fn, void *ctx, struct err
             memcpy(x.ne, p->t.ne, sizeof x.ne);
             x.stride = matrix_size(&x);
             snprintf(x.name, sizeof x.name, "%s", s->gguf ? p->gguf_name : p->hf_name);
+            set_order(s, p, &x);
+            if (!s->gguf && p->plus_one) x.minus = 1.0f;
             TRY(fn(ctx, &x, e));
         }
     }
-    return OK;
+    return rope_factors(s, fn, ctx, e);
 }
 
 static int declare_piece(void *ctx, const struct piece *p, struct err *e)
@@ -102,16 +135,25 @@ static int flush_row(struct saver *s, const struct piece *p, struct err *e)
     return tf_writer_data(s->w, s->bytes, format_bytes(p->type, n), e);
 }
 
+/* The row in memory that is row r of the file. */
+static int64_t source_row(const struct piece *p, int64_t r)
+{
+    int64_t h = p->head / 2, i;
+    if (p->order == ROWS_SAME) return r;
+    i = r % p->head;
+    return r - i + (p->order == ROWS_TO_NEIGHBOURS ? i % 2 * h + i / 2 : i % h * 2 + i / h);
+}
+
 /* Rows are gathered into runs of CHUNK numbers. CHUNK and the rows of a block format are whole blocks, so runs are. */
 static int write_piece(void *ctx, const struct piece *p, struct err *e)
 {
     struct saver *s = ctx;
     int64_t cols = p->ne[p->nd - 1], rows = p->nd > 1 ? p->ne[p->nd - 2] : 1, stack = p->nd > 2 ? p->ne[0] : 1;
     for (int64_t r = 0; r < stack * rows; r++) {
-        const float *src = p->data + r / rows * p->stride + r % rows * p->rs;
+        const float *src = p->data + r / rows * p->stride + source_row(p, r % rows) * p->rs;
         for (int64_t j = 0, n; j < cols; j += n) {
             n = min_i64(CHUNK - s->n, cols - j);
-            for (int64_t i = 0; i < n; i++) s->row[s->n + i] = src[(j + i) * p->cs];
+            for (int64_t i = 0; i < n; i++) s->row[s->n + i] = src[(j + i) * p->cs] - p->minus;
             s->n += n;
             if (s->n == CHUNK) TRY(flush_row(s, p, e));
         }
@@ -180,7 +222,18 @@ int net_save_gguf(const struct net *net, const char *path, enum dtype type,
 
 /* ---- folder ---- */
 
-/* The configuration comes last: a folder without it is not a model yet. */
+static int save_tensors(struct saver *s, const char *folder, struct err *e)
+{
+    char path[4096];
+    TRY(file_mkdirs(folder, e));
+    TRY(path_join(path, sizeof path, folder, "model.safetensors", e));
+    TRY(tf_writer_safetensors(&s->w, path, e));
+    int rc = tf_writer_kv_str(s->w, "format", "pt", e); /* transformers asks for it */
+    if (!rc) rc = write_all(s, e);
+    return finish(s, rc, e);
+}
+
+/* The configuration is made first, since it may be refused, and written last: a folder without it is not a model yet. */
 int net_save_folder(const struct net *net, const char *folder, enum dtype type, struct err *e)
 {
     struct saver s = {.net = net, .type = type};
@@ -189,13 +242,8 @@ int net_save_folder(const struct net *net, const char *folder, enum dtype type, 
     TRY(check_saveable(net, folder, type, e));
     if (!formats[type].safetensors_name)
         FAIL(e, ERR_UNSUPPORTED, "%s: safetensors cannot hold %s; use GGUF", folder, formats[type].name);
-    TRY(file_mkdirs(folder, e));
-    TRY(path_join(path, sizeof path, folder, "model.safetensors", e));
-    TRY(tf_writer_safetensors(&s.w, path, e));
-    int rc = tf_writer_kv_str(s.w, "format", "pt", e); /* transformers asks for it */
-    if (!rc) rc = write_all(&s, e);
-    TRY(finish(&s, rc, e));
-    rc = config_to_json(&net->config, &json, e);
+    int rc = config_to_json(&net->config, &json, e);
+    if (!rc) rc = save_tensors(&s, folder, e);
     if (!rc) rc = path_join(path, sizeof path, folder, "config.json", e);
     if (!rc) rc = file_replace(path, json.data, json.len, e);
     buf_free(&json);

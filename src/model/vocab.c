@@ -56,10 +56,28 @@ static int types_read(int32_t **out, const struct tf *f, size_t n, struct err *e
     return OK;
 }
 
+static int scores_read(float **out, const struct tf *f, size_t n, struct err *e)
+{
+    const char *key = "tokenizer.ggml.scores";
+    const struct tf_kv *kv = tf_find_kv(f, key);
+    if (!kv || kv->type != TF_ARRAY || kv->v.array.n != n)
+        FAIL(e, ERR_FORMAT, "%s: %s is not an array of %zu numbers", f->path, key, n);
+    float *v = mem_array(n, sizeof *v);
+    if (!v) FAIL(e, ERR_MEMORY, "%s: out of memory for %zu scores", f->path, n);
+    *out = v;
+    for (size_t i = 0; i < n; i++) {
+        double d;
+        if (!tf_array_f64(kv, i, &d)) FAIL(e, ERR_FORMAT, "%s: %s[%zu] is not a number", f->path, key, i);
+        v[i] = (float)d;
+    }
+    return OK;
+}
+
 /* Everything that has to be freed, whatever happens. */
 struct gguf_vocab {
     struct string_list tokens, merges;
     int32_t *types;
+    float *scores;
     char *model, *pre;
     struct tokenizer_parts parts;
 };
@@ -79,8 +97,12 @@ static int read_gguf(struct gguf_vocab *v, const struct tf *f, struct err *e)
     struct tokenizer_parts *p = &v->parts;
     TRY(tf_kv_str(f, "tokenizer.ggml.model", &v->model, &found, e));
     if (!found) FAIL(e, ERR_NOTFOUND, "%s: no tokenizer in this file (tokenizer.ggml.model is missing)", f->path);
-    if (strcmp(v->model, "gpt2") != 0)
-        FAIL(e, ERR_UNSUPPORTED, "%s: tokenizer.ggml.model is \"%.40s\", expected \"gpt2\" (byte-level BPE)", f->path, v->model);
+    bool spm = strcmp(v->model, "llama") == 0;
+    if (!spm && strcmp(v->model, "gpt2") != 0)
+        FAIL(e, ERR_UNSUPPORTED,
+             "%s: tokenizer.ggml.model is \"%.40s\", expected \"gpt2\" (byte-level BPE) or \"llama\" (SentencePiece)",
+             f->path, v->model);
+    p->model = spm ? TOKENIZER_SPM : TOKENIZER_BYTES;
     TRY(tf_kv_str(f, "tokenizer.ggml.pre", &v->pre, &found, e));
     TRY(list_read(&v->tokens, f, "tokenizer.ggml.tokens", TOK_MAX_VOCAB, e));
     if (v->tokens.n == 0) FAIL(e, ERR_FORMAT, "%s: tokenizer.ggml.tokens is missing or empty", f->path);
@@ -89,6 +111,12 @@ static int read_gguf(struct gguf_vocab *v, const struct tf *f, struct err *e)
     TRY(read_id(f, "tokenizer.ggml.bos_token_id", v->tokens.n, &p->bos, e));
     TRY(read_id(f, "tokenizer.ggml.eos_token_id", v->tokens.n, &p->eos, e));
     TRY(read_id(f, "tokenizer.ggml.padding_token_id", v->tokens.n, &p->pad, e));
+    if (spm) TRY(scores_read(&v->scores, f, v->tokens.n, e));
+    p->pre = v->pre ? v->pre : "gpt-2";
+    /* What the format's first implementation takes for granted where the file does not say. */
+    p->add_space_prefix = spm;
+    TRY(tf_kv_bool(f, "tokenizer.ggml.add_space_prefix", &p->add_space_prefix, &found, e));
+    p->add_bos = p->bos >= 0 && (spm || tokenizer_pre_adds_bos(p->pre));
     TRY(tf_kv_bool(f, "tokenizer.ggml.add_bos_token", &p->add_bos, &found, e));
     p->tokens = v->tokens.s;
     p->token_len = v->tokens.len;
@@ -97,7 +125,7 @@ static int read_gguf(struct gguf_vocab *v, const struct tf *f, struct err *e)
     p->merge_len = v->merges.len;
     p->n_merges = v->merges.n;
     p->types = v->types;
-    p->pre = v->pre ? v->pre : "gpt-2";
+    p->scores = v->scores;
     return OK;
 }
 
@@ -110,6 +138,7 @@ int model_tokenizer_from_gguf(struct tokenizer **out, const struct tf *f, struct
     list_free(&v.tokens);
     list_free(&v.merges);
     mem_free(v.types);
+    mem_free(v.scores);
     mem_free(v.model);
     mem_free(v.pre);
     return rc;
@@ -143,13 +172,31 @@ int model_load_tokenizer(struct tokenizer **out, const char *model_path, struct 
     return load_json(out, path, e);
 }
 
+/* The first token of type "unknown", or -1. */
+static int64_t unknown_id(const struct tokenizer_parts *p)
+{
+    for (size_t i = 0; p->types && i < p->n_tokens; i++)
+        if (p->types[i] == 2) return (int64_t)i;
+    return -1;
+}
+
+static int write_spm(struct tf_writer *w, const struct tokenizer_parts *p, struct err *e)
+{
+    int64_t unk = unknown_id(p);
+    TRY(tf_writer_kv_f32_array(w, "tokenizer.ggml.scores", p->scores, p->n_tokens, e));
+    if (unk >= 0) TRY(tf_writer_kv_u32(w, "tokenizer.ggml.unknown_token_id", (uint32_t)unk, e));
+    return tf_writer_kv_bool(w, "tokenizer.ggml.add_space_prefix", p->add_space_prefix, e);
+}
+
 static int write_parts(struct tf_writer *w, const struct tokenizer_parts *p, struct err *e)
 {
-    TRY(tf_writer_kv_str(w, "tokenizer.ggml.model", "gpt2", e));
+    bool spm = p->model == TOKENIZER_SPM;
+    TRY(tf_writer_kv_str(w, "tokenizer.ggml.model", spm ? "llama" : "gpt2", e));
     TRY(tf_writer_kv_str(w, "tokenizer.ggml.pre", p->pre, e));
     TRY(tf_writer_kv_str_array(w, "tokenizer.ggml.tokens", p->tokens, p->token_len, p->n_tokens, e));
     if (p->types) TRY(tf_writer_kv_i32_array(w, "tokenizer.ggml.token_type", p->types, p->n_tokens, e));
-    TRY(tf_writer_kv_str_array(w, "tokenizer.ggml.merges", p->merges, p->merge_len, p->n_merges, e));
+    if (spm) TRY(write_spm(w, p, e));
+    else TRY(tf_writer_kv_str_array(w, "tokenizer.ggml.merges", p->merges, p->merge_len, p->n_merges, e));
     if (p->bos >= 0) TRY(tf_writer_kv_u32(w, "tokenizer.ggml.bos_token_id", (uint32_t)p->bos, e));
     if (p->eos >= 0) TRY(tf_writer_kv_u32(w, "tokenizer.ggml.eos_token_id", (uint32_t)p->eos, e));
     if (p->pad >= 0) TRY(tf_writer_kv_u32(w, "tokenizer.ggml.padding_token_id", (uint32_t)p->pad, e));

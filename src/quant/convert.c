@@ -3,11 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/mem.h"
+#include "model/chat_template.h"
 #include "sys/cpu.h"
 #include "sys/file.h"
 #include "sys/meminfo.h"
-
-enum { PATH_CAP = 4096, TEMPLATE_MAX = 1 << 20 };
 
 /* What is in the file besides weights, and whether the weights fit into memory as f32. */
 static int look(struct converted *c, const char *path, struct err *e)
@@ -24,36 +23,12 @@ static int look(struct converted *c, const char *path, struct err *e)
     }
     for (int t = 1; t < DT_COUNT; t++)
         if (bytes[t] > bytes[c->main_type]) c->main_type = (enum dtype)t;
-    bool found;
-    int rc = !strcmp(f.container, "gguf") ? tf_kv_str(&f, "tokenizer.chat_template", &c->chat_template, &found, e) : OK;
     tf_close(&f);
     meminfo_read(&info);
-    if (!rc && info.known && elements > info.available / 4)
+    if (info.known && elements > info.available / 4)
         FAIL(e, ERR_MEMORY, "%s has %.0f million numbers: %.0f MiB as f32, and %.0f MiB are free", path,
              (double)elements / 1e6, (double)elements * 4 / (1 << 20), (double)info.available / (1 << 20));
-    return rc;
-}
-
-/* In a folder the template is a file of its own or a member of tokenizer_config.json; neither must be there. */
-static int folder_template(struct converted *c, const char *folder, struct err *e)
-{
-    char path[PATH_CAP], *text;
-    size_t len;
-    json_t *root;
-    const char *t = NULL;
-    TRY(path_join(path, sizeof path, folder, "chat_template.jinja", e));
-    if (file_exists(path)) return file_read(&c->chat_template, &len, path, TEMPLATE_MAX, e);
-    TRY(path_join(path, sizeof path, folder, "tokenizer_config.json", e));
-    if (!file_exists(path)) return OK;
-    TRY(file_read(&text, &len, path, 16 * TEMPLATE_MAX, e));
-    int rc = json_parse(&root, text, len, path, e);
-    mem_free(text);
-    TRY(rc);
-    if (json_is_string(json_object_get(root, "chat_template")))
-        t = json_string_value(json_object_get(root, "chat_template"));
-    if (t && !(c->chat_template = mem_strdup(t))) rc = err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory");
-    json_decref(root);
-    return rc;
+    return model_chat_template(&c->chat_template, path, e);
 }
 
 int convert_open(struct converted *c, const char *path, struct err *e)
@@ -64,7 +39,6 @@ int convert_open(struct converted *c, const char *path, struct err *e)
     if (!file_exists(path)) FAIL(e, ERR_NOTFOUND, "%s: there is no such model", path);
     kernels_init(&ks, kernels_max_level());
     TRY(look(c, path, e));
-    if (file_is_dir(path)) TRY(folder_template(c, path, e));
     TRY(net_load(&c->net, path, &o, e));
     return model_load_tokenizer(&c->tok, path, e);
 }

@@ -41,10 +41,4 @@ static inline void gemm_run_serial(const struct kernels *ks, enum compute comput
 size_t gemm_packed_bytes(const struct kernels *ks, enum compute compute, int64_t n, int64_t k);
 void gemm_pack(const struct kernels *ks, enum compute compute, void *dst, const void *w, enum dtype w_type, int64_t n, int64_t k);
 
-/* y (m, n) = x (m, k) W^T with Q8_0 weights packed by ks->q8.pack and x quantised per block of 32 (k % 32 == 0).
- * scratch: q8_scratch_bytes(m, k). */
-size_t q8_scratch_bytes(int64_t m, int64_t k);
-void q8_run(const struct kernels *ks, struct pool *pool, const void *packed, int64_t n, int64_t k, const float *x,
-            int64_t ldx, int64_t m, float *y, int64_t ldy, void *scratch);
-
 #endif

@@ -1,309 +1,231 @@
-/* Causal attention inside the segments of a batch, for any layout of heads: plain MLA (keys and values per head, one
- * rotary key for all), absorbed MLA (one key and value for all heads) and ordinary multi-head attention.
+/* Causal attention inside the segments of a batch, for any layout of heads: grouped queries, plain MLA (keys and values per
+ * head, one rotary key for all) and absorbed MLA (one key and value for all heads). attention.h defines the arithmetic.
  *
- * score(t, s) = scale * (q1(t) . k1(s) + q2(t) . k2(s)) for s <= t;  p = softmax;  o(t) = sum_s p(t, s) v(s).
- *
- * A group is the heads that share k1: its rows are the pairs (token i, head h), row i * G + h. Work is cut into
- * (segment, group, block of rows). Each score is one chain over d1 then d2, each output one chain over the keys in
- * order, the softmax sum depends on key indices only: hence the same bits for any cutting of the prompt.
- * The tile of scores is kept whole (rows x keys), so that no rescaling depends on block boundaries. */
-#include "tensor/ops_internal.h"
+ * Long segments (prefill, training) are cut into (kv head, block of rows); a task walks over the chunks of its block. Short
+ * ones (decoding) are cut into (kv head, block, chunk): the tasks leave their parts in scratch, and whoever finishes the
+ * last part of a block merges them all, in order. Parts are limited: a long context passes in several waves. */
 #include <assert.h>
+#include <stdatomic.h>
 #include <string.h>
+#include "tensor/attention.h"
 
-enum { ROW_BLOCK = 64 };
-
-/* One (segment, group): base pointers and strides. q, o rows are uniform: row r at base + r * stride. */
-struct group {
-    const struct segment *seg;
-    int heads;              /* G: heads in this group */
-    int64_t rows, keys;     /* n * G, past + n */
-    int64_t q1, q2, k1, k2, v, o; /* offsets of row or key 0, head 0 of the group */
-    int64_t q1_rs, q2_rs, o_rs, k1_rs, k2_rs, v_rs;
+enum {
+    SHORT_TOKENS = 4, /* segments up to this length are cut along the keys */
+    PART_ROWS = 32,   /* parts of rows, per query head, that there is room for */
+    BLOCK_STEP = 48,  /* heights of blocks: a multiple of every kernel's tile */
+    TASKS = 4,        /* per thread */
+    NEAR_FLOATS = 1 << 17 /* of a block, to stay in the second-level cache */
 };
 
-static int group_heads(const struct attention_args *a) { return a->k1.hs == 0 ? a->heads : 1; }
-static int group_count(const struct attention_args *a) { return a->heads / group_heads(a); }
-
-static struct group make_group(const struct step *s, const struct segment *seg, int g, bool grads)
-{
-    const struct attention_args *a = &s->p.attention;
-    int heads = group_heads(a), h0 = g * heads;
-    /* Gradients are contiguous; numbers may be views with a longer row. */
-#define LD(view) (grads ? tensor_cols(s->in[(view).in]) : s->in[(view).in]->ld)
-    int64_t lq1 = LD(a->q1), lq2 = LD(a->q2), lk1 = LD(a->k1), lk2 = LD(a->k2), lv = LD(a->v), lo = tensor_cols(s->out[0]);
-#undef LD
-    struct group x = {.seg = seg, .heads = heads, .rows = seg->n * heads, .keys = seg->past + seg->n};
-    x.q1 = seg->row0 * lq1 + a->q1.off + h0 * a->q1.hs;
-    x.q2 = seg->row0 * lq2 + a->q2.off + h0 * a->q2.hs;
-    x.k1 = seg->key0 * lk1 + a->k1.off + h0 * a->k1.hs;
-    x.k2 = seg->key0 * lk2 + a->k2.off + h0 * a->k2.hs;
-    x.v = seg->key0 * lv + a->v.off + h0 * a->v.hs;
-    x.o = seg->row0 * lo + (int64_t)h0 * a->dv;
-    x.q1_rs = heads > 1 ? a->q1.hs : lq1;
-    x.q2_rs = heads > 1 ? a->q2.hs : lq2;
-    x.o_rs = heads > 1 ? a->dv : lo;
-    x.k1_rs = lk1;
-    x.k2_rs = lk2;
-    x.v_rs = lv;
-    return x;
-}
-
-/* Keys that row r of the group may see. */
-static int64_t visible(const struct group *g, int64_t r) { return g->seg->past + r / g->heads + 1; }
-
-/* Per worker: gemm scratch, then two tiles (ROW_BLOCK, keys). */
-static size_t tile_bytes(int64_t keys) { return (size_t)(ROW_BLOCK * keys) * sizeof(float); }
-static size_t worker_bytes(const struct run *r, int64_t keys)
-{
-    return round_up(gemm_scratch_bytes(r->ks, 1) + 2 * tile_bytes(keys), 64);
-}
-
-struct tiles {
-    void *gemm;
-    float *p, *dp;
+struct work {
+    struct run *r;
+    struct step *s;
+    int64_t height;      /* rows of a block */
+    int64_t long_tasks;  /* in this wave: they come first */
+    int64_t first;       /* short unit of this wave */
+    int64_t count;       /* short units of this wave */
+    int64_t first_group; /* of the unit `first` */
+    int64_t part_rows;   /* rows of a part */
 };
-static struct tiles worker_tiles(const struct run *r, int worker, int64_t keys_max)
+
+/* A chunk of a block of a short segment. group: number of the block among all short ones; first, last: the units of it. */
+struct unit {
+    struct attention_block b;
+    int64_t chunk, group, first, last;
+};
+
+static int64_t part_capacity(const struct attention_args *a) { return (int64_t)a->heads * PART_ROWS; }
+static size_t counter_bytes(const struct attention_args *a)
 {
-    char *base = (char *)run_scratch(r) + (size_t)worker * worker_bytes(r, keys_max);
-    float *p = (float *)(base + gemm_scratch_bytes(r->ks, 1));
-    return (struct tiles){base, p, p + ROW_BLOCK * keys_max};
+    return round_up((size_t)part_capacity(a) * sizeof(atomic_int), 64);
+}
+static char *shared_scratch(const struct run *r, const struct attention_args *a)
+{
+    return (char *)run_scratch(r) + (size_t)pool_threads(r->pool) * attention_tile_bytes(r, a);
+}
+static atomic_int *counter(const struct work *w, int64_t group)
+{
+    return (atomic_int *)(void *)shared_scratch(w->r, &w->s->p.attention) + (group - w->first_group);
+}
+
+/* Part of a unit: maxima and sums (part_rows each), then o (part_rows, dv). */
+static float *part_of(const struct work *w, int64_t u)
+{
+    const struct attention_args *a = &w->s->p.attention;
+    return (float *)(void *)(shared_scratch(w->r, a) + counter_bytes(a)) + (u - w->first) * w->part_rows * (a->dv + 2);
 }
 
 static void attention_shape(struct run *r, struct step *s)
 {
     const struct attention_args *a = &s->p.attention;
     const struct batch *b = a->batch;
-    assert(group_heads(a) == 1 ||
-           (s->in[a->q1.in]->ld == a->heads * a->q1.hs && (a->d2 == 0 || s->in[a->q2.in]->ld == a->heads * a->q2.hs)));
+    assert(a->kv_heads > 0 && a->heads % a->kv_heads == 0 && !(r->taping && a->cached));
     s->out[0] = run_tensor2(r, b->n, (int64_t)a->heads * a->dv, "attention");
-    if (r->taping && a->d2 && a->k2.hs == 0 && group_count(a) > 1) /* gradients of the shared key, per head */
-        s->out[1] = run_tensor2(r, b->n_keys, (int64_t)a->heads * a->d2, "dk2");
-    run_scratch_need(r, (size_t)pool_threads(r->pool) * worker_bytes(r, b->n_keys));
+    s->out[1] = run_tensor2(r, b->n * a->heads, 2, "softmax"); /* maximum, and 1 / sum */
+    if (r->taping && a->d2 && a->k2.hs == 0 && a->kv_heads > 1) /* gradients of the shared key, per kv head */
+        s->out[2] = run_tensor2(r, b->n_keys, (int64_t)a->kv_heads * a->d2, "dk2");
+    size_t parts = (size_t)(part_capacity(a) * (a->dv + 2)) * sizeof(float);
+    run_scratch_need(r, (size_t)pool_threads(r->pool) * attention_tile_bytes(r, a) + counter_bytes(a) + parts);
 }
 
-/* Scores of rows [r0, r1) and softmax numerators in place in p (rows, ld); 1 / sum per row in inv. */
-static void probabilities(const struct run *r, const struct step *s, const struct group *g, int64_t r0, int64_t r1,
-                          struct tiles *t, float *inv)
+static float *output_row(const struct step *s, const struct attention_block *b, int64_t row)
 {
-    const struct attention_args *a = &s->p.attention;
-    int64_t keys = visible(g, r1 - 1), rows = r1 - r0;
-    struct gemm m = {.m = rows,
-                     .n = keys,
-                     .k = a->d1,
-                     .a = tensor_f32(s->in[a->q1.in]) + g->q1 + r0 * g->q1_rs,
-                     .a_rs = g->q1_rs,
-                     .a_cs = 1,
-                     .b = tensor_f32(s->in[a->k1.in]) + g->k1,
-                     .b_type = DT_F32,
-                     .b_rs = 1,
-                     .b_cs = g->k1_rs,
-                     .c = t->p,
-                     .ldc = keys};
-    gemm_run_serial(r->ks, r->compute, &m, t->gemm);
-    if (a->d2) {
-        struct gemm m2 = {.m = rows,
-                          .n = keys,
-                          .k = a->d2,
-                          .a = tensor_f32(s->in[a->q2.in]) + g->q2 + r0 * g->q2_rs,
-                          .a_rs = g->q2_rs,
-                          .a_cs = 1,
-                          .b = tensor_f32(s->in[a->k2.in]) + g->k2,
-                          .b_type = DT_F32,
-                          .b_rs = 1,
-                          .b_cs = g->k2_rs,
-                          .c = t->p,
-                          .ldc = keys,
-                          .accumulate = true};
-        gemm_run_serial(r->ks, r->compute, &m2, t->gemm);
-    }
-    for (int64_t i = 0; i < rows; i++) {
-        float *p = t->p + i * keys, max;
-        int64_t vis = visible(g, r0 + i);
-        inv[i] = 1.0f / r->ks->exp_sum(p, a->scale, vis, &max);
-        zero(p + vis, keys - vis);
+    return tensor_f32(s->out[0]) + attention_pair(&s->p.attention, b, row) * s->p.attention.dv;
+}
+static float *state_row(const struct step *s, const struct attention_block *b, int64_t row)
+{
+    return tensor_f32(s->out[1]) + 2 * attention_pair(&s->p.attention, b, row);
+}
+
+/* Adds a chunk's results, part rows from b->r0 on, to the rows that see any of it. */
+static void merge_chunk(const struct work *w, const struct attention_block *b, int64_t chunk, const float *max, const float *sum,
+                        const float *o)
+{
+    const struct attention_args *a = &w->s->p.attention;
+    for (int64_t r = b->r0; r < b->r1; r++, max++, sum++, o += a->dv) {
+        int64_t pos = attention_position(a, b, r), first = attention_first(a, pos) / KEYS;
+        if (chunk < first || chunk > pos / KEYS) continue;
+        attention_merge(w->r->ks, output_row(w->s, b, r), state_row(w->s, b, r), o, *max, *sum, a->dv, chunk == first);
     }
 }
 
-static void attention_rows(const struct run *r, const struct step *s, const struct group *g, int64_t r0, int64_t r1,
-                           struct tiles t)
+static void finish_block(const struct work *w, const struct attention_block *b)
 {
-    const struct attention_args *a = &s->p.attention;
-    float inv[ROW_BLOCK];
-    probabilities(r, s, g, r0, r1, &t, inv);
-    int64_t keys = visible(g, r1 - 1);
-    float *o = tensor_f32(s->out[0]) + g->o + r0 * g->o_rs;
-    struct gemm m = {.m = r1 - r0,
-                     .n = a->dv,
-                     .k = keys,
-                     .a = t.p,
-                     .a_rs = keys,
-                     .a_cs = 1,
-                     .b = tensor_f32(s->in[a->v.in]) + g->v,
-                     .b_type = DT_F32,
-                     .b_rs = g->v_rs,
-                     .b_cs = 1,
-                     .c = o,
-                     .ldc = g->o_rs};
-    gemm_run_serial(r->ks, r->compute, &m, t.gemm);
-    for (int64_t i = 0; i < r1 - r0; i++) r->ks->scale(o + i * g->o_rs, inv[i], a->dv);
+    const struct attention_args *a = &w->s->p.attention;
+    for (int64_t r = b->r0; r < b->r1; r++) {
+        float *state = state_row(w->s, b, r);
+        state[1] = 1.0f / state[1];
+        w->r->ks->scale(output_row(w->s, b, r), state[1], a->dv);
+    }
 }
 
-static int64_t row_blocks(const struct attention_args *a, const struct segment *seg)
+static int64_t segment_rows(const struct attention_args *a, const struct segment *seg) { return seg->n * attention_group(a); }
+static int64_t segment_blocks(const struct work *w, const struct segment *seg)
 {
-    return ceil_div(seg->n * group_heads(a), ROW_BLOCK);
+    return ceil_div(segment_rows(&w->s->p.attention, seg), w->height);
+}
+/* One thread gains nothing from parts. */
+static bool is_short(const struct work *w, const struct segment *seg)
+{
+    return seg->n <= SHORT_TOKENS && pool_threads(w->r->pool) > 1;
+}
+static struct attention_block block_of(const struct work *w, const struct segment *seg, int kv, int64_t index)
+{
+    const struct attention_args *a = &w->s->p.attention;
+    int64_t r0 = index * w->height;
+    return attention_block(a, seg, kv, r0, min_i64(r0 + w->height, segment_rows(a, seg)));
+}
+
+static void long_task(const struct work *w, int64_t task, int worker)
+{
+    const struct attention_args *a = &w->s->p.attention;
+    const struct segment *seg = a->batch->segs;
+    for (;; seg++) {
+        int64_t tasks = is_short(w, seg) ? 0 : segment_blocks(w, seg) * a->kv_heads;
+        if (task < tasks) break;
+        task -= tasks;
+    }
+    int64_t index = segment_blocks(w, seg) - 1 - task / a->kv_heads; /* the last blocks see most keys: they go first */
+    struct attention_block b = block_of(w, seg, (int)(task % a->kv_heads), index);
+    struct attention_tile t = attention_tile(w->r, a, worker);
+    attention_queries(w->s, &b, &t);
+    for (int64_t c = b.chunk0; c < b.chunk1; c++) {
+        struct attention_span span = attention_scores(w->r, w->s, &b, c, &t);
+        attention_values(w->r, w->s, &b, c, span, &t, t.o);
+        merge_chunk(w, &b, c, t.max, t.sum, t.o);
+    }
+    finish_block(w, &b);
+}
+
+/* Finds unit u; u == -1 counts the units instead and finds the tallest block: both into *x. */
+static void find_unit(const struct work *w, int64_t u, struct unit *x)
+{
+    const struct attention_args *a = &w->s->p.attention;
+    int64_t group = 0, at = 0, tallest = 1;
+    for (int64_t i = 0; i < a->batch->n_segs; i++) {
+        const struct segment *seg = &a->batch->segs[i];
+        int64_t blocks = is_short(w, seg) ? segment_blocks(w, seg) : 0;
+        for (int64_t k = 0; k < blocks; k++) {
+            struct attention_block b = block_of(w, seg, 0, k);
+            int64_t chunks = b.chunk1 - b.chunk0;
+            tallest = max_i64(tallest, b.r1 - b.r0);
+            if (u >= at && u < at + chunks * a->kv_heads) {
+                int64_t kv = (u - at) / chunks, first = at + kv * chunks;
+                b.kv = (int)kv;
+                *x = (struct unit){b, b.chunk0 + (u - first), group + kv, first, first + chunks};
+                return;
+            }
+            at += chunks * a->kv_heads;
+            group += a->kv_heads;
+        }
+    }
+    *x = (struct unit){.b = {.r1 = tallest}, .last = at};
+}
+
+/* The parts of the block that this wave has made; the rows are complete with the last of all. */
+static void merge_parts(const struct work *w, const struct unit *x)
+{
+    int64_t u0 = max_i64(x->first, w->first), u1 = min_i64(x->last, w->first + w->count);
+    for (int64_t u = u0; u < u1; u++) {
+        const float *part = part_of(w, u);
+        merge_chunk(w, &x->b, x->b.chunk0 + (u - x->first), part, part + w->part_rows, part + 2 * w->part_rows);
+    }
+    if (u1 == x->last) finish_block(w, &x->b);
+}
+
+static void short_task(const struct work *w, int64_t u, int worker)
+{
+    const struct attention_args *a = &w->s->p.attention;
+    struct unit x;
+    find_unit(w, u, &x);
+    struct attention_tile t = attention_tile(w->r, a, worker);
+    float *part = part_of(w, u);
+    t.max = part;
+    t.sum = part + w->part_rows;
+    attention_queries(w->s, &x.b, &t);
+    struct attention_span span = attention_scores(w->r, w->s, &x.b, x.chunk, &t);
+    attention_values(w->r, w->s, &x.b, x.chunk, span, &t, part + 2 * w->part_rows);
+    int64_t units = min_i64(x.last, w->first + w->count) - max_i64(x.first, w->first);
+    if (atomic_fetch_add(counter(w, x.group), 1) + 1 == units) merge_parts(w, &x);
 }
 
 static void attention_task(void *ctx, int64_t task, int worker)
 {
-    struct job *j = ctx;
-    const struct attention_args *a = &j->s->p.attention;
-    const struct segment *seg = a->batch->segs;
-    int groups = group_count(a);
-    while (task >= row_blocks(a, seg) * groups) task -= row_blocks(a, seg++) * groups;
-    struct group g = make_group(j->s, seg, (int)(task % groups), false);
-    int64_t r0 = task / groups * ROW_BLOCK;
-    attention_rows(j->r, j->s, &g, r0, min_i64(r0 + ROW_BLOCK, g.rows), worker_tiles(j->r, worker, a->batch->n_keys));
+    const struct work *w = ctx;
+    if (task < w->long_tasks) long_task(w, task, worker);
+    else short_task(w, w->first + task - w->long_tasks, worker);
+}
+
+/* Blocks as tall as possible, since each packs its keys for itself, but enough of them for all threads. */
+static int64_t block_height(const struct run *r, const struct attention_args *a)
+{
+    int64_t rows = a->batch->n * a->heads / (pool_threads(r->pool) * TASKS);
+    int64_t fit = NEAR_FLOATS / (a->d1 + a->d2 + KEY_LD + a->dv); /* queries, scores and results */
+    rows = min_i64(rows, min_i64(fit, ROW_BLOCK));
+    return max_i64(BLOCK_STEP, rows / BLOCK_STEP * BLOCK_STEP);
 }
 
 static void attention_forward(struct run *r, struct step *s)
 {
     const struct attention_args *a = &s->p.attention;
-    int64_t tasks = 0;
-    for (int64_t i = 0; i < a->batch->n_segs; i++) tasks += row_blocks(a, &a->batch->segs[i]) * group_count(a);
-    struct job j = {r, s};
-    pool_for(r->pool, tasks, attention_task, &j);
-}
-
-/* Where the gradients of one group go; offsets as in the group of gradients. */
-struct sinks {
-    float *q1, *q2, *k1, *k2, *v;
-    int64_t k2_rs;
-};
-
-static void back_rows(const struct run *r, const struct step *s, const struct group *g, const struct group *gg,
-                      const struct sinks *to, int64_t r0, int64_t r1, struct tiles t)
-{
-    const struct attention_args *a = &s->p.attention;
-    float inv[ROW_BLOCK];
-    probabilities(r, s, g, r0, r1, &t, inv);
-    int64_t keys = visible(g, r1 - 1), rows = r1 - r0;
-    const float *dout = s->out[0]->grad + g->o + r0 * g->o_rs;
-    struct gemm m = {.m = rows,
-                     .n = keys,
-                     .k = a->dv,
-                     .a = dout,
-                     .a_rs = g->o_rs,
-                     .a_cs = 1,
-                     .b = tensor_f32(s->in[a->v.in]) + g->v,
-                     .b_type = DT_F32,
-                     .b_rs = 1,
-                     .b_cs = g->v_rs,
-                     .c = t.dp,
-                     .ldc = keys}; /* dP = dO V^T */
-    gemm_run_serial(r->ks, r->compute, &m, t.gemm);
-    for (int64_t i = 0; i < rows; i++) r->ks->scale(t.p + i * keys, inv[i], visible(g, r0 + i));
-    struct gemm dv = {.m = keys,
-                      .n = a->dv,
-                      .k = rows,
-                      .a = t.p,
-                      .a_rs = 1,
-                      .a_cs = keys,
-                      .b = dout,
-                      .b_type = DT_F32,
-                      .b_rs = g->o_rs,
-                      .b_cs = 1,
-                      .c = to->v,
-                      .ldc = gg->v_rs,
-                      .accumulate = true}; /* dV += P^T dO */
-    gemm_run_serial(r->ks, r->compute, &dv, t.gemm);
-    for (int64_t i = 0; i < rows; i++) { /* dS = scale * P * (dP - sum(P dP)), into p */
-        float *p = t.p + i * keys, *dp = t.dp + i * keys, dot = r->ks->dot(p, dp, visible(g, r0 + i));
-        for (int64_t k = 0; k < keys; k++) p[k] = a->scale * (p[k] * (dp[k] - dot));
-    }
-    for (int part = 0; part < 2; part++) {
-        const struct head_view *qv = part ? &a->q2 : &a->q1, *kv = part ? &a->k2 : &a->k1;
-        int d = part ? a->d2 : a->d1;
-        if (d == 0) continue;
-        int64_t q_rs = part ? g->q2_rs : g->q1_rs, k_rs = part ? g->k2_rs : g->k1_rs, dq_rs = part ? gg->q2_rs : gg->q1_rs;
-        const float *q = tensor_f32(s->in[qv->in]) + (part ? g->q2 : g->q1) + r0 * q_rs,
-                    *k = tensor_f32(s->in[kv->in]) + (part ? g->k2 : g->k1);
-        struct gemm dk = {.m = keys,
-                          .n = d,
-                          .k = rows,
-                          .a = t.p,
-                          .a_rs = 1,
-                          .a_cs = keys,
-                          .b = q,
-                          .b_type = DT_F32,
-                          .b_rs = q_rs,
-                          .b_cs = 1,
-                          .c = part ? to->k2 : to->k1,
-                          .ldc = part ? to->k2_rs : gg->k1_rs,
-                          .accumulate = true}; /* dK += dS^T Q */
-        gemm_run_serial(r->ks, r->compute, &dk, t.gemm);
-        struct gemm dq = {.m = rows,
-                          .n = d,
-                          .k = keys,
-                          .a = t.p,
-                          .a_rs = keys,
-                          .a_cs = 1,
-                          .b = k,
-                          .b_type = DT_F32,
-                          .b_rs = k_rs,
-                          .b_cs = 1,
-                          .c = (part ? to->q2 : to->q1) + r0 * dq_rs,
-                          .ldc = dq_rs,
-                          .accumulate = true}; /* dQ += dS K */
-        gemm_run_serial(r->ks, r->compute, &dq, t.gemm);
-    }
-}
-
-static void attention_back_task(void *ctx, int64_t task, int worker)
-{
-    struct job *j = ctx;
-    struct step *s = j->s;
-    const struct attention_args *a = &s->p.attention;
-    int groups = group_count(a), gi = (int)(task % groups);
-    const struct segment *seg = &a->batch->segs[task / groups];
-    struct group g = make_group(s, seg, gi, false), gg = make_group(s, seg, gi, true);
-    struct sinks to = {
-        .q1 = s->in[a->q1.in]->grad + gg.q1, .k1 = s->in[a->k1.in]->grad + gg.k1, .v = s->in[a->v.in]->grad + gg.v};
-    if (a->d2) {
-        to.q2 = s->in[a->q2.in]->grad + gg.q2;
-        to.k2 = s->in[a->k2.in]->grad + gg.k2;
-        to.k2_rs = gg.k2_rs;
-        if (s->out[1]) {
-            to.k2_rs = tensor_cols(s->out[1]);
-            to.k2 = tensor_f32(s->out[1]) + seg->key0 * to.k2_rs + (int64_t)gi * a->d2;
-            for (int64_t k = 0; k < g.keys; k++) zero(to.k2 + k * to.k2_rs, a->d2);
+    struct work w = {.r = r, .s = s, .height = block_height(r, a)};
+    struct unit x;
+    for (int64_t i = 0; i < a->batch->n_segs; i++)
+        if (!is_short(&w, &a->batch->segs[i])) w.long_tasks += segment_blocks(&w, &a->batch->segs[i]) * a->kv_heads;
+    find_unit(&w, -1, &x);
+    int64_t units = x.last;
+    w.part_rows = x.b.r1;
+    do {
+        w.count = min_i64(units - w.first, part_capacity(a) / w.part_rows);
+        if (w.count > 0) {
+            find_unit(&w, w.first, &x);
+            w.first_group = x.group;
+            memset(shared_scratch(r, a), 0, counter_bytes(a));
         }
-    }
-    struct tiles t = worker_tiles(j->r, worker, a->batch->n_keys);
-    for (int64_t r0 = 0; r0 < g.rows; r0 += ROW_BLOCK) back_rows(j->r, s, &g, &gg, &to, r0, min_i64(r0 + ROW_BLOCK, g.rows), t);
-}
-
-static void reduce_k2_task(void *ctx, int64_t task, int worker)
-{
-    (void)worker;
-    struct job *j = ctx;
-    struct step *s = j->s;
-    const struct attention_args *a = &s->p.attention;
-    int64_t ld = tensor_cols(s->in[a->k2.in]);
-    for (int64_t k = task_row0(task); k < task_row1(task, a->batch->n_keys); k++) {
-        float *g = s->in[a->k2.in]->grad + k * ld + a->k2.off;
-        for (int h = 0; h < a->heads; h++) j->r->ks->add(g, g, tensor_f32(s->out[1]) + (k * a->heads + h) * a->d2, a->d2);
-    }
-}
-
-static void attention_backward(struct run *r, struct step *s)
-{
-    const struct attention_args *a = &s->p.attention;
-    for (int i = 0; i < 8; i++)
-        if (s->in[i] && s->fresh[i]) zero(s->in[i]->grad, tensor_count(s->in[i]));
-    struct job j = {r, s};
-    pool_for(r->pool, a->batch->n_segs * group_count(a), attention_back_task, &j);
-    if (s->out[1]) for_rows(r, s, a->batch->n_keys, reduce_k2_task);
+        pool_for(r->pool, w.long_tasks + w.count, attention_task, &w);
+        w.first += w.count;
+        w.long_tasks = 0;
+    } while (w.first < units);
 }
 
 static const struct op attention_op = {"attention", attention_shape, attention_forward, attention_backward, false};

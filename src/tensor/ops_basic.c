@@ -17,7 +17,8 @@ static void embed_task(void *ctx, int64_t task, int worker)
     const struct tensor *w = s->in[0];
     int64_t d = tensor_cols(w), rows = s->p.rows.n;
     for (int64_t n = task_row0(task); n < task_row1(task, rows); n++)
-        memcpy(tensor_f32(s->out[0]) + n * d, tensor_f32(w) + s->p.rows.idx[n] * w->ld, (size_t)d * sizeof(float));
+        formats[w->dtype].to_f32(tensor_f32(s->out[0]) + n * d,
+                                 (const char *)w->data + format_bytes(w->dtype, s->p.rows.idx[n] * w->ld), d);
 }
 
 static void embed_forward(struct run *r, struct step *s) { for_rows(r, s, s->p.rows.n, embed_task); }
@@ -56,15 +57,15 @@ struct tensor *op_embed(struct run *r, struct tensor *table, const int32_t *ids,
     return run_op(r, &embed_op, &s);
 }
 
-/* ---- rmsnorm: x (N, D), w (D) -> (N, D); out[1] keeps 1 / rms (N) ---- */
+/* ---- rmsnorm: x (N, D), w (A), D = G A -> (N, D); out[1] keeps 1 / rms (N G) ---- */
 
 static void rmsnorm_shape(struct run *r, struct step *s)
 {
-    int64_t n = tensor_rows(s->in[0]), d = tensor_cols(s->in[0]);
-    assert(tensor_count(s->in[1]) == d);
+    int64_t n = tensor_rows(s->in[0]), d = tensor_cols(s->in[0]), width = tensor_count(s->in[1]);
+    assert(d % width == 0);
     s->out[0] = run_tensor2(r, n, d, s->in[1]->name);
-    s->out[1] = run_tensor2(r, 1, n, "rms");
-    if (r->taping) run_scratch_need(r, row_partials_bytes(n, d));
+    s->out[1] = run_tensor2(r, 1, n * (d / width), "rms");
+    if (r->taping) run_scratch_need(r, row_partials_bytes(n, width));
 }
 
 static void rmsnorm_task(void *ctx, int64_t task, int worker)
@@ -73,10 +74,12 @@ static void rmsnorm_task(void *ctx, int64_t task, int worker)
     struct job *j = ctx;
     struct step *s = j->s;
     const struct tensor *x = s->in[0];
-    int64_t d = tensor_cols(x);
+    int64_t d = tensor_cols(x), width = tensor_count(s->in[1]), groups = d / width;
     for (int64_t n = task_row0(task); n < task_row1(task, tensor_rows(x)); n++)
-        tensor_f32(s->out[1])[n] = j->r->ks->rmsnorm(tensor_f32(s->out[0]) + n * d, tensor_f32(x) + n * x->ld,
-                                                     tensor_f32(s->in[1]), d, s->p.eps);
+        for (int64_t g = 0; g < groups; g++)
+            tensor_f32(s->out[1])[n * groups + g] =
+                j->r->ks->rmsnorm(tensor_f32(s->out[0]) + n * d + g * width, tensor_f32(x) + n * x->ld + g * width,
+                                  tensor_f32(s->in[1]), width, s->p.eps);
 }
 
 static void rmsnorm_forward(struct run *r, struct step *s) { for_rows(r, s, tensor_rows(s->in[0]), rmsnorm_task); }
@@ -87,23 +90,24 @@ static void rmsnorm_back_task(void *ctx, int64_t task, int worker)
     struct job *j = ctx;
     struct step *s = j->s;
     const struct tensor *x = s->in[0];
-    int64_t d = tensor_cols(x);
-    float *dw = (float *)run_scratch(j->r) + task * d;
-    zero(dw, d);
+    int64_t d = tensor_cols(x), width = tensor_count(s->in[1]), groups = d / width;
+    float *dw = (float *)run_scratch(j->r) + task * width;
+    zero(dw, width);
     for (int64_t n = task_row0(task); n < task_row1(task, tensor_rows(x)); n++) {
-        float *dx = x->grad + n * d;
-        if (s->fresh[0]) zero(dx, d);
-        j->r->ks->rmsnorm_back(dx, dw, s->out[0]->grad + n * d, tensor_f32(x) + n * x->ld, tensor_f32(s->in[1]),
-                               tensor_f32(s->out[1])[n], d);
+        if (s->fresh[0]) zero(x->grad + n * d, d);
+        for (int64_t g = 0; g < groups; g++)
+            j->r->ks->rmsnorm_back(x->grad + n * d + g * width, dw, s->out[0]->grad + n * d + g * width,
+                                   tensor_f32(x) + n * x->ld + g * width, tensor_f32(s->in[1]),
+                                   tensor_f32(s->out[1])[n * groups + g], width);
     }
 }
 
 static void rmsnorm_backward(struct run *r, struct step *s)
 {
-    int64_t n = tensor_rows(s->in[0]), d = tensor_cols(s->in[0]);
+    int64_t n = tensor_rows(s->in[0]), width = tensor_count(s->in[1]);
     for_rows(r, s, n, rmsnorm_back_task);
-    if (s->fresh[1]) zero(s->in[1]->grad, d);
-    row_partials_add(r, s->in[1]->grad, n, d);
+    if (s->fresh[1]) zero(s->in[1]->grad, width);
+    row_partials_add(r, s->in[1]->grad, n, width);
 }
 
 static const struct op rmsnorm_op = {"rmsnorm", rmsnorm_shape, rmsnorm_forward, rmsnorm_backward, false};

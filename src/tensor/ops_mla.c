@@ -21,12 +21,13 @@ static void rope_shape(struct run *r, struct step *s)
 static void rope_rows(const struct job *j, float *x, int64_t ld, int64_t task, float sign)
 {
     const struct step *s = j->s;
+    void (*turn)(float *, const float *, const float *, int64_t, float) = s->p.rope.half ? j->r->ks->rope_half : j->r->ks->rope;
     int half = s->p.rope.width / 2;
     for (int64_t n = task_row0(task); n < task_row1(task, tensor_rows(s->in[0])); n++) {
         int64_t at = (int64_t)s->p.rope.pos[n] * half;
         for (int h = 0; h < s->p.rope.heads; h++)
-            j->r->ks->rope(x + n * ld + (int64_t)h * s->p.rope.hs + s->p.rope.off, s->p.rope.cos + at,
-                           s->p.rope.sin + at, s->p.rope.width, sign);
+            turn(x + n * ld + (int64_t)h * s->p.rope.hs + s->p.rope.off, s->p.rope.cos + at, s->p.rope.sin + at,
+                 s->p.rope.width, sign);
     }
 }
 
@@ -57,6 +58,7 @@ struct tensor *op_rope(struct run *r, struct tensor *x, const struct rope_table 
     s.p.rope.cos = t->cos;
     s.p.rope.sin = t->sin;
     s.p.rope.width = t->width;
+    s.p.rope.half = t->half;
     s.p.rope.pos = pos;
     s.p.rope.heads = heads;
     s.p.rope.hs = hs;
@@ -134,52 +136,4 @@ struct tensor *op_mla_kv(struct run *r, struct tensor *a, struct tensor *w, cons
     s.p.mla_kv.rank = rank;
     s.p.mla_kv.eps = eps;
     return run_op(r, &mla_kv_op, &s);
-}
-
-/* ---- cache: see ops.h ---- */
-
-static float *cache_slot(const struct step *s, const struct segment *seg)
-{
-    return s->p.cache.base + seg->slot * s->p.cache.slot_stride;
-}
-
-static void cache_shape(struct run *r, struct step *s)
-{
-    const struct batch *b = s->p.cache.batch;
-    int64_t width = tensor_cols(s->in[0]);
-    assert(!r->taping);
-    if (b->n_segs > 1) {
-        s->out[0] = run_tensor2(r, b->n_keys, width, "cache");
-        return;
-    }
-    struct tensor *y = arena_alloc(&r->meta, sizeof *y);
-    *y = (struct tensor){.dtype = DT_F32, .nd = 2, .ne = {b->n_keys, width}, .ld = width, .name = "cache"};
-    y->data = r->measure ? NULL : cache_slot(s, &b->segs[0]);
-    s->out[0] = y;
-}
-
-static void cache_forward(struct run *r, struct step *s)
-{
-    (void)r;
-    const struct batch *b = s->p.cache.batch;
-    int64_t width = tensor_cols(s->in[0]);
-    for (int64_t i = 0; i < b->n_segs; i++) {
-        const struct segment *seg = &b->segs[i];
-        float *slot = cache_slot(s, seg);
-        memcpy(slot + seg->past * width, tensor_f32(s->in[0]) + seg->row0 * s->in[0]->ld,
-               (size_t)(seg->n * width) * sizeof(float));
-        if (b->n_segs > 1)
-            memcpy(tensor_f32(s->out[0]) + seg->key0 * width, slot, (size_t)((seg->past + seg->n) * width) * sizeof(float));
-    }
-}
-
-static const struct op cache_op = {"cache", cache_shape, cache_forward, NULL, false};
-
-struct tensor *op_cache(struct run *r, struct tensor *kv, const struct batch *b, float *base, int64_t slot_stride)
-{
-    struct step s = {.in = {kv}};
-    s.p.cache.batch = b;
-    s.p.cache.base = base;
-    s.p.cache.slot_stride = slot_stride;
-    return run_op(r, &cache_op, &s);
 }

@@ -37,7 +37,7 @@ struct batch {
     int64_t window; /* rows per sequence-wise balance window in training; 0: none */
 };
 
-/* Where an attention input lies: tensor in[in], head h at off + h * hs (hs == 0: one for all heads). */
+/* Where an attention input lies: tensor in[in], head h at off + h * hs (keys and values: kv head h; hs == 0: one for all). */
 struct head_view {
     int in;
     int64_t off, hs;
@@ -45,13 +45,26 @@ struct head_view {
 
 struct attention_args {
     const struct batch *batch;
-    int heads, d1, d2, dv; /* score = q1 . k1 (d1) + q2 . k2 (d2); value width dv; d2 may be 0 */
+    int heads, kv_heads; /* query head h uses kv head h / (heads / kv_heads) of k1 and v */
+    int d1, d2, dv;      /* score = q1 . k1 (d1) + q2 . k2 (d2); value width dv; d2 may be 0 */
     float scale;
-    struct head_view q1, q2, k1, k2, v;
+    int64_t window; /* row t sees key s only if t - s < window; 0: all up to its own */
+    struct head_view q1, q2, k1, k2, v; /* hs of k2 is 0 when one serves all heads */
+    bool cached;       /* the tensors of k1, k2, v are views of a cache: key s of a segment is row slot * slot_rows + s */
+    int64_t slot_rows;
+};
+
+/* One layer of a cache: slots of slot_rows rows of `width` numbers in dtype (F32, BF16, Q8_0), one after another. */
+struct cache_layer {
+    void *base; /* NULL while measuring */
+    enum dtype dtype;
+    int64_t slot_rows, width;
 };
 
 struct route_args {
     int experts, top_k, groups, group_top_k;
+    bool softmax;    /* scores are the softmax of the logits, else sigmoids */
+    bool group_best; /* a group counts as its best expert, else as the sum of its two best */
     bool normalise; /* weights sum to `scale` */
     float scale;    /* routed_scaling_factor */
     float balance;  /* alpha of the sequence-wise balance loss, already divided by the number of windows; 0: none */
@@ -73,13 +86,18 @@ struct step {
     struct tensor *out[6]; /* out[0] is the result; others are kept for backward or statistics */
     union {
         struct { const int32_t *idx; int64_t n; } rows; /* embed, rows */
-        float eps;
+        float eps, scale;
         struct attention_args attention;
         struct route_args route;
-        struct { const float *cos, *sin; const int32_t *pos; int heads, hs, off, width; } rope; /* (P, width / 2) tables */
+        struct {
+            const float *cos, *sin;
+            const int32_t *pos;
+            int heads, hs, off, width;
+            bool half;
+        } rope; /* (P, width / 2) tables */
         struct { const float *cos, *sin; const int32_t *pos; float eps; int rank, width; } mla_kv;
         struct head_linear_args heads;
-        struct { const struct batch *batch; float *base; int64_t slot_stride; } cache;
+        struct { const struct batch *batch; struct cache_layer layer; } cache;
         struct { const int32_t *targets; float scale; } loss;
         struct { struct tensor *(*fn)(struct run *r, const void *ctx, struct tensor *x); const void *ctx; } block;
     } p;

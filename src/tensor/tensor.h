@@ -20,13 +20,15 @@ struct tensor {
     int64_t ne[3];
     int64_t ld;         /* elements between rows of the last dimension                                  */
     void *data;         /* NULL while measuring                                                           */
-    const void *packed; /* weights only: the panels of gemm_pack or q8 pack, made at load, else NULL      */
+    const void *packed; /* weights only: the panels of gemm_pack or qpanel_pack, made at load, else NULL  */
     int64_t packed_stride; /* bytes between the packed matrices of a stack (E, N, K)                      */
     float *grad;        /* NULL: none yet (activations) or not wanted (inference)                         */
     bool needs_grad;
     const char *name;   /* for traces and messages; not owned */
 };
 
+/* Weights in integer panels (kernel/qpanel.h), of the format dtype; other packed weights have dtype DT_F32. */
+static inline bool tensor_is_integer(const struct tensor *t) { return t->packed && t->dtype != DT_F32; }
 static inline float *tensor_f32(const struct tensor *t) { return t->data; }
 static inline int64_t tensor_cols(const struct tensor *t) { return t->ne[t->nd - 1]; }
 /* Rows: the product of all dimensions but the last. */

@@ -259,7 +259,8 @@ int recipe_same(const struct recipe *r, const char *before, struct err *e)
 
 void recipe_help(struct buf *out)
 {
-    buf_add_str(out, "[model]\n  the keys of a Hugging Face config.json with model_type deepseek_v3\n");
+    buf_add_str(out, "[model]\n  the keys of a Hugging Face config.json; model_type, the first of them, is deepseek_v3 "
+                     "if it is not given\n");
     const char *section = "";
     for (size_t i = 0; i < recipe_n_keys; i++) {
         const struct recipe_key *k = &recipe_keys[i];

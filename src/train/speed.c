@@ -8,7 +8,7 @@ double speed_flops_per_token(const struct config *c, int64_t seq_len)
     int64_t active;
     config_params(c, &active);
     double keys = (double)(seq_len + 1) / 2, layers = (double)(c->layers + c->mtp_layers);
-    double attention = 2 * keys * (double)(c->heads * (c->qk_nope_dim + c->qk_rope_dim + c->v_dim)) * layers;
+    double attention = 2 * keys * (double)(c->heads * (config_key_width(c) + config_value_width(c))) * layers;
     return 6 * (double)active + 3 * attention;
 }
 

@@ -248,7 +248,8 @@ static void use_loads(struct trainer *t, struct step_stats *s)
         }
         s->load_min = fmin(s->load_min, least * (double)c->experts / sum);
         s->load_max = fmax(s->load_max, most * (double)c->experts / sum);
-        if (t->o.recipe->bias_update > 0) optim_move_bias(t->net.layers[l].router_bias, load, t->o.recipe->bias_update);
+        if (t->net.layers[l].router_bias && t->o.recipe->bias_update > 0)
+            optim_move_bias(t->net.layers[l].router_bias, load, t->o.recipe->bias_update);
     }
     if (s->load_max == 0) s->load_min = 0;
 }
