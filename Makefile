@@ -10,7 +10,7 @@ SIMDE  ?=
 comma  := ,
 B      := build/$(CONFIG)$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(SIMDE),-simde)$(if $(filter clang%,$(notdir $(CC))),-clang)
 
-PKGS   := jansson libpcre2-8 libutf8proc libcrypto libzstd libedit
+PKGS   := jansson libpcre2-8 libutf8proc libcrypto libzstd libedit libcurl
 CFLAGS_release := -O2 -g
 CFLAGS_debug   := -O0 -g3
 # Refused: -march=native (unportable binaries, hides dispatch errors), -ffast-math (the order of arithmetic is part
@@ -66,7 +66,7 @@ else
 ALL_CFLAGS += -DKERNEL_SIMDE_BUILD -Wno-psabi
 endif
 # Hot loops: the C reference and the row kernels profit from -O3's unrolling.
-$(B)/src/kernel/%.o $(B)/src/tensor/%.o: ALL_CFLAGS += $(if $(filter release,$(CONFIG)),$(if $(SAN),-O1,-O3))
+$(B)/src/kernel/%.o $(B)/src/tensor/%.o $(B)/src/sys/bandwidth.o: ALL_CFLAGS += $(if $(filter release,$(CONFIG)),$(if $(SAN),-O1,-O3))
 
 $(B)/libautarky.a: $(LIBO)
 	@rm -f $@ && ar rcs $@ $^
@@ -74,6 +74,7 @@ $(B)/autarky: $(B)/src/cli/main.o $(B)/libautarky.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/tests/%: $(B)/tests/%.o $(B)/libautarky.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/tests/check_hub: $(B)/tests/hub_server.o
 $(B)/fuzz/replay_%: $(B)/fuzz/fuzz_%.o $(B)/fuzz/replay.o $(B)/libautarky.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/fuzz/%: $(B)/fuzz/%.o $(B)/libautarky.a

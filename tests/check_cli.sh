@@ -51,7 +51,7 @@ t 2 run "$model" hi --form other; has "$err" 'absorbed, plain'
 t 2 run "$model" hi --max-tokens; has "$err" 'needs a value'
 t 2 run "$model"; has "$err" 'no prompt'
 t 2 chat "$model" hello
-t 2 bench nothing
+t 3 bench nothing
 t 2 quantize "$model"
 t 2 quantize "$model" "$model"; has "$err" 'another name'
 

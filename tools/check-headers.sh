@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every header compiles alone, and the public one needs nothing but the standard integer types.
 cd "$(dirname "$0")/.." || exit 1
-libs=$(pkg-config --cflags jansson libpcre2-8 libutf8proc libcrypto libzstd libedit)
+libs=$(pkg-config --cflags jansson libpcre2-8 libutf8proc libcrypto libzstd libedit libcurl)
 simd=
 [ "$(uname -m)" = x86_64 ] && simd='-mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16'    # for kernel/x86/
 flags="-std=c11 -D_GNU_SOURCE -Isrc -Iinclude -I. $libs $simd -Wall -Wextra -Werror -Wno-unused"

@@ -2,7 +2,8 @@
 # Fuzzing with clang's libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer.
 # tools/fuzz.sh TARGET [N]      N inputs (default 100000) for fuzz/fuzz_TARGET.c, starting from fuzz/corpora/TARGET
 # tools/fuzz.sh min TARGET      writes the fewest inputs that reach the same code to build/fuzz/minimal/TARGET
-# New inputs go to build/fuzz/found/TARGET, crashes to build/fuzz/crash-TARGET-*. JOBS=2 sets make's -j.
+# New inputs go to build/fuzz/found/TARGET, crashes to build/fuzz/crash-TARGET-*. JOBS=2 sets make's -j, MAX_LEN=N the
+# longest input (default 8192 bytes).
 cd "$(dirname "$0")/.." || exit 1
 B=build/fuzz
 min=
@@ -27,6 +28,6 @@ if [ -n "$min" ]; then
     mkdir -p "$B/minimal/$target"
     exec "$B/fuzz/fuzz_$target" -set_cover_merge=1 -use_counters=0 "$B/minimal/$target" "fuzz/corpora/$target" "$found"
 fi
-set -- -runs="${2:-100000}" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1
+set -- -runs="${2:-100000}" -timeout=10 -rss_limit_mb=2048 -max_len="${MAX_LEN:-8192}" -print_final_stats=1
 if [ -f "fuzz/$target.dict" ]; then set -- "$@" -dict="fuzz/$target.dict"; fi
 exec "$B/fuzz/fuzz_$target" "$@" -artifact_prefix="$B/crash-$target-" "$found" "fuzz/corpora/$target"

@@ -31,6 +31,17 @@ int answer_piece(void *answer, const char *text, size_t len)
     return !term_flush();
 }
 
+int answer_reasoning(void *answer, const char *text, size_t len)
+{
+    struct buf clean = {0};
+    (void)answer;
+    if (!term_is_tty(stderr)) return 0;
+    text_sanitize_terminal(text, len, &clean);
+    if (clean.data) fprintf(stderr, "%s%.*s%s", term_dim(stderr), (int)clean.len, clean.data, term_reset(stderr));
+    buf_free(&clean);
+    return 0;
+}
+
 void answer_end(struct answer *a)
 {
     if (a->wrapping) wrap_end(&a->wrap);

@@ -14,6 +14,8 @@ struct answer {
 };
 void answer_begin(struct answer *a);
 int answer_piece(void *answer, const char *text, size_t len); /* a piece_fn; stops when stdout cannot be written to */
+/* Thinking: dimmed on stderr when that is a terminal, else nowhere. */
+int answer_reasoning(void *answer, const char *text, size_t len);
 void answer_end(struct answer *a);                            /* in every case; ends the line */
 /* A progress function for sessions: one line on stderr, rewritten at most ten times a second, on terminals only. */
 void answer_progress(void *ctx, int64_t done, int64_t total);

@@ -19,12 +19,12 @@ static int encode(struct chat *c, struct tokens *ids, struct err *e)
 {
     int64_t context = c->t.engine.context;
     size_t dropped = 0, before = c->log.n;
-    TRY(chat_log_encode(&c->log, c->t.engine.tok, ids, e));
+    TRY(chat_log_encode(&c->log, c->t.engine.form, c->t.engine.tok, c->thinking, ids, e));
     int64_t room = c->forget && context > 4 * FORGET_ROOM ? FORGET_ROOM : 1;
     while (c->forget && (int64_t)ids->n + room > context && chat_log_turns(&c->log) > 1) {
         chat_log_drop_oldest(&c->log);
         ids->n = 0;
-        TRY(chat_log_encode(&c->log, c->t.engine.tok, ids, e));
+        TRY(chat_log_encode(&c->log, c->t.engine.form, c->t.engine.tok, c->thinking, ids, e));
         dropped = before - c->log.n;
     }
     if (dropped > 0) fprintf(stderr, "the context is full: the %zu oldest messages are forgotten\n", dropped);
@@ -67,7 +67,12 @@ int chat_answer(struct chat *c, struct err *e)
 {
     struct tokens ids = {0};
     struct generate_result r = {0};
-    struct generate_params p = {.sample = c->sample, .max_tokens = c->max_tokens};
+    struct chat_request q = {.thinking = c->thinking};
+    struct generate_params p = {.sample = c->sample,
+                                .max_tokens = c->max_tokens,
+                                .form = c->t.engine.form,
+                                .request = &q,
+                                .reasoning = c->json ? NULL : answer_reasoning};
     struct answer view;
     int rc = encode(c, &ids, e);
     answer_begin(&view);
@@ -203,9 +208,8 @@ static int run(struct chat *c, const struct chat_args *a, const char *model, str
 {
     struct line_options lo = {.history = !a->no_history, .words = chat_slash_words};
     TRY(talker_open(&c->t, model, &a->model, e));
-    if (!chat_supported(c->t.engine.tok))
-        FAIL(e, ERR_UNSUPPORTED,
-             "%s has no chat markers: it was not made for chats; autarky run --raw continues a text with it", model);
+    if (!c->t.engine.form)
+        FAIL(e, ERR_UNSUPPORTED, "%s: %s; autarky run --raw continues a text with it", model, c->t.engine.form_error.msg);
     c->t.session.progress = answer_progress;
     if (a->load) TRY(chat_log_load(&c->log, a->load, e));
     if (a->system) TRY(chat_log_system(&c->log, a->system, e));
@@ -249,6 +253,7 @@ int cmd_chat(int argc, char **argv)
     term_setup((enum term_color)a.look.color, a.look.plain);
     if (!a.seed_given) c.sample.seed = random_seed();
     c.forget = a.forget == 1;
+    c.thinking = (enum chat_thinking)a.model.thinking;
     c.stats = a.stats || (!a.quiet && term_is_tty(stdin) && term_is_tty(stderr));
     if (n > 1)
         rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found \"%s\" after the model; autarky run takes a prompt",

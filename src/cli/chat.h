@@ -13,6 +13,7 @@ struct chat {
     struct chat_log log;
     struct sample_params sample;
     int64_t max_tokens; /* 0: until the context is full */
+    enum chat_thinking thinking;
     bool forget;        /* drop the oldest turns when the context is full, saying so */
     bool stats, json;
     struct generate_result last; /* of the newest answer, without its text */

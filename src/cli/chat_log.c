@@ -81,12 +81,14 @@ int chat_log_system(struct chat_log *l, const char *text, struct err *e)
 const char *chat_log_get_system(const struct chat_log *l) { return has_system(l) ? l->v[0].text : NULL; }
 size_t chat_log_turns(const struct chat_log *l) { return l->n - has_system(l); }
 
-int chat_log_encode(const struct chat_log *l, const struct tokenizer *t, struct tokens *out, struct err *e)
+int chat_log_encode(const struct chat_log *l, const struct chat_form *f, const struct tokenizer *t, enum chat_thinking thinking,
+                    struct tokens *out, struct err *e)
 {
     struct chat_msg *m = mem_array(l->n, sizeof *m);
     if (!m) FAIL(e, ERR_MEMORY, "out of memory for the chat");
-    for (size_t i = 0; i < l->n; i++) m[i] = (struct chat_msg){l->v[i].role, l->v[i].text, l->v[i].len};
-    int rc = chat_encode(t, m, l->n, true, out, e);
+    for (size_t i = 0; i < l->n; i++) m[i] = (struct chat_msg){.role = l->v[i].role, .text = l->v[i].text, .len = l->v[i].len};
+    struct chat_request q = {.msgs = m, .n_msgs = l->n, .add_generation_prompt = true, .thinking = thinking};
+    int rc = chat_form_encode(f, t, &q, out, NULL, e);
     mem_free(m);
     return rc;
 }

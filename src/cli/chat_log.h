@@ -30,7 +30,8 @@ const char *chat_log_get_system(const struct chat_log *l); /* NULL: none */
 size_t chat_log_turns(const struct chat_log *l);
 
 /* Ids of the whole chat, ready for an answer. */
-int chat_log_encode(const struct chat_log *l, const struct tokenizer *t, struct tokens *out, struct err *e);
+int chat_log_encode(const struct chat_log *l, const struct chat_form *f, const struct tokenizer *t, enum chat_thinking thinking,
+                    struct tokens *out, struct err *e);
 /* Replaces the file; refuses one that exists and is not a chat. */
 int chat_log_save(const struct chat_log *l, const char *path, struct err *e);
 int chat_log_load(struct chat_log *l, const char *path, struct err *e); /* *l must be empty */

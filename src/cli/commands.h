@@ -13,10 +13,15 @@ int cmd_bench(int argc, char **argv);
 int cmd_perplexity(int argc, char **argv);
 int cmd_quantize(int argc, char **argv);
 int cmd_export(int argc, char **argv);
+int cmd_pull(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_cp(int argc, char **argv);
+int cmd_rm(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
 /* Called by cmd_bench. */
 int cmd_bench_kernels(int argc, char **argv);
+int cmd_bench_model(int argc, char **argv);
 int cmd_bench_train(int argc, char **argv);
 
 #endif

@@ -15,6 +15,8 @@ int exit_of(enum err_code code)
         return EXIT_NOTFOUND;
     case ERR_MEMORY:
         return EXIT_MEMORY;
+    case ERR_NETWORK:
+        return EXIT_NETWORK;
     case ERR_INTEGRITY:
         return EXIT_INTEGRITY;
     case ERR_INTERRUPTED:

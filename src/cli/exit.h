@@ -10,6 +10,7 @@ enum exit_status {
     EXIT_USAGE = 2,
     EXIT_NOTFOUND = 3,  /* the model (or another file that must exist) is not there */
     EXIT_MEMORY = 4,    /* does not fit into memory */
+    EXIT_NETWORK = 5,   /* a server cannot be reached, or a download failed */
     EXIT_INTEGRITY = 6, /* a hash does not match */
     EXIT_SIGINT = 130,
     EXIT_SIGPIPE = 141,

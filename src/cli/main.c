@@ -17,6 +17,11 @@ static const struct command {
 } commands[] = {
     {"chat", "talk with a model", cmd_chat},
     {"run", "one prompt, one answer", cmd_run},
+    {"pull", "fetch a model", cmd_pull},
+    {"list", "the models on this machine", cmd_list},
+    {"ls", NULL, cmd_list},
+    {"cp", "copy a model out of the caches", cmd_cp},
+    {"rm", "remove a model", cmd_rm},
     {"show", "what is in a model file", cmd_show},
     {"tokenizer", "train a tokenizer, encode and decode text", cmd_tokenizer},
     {"data", "make training data out of text", cmd_data},

@@ -111,25 +111,27 @@ static int make_prompt(struct buf *out, const struct run_args *a, char **words, 
     return rc;
 }
 
-static int encode_prompt(struct tokens *ids, const struct run_args *a, const struct buf *prompt,
-                         const struct tokenizer *t, struct err *e)
+static int encode_text(struct tokens *ids, const struct buf *prompt, const struct tokenizer *t, struct err *e)
 {
-    bool raw = a->raw;
-    if (!raw && !chat_supported(t)) {
-        fprintf(stderr, "autarky run: this model has no chat markers: the prompt is continued as plain text\n");
-        if (a->system) FAIL(e, ERR_USAGE, "--system needs a model with chat markers");
-        raw = true;
+    if (tokenizer_bos(t) >= 0 && (tokenizer_add_bos(t) || prompt->len == 0)) TRY(tokens_add(ids, tokenizer_bos(t), e));
+    return tokenizer_encode(t, prompt->data ? prompt->data : "", prompt->len, ids, e);
+}
+
+static int encode_prompt(struct tokens *ids, struct run_args *a, const struct buf *prompt, const struct engine *en, struct err *e)
+{
+    if (!a->raw && !en->form) {
+        fprintf(stderr, "autarky run: the prompt is continued as plain text: %s\n", en->form_error.msg);
+        if (a->system) FAIL(e, ERR_USAGE, "--system needs a model with a form of chats");
+        a->raw = true;
     }
-    if (raw) {
-        if (tokenizer_bos(t) >= 0 && (tokenizer_add_bos(t) || prompt->len == 0))
-            TRY(tokens_add(ids, tokenizer_bos(t), e));
-        return tokenizer_encode(t, prompt->data ? prompt->data : "", prompt->len, ids, e);
-    }
-    struct chat_msg msgs[2];
+    if (a->raw) return encode_text(ids, prompt, en->tok, e);
+    struct chat_msg msgs[2] = {0};
     size_t n = 0;
-    if (a->system) msgs[n++] = (struct chat_msg){CHAT_SYSTEM, a->system, strlen(a->system)};
-    msgs[n++] = (struct chat_msg){CHAT_USER, prompt->data, prompt->len};
-    return chat_encode(t, msgs, n, true, ids, e);
+    if (a->system) msgs[n++] = (struct chat_msg){.role = CHAT_SYSTEM, .text = a->system, .len = strlen(a->system)};
+    msgs[n++] = (struct chat_msg){.role = CHAT_USER, .text = prompt->data, .len = prompt->len};
+    struct chat_request q = {.msgs = msgs, .n_msgs = n, .add_generation_prompt = true,
+                             .thinking = (enum chat_thinking)a->model.thinking};
+    return chat_form_encode(en->form, en->tok, &q, ids, NULL, e);
 }
 
 /* ---- the answer ---- */
@@ -137,7 +139,11 @@ static int encode_prompt(struct tokens *ids, const struct run_args *a, const str
 static int answer(const struct run_args *a, struct session *s, const struct tokens *ids, int *status, struct err *e)
 {
     struct generate_result r;
-    struct generate_params p = {.sample = a->sample,
+    struct chat_request q = {.thinking = (enum chat_thinking)a->model.thinking};
+    struct generate_params p = {.form = a->raw ? NULL : s->dec->en->form,
+                                .request = &q,
+                                .reasoning = a->json || a->jsonl ? NULL : answer_reasoning,
+                                .sample = a->sample,
                                 .max_tokens = a->max_tokens,
                                 .stops = a->stops.v,
                                 .n_stops = a->stops.n,
@@ -188,7 +194,7 @@ static int run(struct run_args *a, char **words, int n, int *status, struct err 
     }
     int rc = make_prompt(&prompt, a, words, n, e);
     if (!rc) rc = talker_open(&t, model, &a->model, e);
-    if (!rc) rc = encode_prompt(&ids, a, &prompt, t.engine.tok, e);
+    if (!rc) rc = encode_prompt(&ids, a, &prompt, &t.engine, e);
     if (!rc) rc = traced_answer(a, &t, &ids, status, e);
     tokens_free(&ids);
     buf_free(&prompt);

@@ -1,5 +1,6 @@
 /* Models and sampling from the command line. */
 #include "cli/setup.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ static int64_t default_threads(void)
 }
 
 static const char *const form_names[] = {"absorbed", "plain", NULL};
+static const char *const thinking_names[] = {"default", "off", "on", NULL}; /* enum chat_thinking */
 static const char *const compute_names[] = {"auto", "f32", "bf16", "int8", NULL}; /* enum engine_compute */
 
 void model_args_add(struct opts *o, struct model_args *m)
@@ -35,6 +37,10 @@ void model_args_add(struct opts *o, struct model_args *m)
     opts_choice(o, "form", &m->form, form_names, "form of attention");
     opts_add(o, (struct opt){"level", 0, OPT_STR, &m->level, .arg = "NAME",
                              .help = "kernels: c, avx2, ... (default: the best)"});
+    opts_add(o, (struct opt){"template", 0, OPT_STR, &m->template_name, .arg = "NAME",
+                             .help = "form of chats: chatml, llama-3, ... (default: what the model's files tell)"});
+    opts_choice(o, "think", &m->thinking, thinking_names, "thinking before the answer, where the model leaves the choice");
+    opts_flag(o, "no-panels", 0, &m->no_panels, "keep no file of packed weights beside the model");
     opts_add(o, (struct opt){"chunk", 0, OPT_I64, &m->chunk, 1, 4096, .help = "prompt tokens evaluated at once (64)"});
 }
 
@@ -127,6 +133,19 @@ int model_check_path(const char *path, struct err *e)
     FAIL(e, ERR_NOTFOUND, "%s: there is no such model; autarky doctor tells where models are looked for", path);
 }
 
+static void tell_warning(void *ctx, const char *message)
+{
+    (void)ctx;
+    fprintf(stderr, "%s%s\n", term_is_tty(stderr) && !term_plain() ? "\r\033[K" : "", message);
+}
+
+static void tell_packing(void *ctx, int64_t done, int64_t total)
+{
+    (void)ctx;
+    if (!term_is_tty(stderr) || term_plain()) return;
+    fprintf(stderr, "\r\033[Kpacking weights, once for this model: %" PRId64 "%%", 100 * done / total);
+}
+
 struct engine_options model_engine_options(const char *path, const struct model_args *m)
 {
     return (struct engine_options){.model = path,
@@ -136,7 +155,11 @@ struct engine_options model_engine_options(const char *path, const struct model_
                                    .level = m->level,
                                    .context = m->ctx,
                                    .memory = (uint64_t)m->memory,
-                                   .chunk = m->chunk};
+                                   .chunk = m->chunk,
+                                   .form_name = m->template_name,
+                                   .no_panels = m->no_panels,
+                                   .warn = tell_warning,
+                                   .progress = tell_packing};
 }
 
 int model_open(struct engine *en, const char *path, const struct model_args *m, struct err *e)

@@ -12,7 +12,9 @@ enum { SETUP_PATH = 4096 };
 struct model_args {
     int64_t ctx, threads, chunk, memory;
     const char *level;
-    int form, compute; /* indices of the choices */
+    const char *template_name; /* form of chats */
+    int form, compute, thinking; /* indices of the choices */
+    bool no_panels;
 };
 void model_args_add(struct opts *o, struct model_args *m);
 

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Times llama.cpp or ik_llama.cpp on a GGUF model, one request at a time, for `autarky bench --peer`.
+
+    peer_ggml.py llama.cpp|ik_llama.cpp MODEL.gguf THREADS CONTEXT
+
+The packages are llama-cpp-python and ik-llama-cpp-python. Answers on stdout, one JSON object a line: first
+{"ready": versions and flags}, then for each line of stdin
+    pp N          {"seconds": ..}: N tokens read from an empty cache
+    tg N DEPTH    {"seconds": ..}: N tokens one by one after DEPTH tokens (read before, not timed)
+Tokens are pseudo-random; no sampling is timed, logits of the last row are computed. For pp and for tg the best of several
+settings (flash attention on and off; ik: with and without repacking at load, fused operations on) is found first by short
+trials, and kept.
+"""
+import ctypes
+import json
+import sys
+import time
+
+RULES = {
+    "llama.cpp": dict(package="llama_cpp", contexts=[dict(flash_attn_type=0), dict(flash_attn_type=1)],
+                      models=[dict()]),
+    "ik_llama.cpp": dict(package="ik_llama_cpp._ctypes_api",
+                         contexts=[dict(flash_attn=True, mla_attn=3, fused_moe_up_gate=True, fused_up_gate=True),
+                                   dict(flash_attn=False, mla_attn=3, fused_moe_up_gate=True, fused_up_gate=True)],
+                         models=[dict(mla=3, repack_tensors=False), dict(mla=3, repack_tensors=True, use_mmap=False)]),
+}
+BATCH = 512
+
+
+def token(i, vocab):
+    return (i * 2654435761 + 12345) % (2 ** 32) % (vocab - 300) + 256
+
+
+class Peer:
+    def __init__(self, lib, model, vocab, threads, n_ctx, flags):
+        self.lib, self.vocab, self.n = lib, vocab, 0
+        p = lib.llama_context_default_params()
+        p.n_ctx, p.n_batch, p.n_ubatch, p.n_threads, p.n_threads_batch = n_ctx, BATCH, BATCH, threads, threads
+        for key, value in flags.items():
+            setattr(p, key, value)
+        self.ctx = lib.llama_init_from_model(model, p)
+        if not self.ctx:
+            raise SystemExit("the peer could not make a context")
+        self.batch = lib.llama_batch_init(BATCH, 0, 1)
+
+    def rewind(self, n):
+        if n >= self.n:
+            return
+        lib = self.lib
+        if hasattr(lib, "llama_memory_seq_rm"):
+            lib.llama_memory_seq_rm(lib.llama_get_memory(self.ctx), 0, n, -1)
+        elif n == 0:
+            lib.llama_kv_cache_clear(self.ctx)
+        else:
+            remove = lib._lib.llama_kv_cache_seq_rm
+            remove.argtypes, remove.restype = [ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_int32], ctypes.c_bool
+            remove(self.ctx, 0, n, -1)
+        self.n = n
+
+    def feed(self, count, step):
+        b = self.batch
+        end = self.n + count
+        while self.n < end:
+            m = min(step, end - self.n)
+            b.n_tokens = m
+            for i in range(m):
+                b.token[i], b.pos[i], b.n_seq_id[i] = token(self.n + i, self.vocab), self.n + i, 1
+                b.seq_id[i][0], b.logits[i] = 0, self.n + i + 1 == end or step == 1
+            if self.lib.llama_decode(self.ctx, b):
+                raise SystemExit("the peer failed to decode")
+            self.lib.llama_get_logits_ith(self.ctx, m - 1)
+            self.n += m
+
+    def pp(self, n):
+        self.rewind(0)
+        t = time.perf_counter()
+        self.feed(n, BATCH)
+        return time.perf_counter() - t
+
+    def tg(self, n, depth):
+        self.rewind(depth)
+        self.feed(depth - self.n, BATCH)
+        t = time.perf_counter()
+        self.feed(n, 1)
+        return time.perf_counter() - t
+
+
+def open_peers(lib, rules, path, threads, n_ctx):
+    peers = []
+    for flags in rules["models"]:
+        p = lib.llama_model_default_params()
+        p.n_gpu_layers = 0
+        for key, value in flags.items():
+            setattr(p, key, value)
+        model = lib.llama_model_load_from_file(path.encode(), p)
+        if not model:
+            raise SystemExit("the peer could not load " + path)
+        vocab = lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model))
+        for c in rules["contexts"]:
+            try:
+                peers.append((Peer(lib, model, vocab, threads, n_ctx, c), {**flags, **c}))
+            except SystemExit:
+                pass
+    return peers
+
+
+def main():
+    rules = RULES[sys.argv[1]]
+    path, threads, n_ctx = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    lib = __import__(rules["package"], fromlist=["x"])
+    if "llama_cpp" == rules["package"]:
+        quiet = lib.llama_log_callback(lambda *a: None)
+        lib.llama_log_set(quiet, None)
+    lib.llama_backend_init()
+    peers = open_peers(lib, rules, path, threads, n_ctx)
+    for p, _ in peers:
+        p.pp(64)
+    fast_pp = min(peers, key=lambda p: min(p[0].pp(256) for _ in range(2)))
+    fast_tg = min(peers, key=lambda p: min(p[0].tg(16, 64) for _ in range(3)))
+    print(json.dumps(dict(ready=dict(pp=str(fast_pp[1]), tg=str(fast_tg[1])))), flush=True)
+    for line in sys.stdin:
+        word = line.split()
+        if word[0] == "pp":
+            print(json.dumps(dict(seconds=fast_pp[0].pp(int(word[1])))), flush=True)
+        elif word[0] == "tg":
+            print(json.dumps(dict(seconds=fast_tg[0].tg(int(word[1]), int(word[2])))), flush=True)
+        else:
+            break
+
+
+main()
