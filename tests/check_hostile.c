@@ -26,7 +26,7 @@ enum { SANITIZED = 1 };
 enum { SANITIZED = 0 };
 #endif
 /* Above what the process has when the first file comes. One document of text may have 64 MiB: see MORE_FOR_DOCS. */
-enum { MAX_FILE = 4096, MEMORY = 8 << 20, MORE_FOR_DOCS = 300 << 20, AT_LEAST = 40 };
+enum { MEMORY = 2 << 20, MORE_FOR_DOCS = 300 << 20, AT_LEAST = 40 };
 
 static char dir[] = "/tmp/check-hostile-XXXXXX";
 
@@ -200,7 +200,8 @@ static void check_case(const char *name, const char *reader, const char *words)
           "%s: message does not begin with the file: %s", name, e.msg);
     CHECK(rc == OK || is_safe(e.msg), "%s: message is not safe to print", name);
     CHECK(mem_live() == live, "%s: %lld blocks leaked", name, (long long)(mem_live() - live));
-    CHECK(seconds < 1, "%s: took %.2f s", name, seconds);
+    bool large = !strcmp(reader, "docs"); /* a document of 64 MiB is read before it is too long */
+    CHECK(seconds < (large ? 10 : 1), "%s: took %.2f s", name, seconds);
     empty_dir();
 }
 

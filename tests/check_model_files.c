@@ -315,6 +315,104 @@ static const struct {
     {"truncate", "false", "truncate", true},
 };
 
+/* The same for other architectures. */
+static const struct {
+    const char *model, *key, *value, *says, *inside;
+} refused_others[] = {
+    {"llama", "num_key_value_heads", "3", "divisor", NULL},
+    {"llama", "num_key_value_heads", "0", "1 to 1024", NULL},
+    {"llama", "head_dim", "7", "even", NULL},
+    {"llama", "head_dim", "2000", "1024", NULL},
+    {"llama", "attention_bias", "true", "false", NULL},
+    {"llama", "mlp_bias", "true", "false", NULL},
+    {"llama", "rope_type", "\"longrope\"", "\"llama3\"", "rope_parameters"},
+    {"llama", "factor", "null", "factor", "rope_parameters"},
+    {"llama", "low_freq_factor", "5", "high_freq_factor", "rope_parameters"},
+    {"llama", "original_max_position_embeddings", "0", "1 to", "rope_parameters"},
+    {"llama", "partial_rotary_factor", "0.5", "1.0", "rope_parameters"},
+    {"qwen2", "use_sliding_window", "true", "false", NULL},
+    {"qwen2", "layer_types", "[\"full_attention\",\"sliding_attention\"]", "sliding_attention", NULL},
+    {"qwen2", "layer_types", "[\"full_attention\"]", "2", NULL},
+    {"qwen2", "quantization_config", "{\"quant_method\": \"gptq\"}", "\"fp8\"", NULL},
+    {"qwen3", "hidden_act", "\"gelu\"", "\"silu\"", NULL},
+    {"qwen3", "attention_factor", "0", "0.001", "rope_parameters"},
+    {"qwen3-moe", "num_local_experts", "1", "2 to 1024", NULL},
+    {"qwen3-moe", "num_experts_per_tok", "7", "1 to 6", NULL},
+    {"qwen3-moe", "decoder_sparse_step", "2", "1", NULL},
+    {"qwen3-moe", "mlp_only_layers", "[0]", "[]", NULL},
+    {"gemma3", "sliding_window", "0", "1 to", NULL},
+    {"gemma3", "layer_types", "[\"full_attention\",\"sliding_attention\",\"full_attention\"]", "period", NULL},
+    {"gemma3", "final_logit_softcapping", "30.0", "nothing", NULL},
+    {"gemma3", "hidden_activation", "\"gelu\"", "gelu_pytorch_tanh", NULL},
+    {"gemma3", "use_bidirectional_attention", "true", "false", NULL},
+    {"gemma3", "query_pre_attn_scalar", "0", "query_pre_attn_scalar", NULL},
+    {"deepseek-v2", "topk_method", "\"noaux_tc\"", "group_limited_greedy", NULL},
+    {"deepseek-v2", "norm_topk_prob", "true", "false", NULL},
+    {"deepseek-v2", "scoring_func", "\"sigmoid\"", "\"softmax\"", NULL},
+    {"deepseek-v3-fp8", "weight_block_size", "[64,64]", "[128,128]", "quantization_config"},
+    {"deepseek-v3-fp8", "fmt", "\"e5m2\"", "e4m3", "quantization_config"},
+};
+
+static void check_refused_others(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(refused_others); i++) {
+        struct config c;
+        struct err e = {0};
+        json_t *root = fixture_config(refused_others[i].model);
+        json_t *obj = refused_others[i].inside ? json_object_get(root, refused_others[i].inside) : root;
+        json_object_set_new(obj, refused_others[i].key, json_loads(refused_others[i].value, JSON_DECODE_ANY, NULL));
+        int rc = config_from_json(&c, root, "config.json", &e);
+        CHECK(rc != OK && strstr(e.msg, "config.json") && strstr(e.msg, refused_others[i].says), "%s, %s = %s: %d, \"%s\"",
+              refused_others[i].model, refused_others[i].key, refused_others[i].value, rc, rc ? e.msg : "");
+        json_decref(root);
+    }
+    struct config c;
+    struct err e = {0};
+    json_t *wide = fixture_config("llama"); /* a head as wide as everything */
+    json_object_del(wide, "head_dim");
+    json_object_set_new(wide, "hidden_size", json_integer(65536));
+    json_object_set_new(wide, "num_attention_heads", json_integer(1));
+    json_object_set_new(wide, "num_key_value_heads", json_integer(1));
+    CHECK(config_from_json(&c, wide, "config.json", &e) != OK && strstr(e.msg, "head_dim"), "a head of 65536: %s", e.msg);
+    json_decref(wide);
+}
+
+/* FP8 weights without their scales. */
+static void check_scale_missing(void)
+{
+    struct tf in;
+    struct tf_writer *out;
+    struct net net;
+    struct err e = {0};
+    char file[PATH_CAP], *text = NULL;
+    size_t len = 0;
+    struct load_options o = {.ks = &ks};
+    static const char gone[] = "model.layers.1.mlp.experts.3.up_proj.weight_scale_inv";
+    CHECK_OK(tf_open(&in, ROOT "/deepseek-v3-fp8", &e), &e);
+    snprintf(file, sizeof file, "%s/model.safetensors", tmp);
+    CHECK_OK(tf_writer_safetensors(&out, file, &e), &e);
+    int rc = OK;
+    for (int pass = 0; pass < 2 && !rc; pass++) {
+        for (size_t i = 0; i < in.n_tensors && !rc; i++) {
+            const struct tf_tensor *t = &in.tensors[i];
+            if (!strcmp(t->name, gone)) continue;
+            rc = pass ? tf_writer_data(out, t->data, t->bytes, &e) : tf_writer_declare(out, t->name, t->dtype, t->nd, t->ne, &e);
+        }
+        if (!rc && !pass) rc = tf_writer_begin(out, &e);
+    }
+    CHECK(rc == OK && tf_writer_commit(out, &e) == OK, "%s", e.msg);
+    tf_close(&in);
+    CHECK_OK(file_read(&text, &len, ROOT "/deepseek-v3-fp8/config.json", 1 << 20, &e), &e);
+    snprintf(file, sizeof file, "%s/config.json", tmp);
+    CHECK_OK(file_replace(file, text, len, &e), &e);
+    mem_free(text);
+    rc = net_load(&net, tmp, &o, &e);
+    CHECK(rc == ERR_FORMAT && strstr(e.msg, gone) && strstr(e.msg, "is missing"), "without a scale: %d, \"%s\"", rc, e.msg);
+    CHECK_OK(file_remove(file, &e), &e);
+    snprintf(file, sizeof file, "%s/model.safetensors", tmp);
+    CHECK_OK(file_remove(file, &e), &e);
+}
+
 static void check_refused(void)
 {
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
@@ -524,6 +622,8 @@ int main(void)
     for (size_t i = 0; i < ARRAY_LEN(others); i++) check_other_files(others[i]);
     check_gguf();
     check_refused();
+    check_refused_others();
+    check_scale_missing();
     check_recipe_lines();
     check_mismatch("vocab_size", "255", "model.embed_tokens.weight is 256x32, expected 255x32");
     check_mismatch("num_hidden_layers", "2", "tensors that this deepseek_v3 model does not have");

@@ -72,12 +72,14 @@ CONFIGS = {
 def make_config(folder):
     for name, more in CONFIGS.items():
         write(folder, "config", name, json.dumps(dict(CONFIG, model_type=name, **more)).encode())
-    write(folder, "config", "gemma3", json.dumps({"model_type": "gemma3", "text_config": dict(CONFIG, **CONFIGS["gemma3_text"])}).encode())
+    write(folder, "config", "gemma3",
+          json.dumps({"model_type": "gemma3", "text_config": dict(CONFIG, **CONFIGS["gemma3_text"])}).encode())
 
 
 def make_model(folder):
     letters = [chr(c) for c in range(97, 105)] + ["ab", "<s>"]
-    vocab = [kv("tokenizer.ggml.model", STR, "gpt2"), kv("tokenizer.ggml.pre", STR, "gpt-2"), kv("tokenizer.ggml.tokens", ARR, (STR, letters)),
+    vocab = [kv("tokenizer.ggml.model", STR, "gpt2"), kv("tokenizer.ggml.pre", STR, "gpt-2"),
+                kv("tokenizer.ggml.tokens", ARR, (STR, letters)),
              kv("tokenizer.ggml.token_type", ARR, (I32, [1] * 9 + [3])), kv("tokenizer.ggml.merges", ARR, (STR, ["a b"])),
              kv("tokenizer.ggml.bos_token_id", U32, 9), kv("tokenizer.ggml.add_bos_token", BOOL, 1)]
     model = [kv(k, *v) for k, v in LLAMA.items()]

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """Makes tests/fixtures/text: what the "tokenizers" and transformers libraries say about our files and about files of
-their own, for tests/check_text.c. Needs those two libraries; the test itself needs only the result.
+their own, for tests/check_text.c. Needs those two libraries, gguf and llama-cpp-python; the test itself needs only the
+result.
 
     make && python3 tools/make_text_fixtures.py build/release/autarky
 
 corpus.txt     training text, generated here        strings.json   strings to encode
 NAME.json      a tokenizer; own-*.json is trained by us, the others by "tokenizers"
-NAME.ids       one line per string: its ids, or from string FULL on "count:FNV-1a of the ids"
+NAME.ids       one line per string: its ids, or from string FULL on "count:FNV-1a of the ids"; last, for all
+               strings in one
+NAME.cuts      the same for pre-tokenizer NAME: lengths of the pieces in bytes
+spm-*.json     SentencePiece's form, by "tokenizers"; spm-llama.gguf.ids: ids that llama.cpp gives from a GGUF of it
 chat.json      conversations and their ids by transformers' apply_chat_template
 """
 import json
@@ -27,6 +31,8 @@ FULL = 70
 VOCAB = 520
 TIKTOKEN = ("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|%s| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
             "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+")
+DEEPSEEK3 = ("[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+             "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+")
 WORDS = {
     "en": "the a little big red house cat dog runs walks sleeps under over near tree river don't it's we'll and then said",
     "fr": "le la une petite grande maison chat chien court dort sous près de l'arbre rivière où été déjà c'est d'abord et",
@@ -69,6 +75,8 @@ HAND = [
     "zero\u200bwidth\u200djoin", "\ufeffbom",
     "line\u2028sep\u2029para", "\x85next\x0bvt\x0cff", "ctrl\x01\x02\x1b[31m\x7f", "\x1c\x1d\x1e\x1f", "nul\x00inside",
     "\u0301\u0301 marks first", "ǅ ǆ ß ſ 'ſ",
+    "\u1112\u1161\u11ab q\u0323\u0307 \u212b\u2126 \u0958 \u0344 \ud55c\u11a8", "q\u08d3\u0301\u0316 e\U00011930", "\u30ab\u30bf\u30fb\u30ab\u309a\u6771\u300c\u3001\u3000",
+    "\u3000a \u3000. \u2018b \u2003\u4e2d\u2003", "Ა\u0967ა १२ ü÷", "<s></s><unk><0x41>", "\u2581a\u2581\u2581b  c   ", "<table>x</table>\n\n\ny\t\t",
     "a" * 70, "ab" * 60, " " * 60 + "x", "\n" * 30, "9" * 61, "!?" * 40, "的" * 50,
 ]
 
@@ -112,8 +120,7 @@ def peer_tokenizers(text):
         "llama-bpe": pre_tokenizers.Sequence([split(TIKTOKEN % "\\p{N}{1,3}"), plain]),
         "deepseek-v3": pre_tokenizers.Sequence([
             split("\\p{N}{1,3}"), split("[一-龥぀-ゟ゠-ヿ]+"),
-            split("[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
-                  "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"), plain]),
+            split(DEEPSEEK3), plain]),
     }
     for name, p in pre.items():
         t = Tokenizer(models.BPE(ignore_merges=name == "llama-bpe"))
@@ -124,6 +131,79 @@ def peer_tokenizers(text):
             vocab_size=VOCAB, special_tokens=["<|endoftext|>", "<|im_end|>"],
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
         yield name, t
+
+
+def spm_tokenizers(text):
+    """Small ones in SentencePiece's form: Llama 2's (a space in front) and Gemma's (added tokens that are text)."""
+    byte = [f"<0x{b:02X}>" for b in range(256)]
+    replace = normalizers.Replace(" ", "\u2581")
+    forms = {
+        "spm-llama": (["<unk>", "<s>", "</s>"], [], normalizers.Sequence([normalizers.Prepend("\u2581"), replace]), True),
+        "spm-gemma": (["<pad>", "<eos>", "<bos>", "<unk>"], ["\n", "\n\n", "\n\n\n", "\t\t", "\u2581\u2581", "<table>", "</table>"],
+                      replace, False),
+    }
+    for name, (special, user, normalizer, prefix) in forms.items():
+        t = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+        t.normalizer, t.pre_tokenizer = replace, pre_tokenizers.Split("\u2581", "merged_with_next")
+        t.train_from_iterator([text], trainers.BpeTrainer(vocab_size=VOCAB + 256, special_tokens=special + byte + user,
+                                                          show_progress=False))
+        spec = json.loads(t.to_str())
+        spec["added_tokens"] = [a | {"special": a["content"] in special} for a in spec["added_tokens"] if a["content"] not in byte]
+        spec["normalizer"] = json.loads(normalizer.__getstate__())
+        spec["pre_tokenizer"] = None
+        strip = [{"type": "Strip", "content": " ", "start": 1, "stop": 0}] * prefix
+        spec["decoder"] = {"type": "Sequence", "decoders": [
+            {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}] + strip}
+        t = Tokenizer.from_str(json.dumps(spec))
+        t.encode_special_tokens = True
+        yield name, t
+
+
+def llama_cpp_ids(t, all_strings):
+    """What llama.cpp makes of the same vocabulary with scores, which are the ranks of the merges."""
+    from gguf import GGUFWriter
+    from llama_cpp import Llama
+    model = json.loads(t.to_str())["model"]
+    tokens = sorted(model["vocab"], key=model["vocab"].get)
+    scores = {}
+    for rank, (a, b) in enumerate(model["merges"]):
+        scores.setdefault(a + b, -float(rank + 1))
+    types = [2 if s == "<unk>" else 3 if s in ("<s>", "</s>") else 6 if re.fullmatch("<0x..>", s) else 1 for s in tokens]
+    with tempfile.TemporaryDirectory() as d:
+        w = GGUFWriter(f"{d}/v.gguf", "llama")
+        w.add_context_length(64), w.add_embedding_length(8), w.add_block_count(1), w.add_feed_forward_length(8)
+        w.add_head_count(1), w.add_layer_norm_rms_eps(1e-5)
+        w.add_tokenizer_model("llama"), w.add_token_list(tokens), w.add_token_types(types)
+        w.add_token_scores([0.0 if t != 1 else scores.get(s, -float(len(model["merges"]) + 1)) for s, t in zip(tokens, types)])
+        w.add_bos_token_id(1), w.add_eos_token_id(2), w.add_unk_token_id(0)
+        w.write_header_to_file(), w.write_kv_data_to_file(), w.close()
+        m = Llama(f"{d}/v.gguf", vocab_only=True, verbose=False)
+        return [m.tokenize(s.encode(), add_bos=False, special=False) for s in all_strings]
+
+
+def cuts():
+    """The published pre-tokenizers; their long lists of characters are taken from our source."""
+    with open("src/text/pretok_sets.h", encoding="ascii") as f:
+        source = f.read()
+    sets = {}
+    for name in ("CJK", "CASED", "MARKS", "WIDE"):
+        body = re.search(f"#define SET_{name}((?:[^\\n]*\\\\\n)*[^\n]*)", source).group(1)
+        plain = "".join(re.findall('"([^"]*)"', body)).replace("\\\\", "\\")
+        sets[name] = re.sub(r"\\x\{([0-9a-f]+)\}", lambda m: chr(int(m.group(1), 16)), plain)
+    digits, gpt2 = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
+    seq = pre_tokenizers.Sequence
+    older = seq([split("[\r\n]"), split(f"\\s?[{sets['CASED']}]+"), split(f"\\s?[{sets['MARKS']}]+"), split("\\s+$"),
+                 split(f"[{sets['WIDE']}]+"), digits])
+    coder = seq([split("[\r\n]"), split("\\s?\\p{L}+"), split("\\s?\\p{P}+"), split(f"[{sets['WIDE']}]+"), digits])
+    return {"gpt-2": gpt2, "smollm": seq([digits, gpt2]), "qwen2": split(TIKTOKEN % "\\p{N}"),
+            "llama-bpe": split(TIKTOKEN % "\\p{N}{1,3}"), "deepseek-llm": older, "deepseek-coder": coder,
+            "deepseek-v3": seq([split("\\p{N}{1,3}"), split(f"[{sets['CJK']}]+"), split(DEEPSEEK3)])}
+
+
+def write_lines(path, rows):
+    with open(path, "w") as f:
+        for k, row in enumerate(rows):
+            f.write((" ".join(map(str, row)) if k < FULL else f"{len(row)}:{fnv(row):08x}") + "\n")
 
 
 def check_training(own, text):
@@ -147,10 +227,7 @@ def fnv(ids):
 
 
 def write_ids(name, t, all_strings):
-    with open(f"{OUT}/{name}.ids", "w") as f:
-        for k, s in enumerate(all_strings):
-            ids = t.encode(s, add_special_tokens=False).ids
-            f.write((" ".join(map(str, ids)) if k < FULL else f"{len(ids)}:{fnv(ids):08x}") + "\n")
+    write_lines(f"{OUT}/{name}.ids", [t.encode(s, add_special_tokens=False).ids for s in all_strings + ["".join(all_strings)]])
 
 
 def chats(folder):
@@ -193,9 +270,14 @@ def main():
                 chats(d)
         check_training(own, text)
         write_ids(name, own, all_strings)
-    for name, t in peer_tokenizers(text):
+    for name, t in [*peer_tokenizers(text), *spm_tokenizers(text)]:
         t.save(f"{OUT}/{name}.json", pretty=False)
         write_ids(name, t, all_strings)
+        if name == "spm-llama":
+            write_lines(f"{OUT}/{name}.gguf.ids", llama_cpp_ids(t, all_strings + ["".join(all_strings)]))
+    for name, p in cuts().items():
+        pieces = ([text[a:b] for _, (a, b) in p.pre_tokenize_str(text)] for text in all_strings)
+        write_lines(f"{OUT}/{name}.cuts", [[len(piece.encode()) for piece in row] for row in pieces])
     print(sum(os.path.getsize(f"{OUT}/{f}") for f in os.listdir(OUT)), "bytes")
 
 

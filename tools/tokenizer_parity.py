@@ -72,10 +72,10 @@ class Maker:
         return "".join(self.part() for _ in range(n))
 
 
-def is_marker(s, spm):
-    """Added tokens that text never yields with us; as in src/text/user_tokens.c."""
-    edge = {"<s>", "</s>", "<pad>", "<bos>", "<eos>"}
-    return "|" in s or "\uff5c" in s or s in edge or (not spm and ("<" in s or "[" in s))
+def is_marker(s, spm, vocab):
+    """Added tokens that text never yields with us; as in src/text/user_tokens.c. In Gemma's vocabulary <s> is HTML."""
+    edge = () if "<bos>" in vocab else ("<s>", "</s>", "<pad>")
+    return "|" in s or "\uff5c" in s or s in edge or s in ("<bos>", "<eos>", "<pad>") or (not spm and ("<" in s or "[" in s))
 
 
 def reference_json(path):
@@ -84,7 +84,7 @@ def reference_json(path):
         spec = json.load(f)
     spm = bool(spec["model"].get("byte_fallback"))
     specials = [a["content"] for a in spec["added_tokens"]]
-    spec["added_tokens"] = [a for a in spec["added_tokens"] if not a["special"] and not is_marker(a["content"], spm)]
+    spec["added_tokens"] = [a for a in spec["added_tokens"] if not a["special"] and not is_marker(a["content"], spm, specials)]
     spec["post_processor"] = None
     t = Tokenizer.from_str(json.dumps(spec))
     vocab = [s for s in (t.decode([i]) for i in spec["model"]["vocab"].values()) if s and "\ufffd" not in s]
@@ -102,9 +102,10 @@ def reference_gguf(path):
     def encode(s):
         return m.tokenize(s.encode("utf8"), add_bos=False, special=False)
 
-    # llama.cpp takes markers of type "user-defined" from text, and drops bytes that a vocabulary cannot write.
-    markers = [re.escape(s) for s in specials if is_marker(s, spm) and encode(s)[-1:] == m.tokenize(s.encode(), False, True)[-1:]]
-    marker = re.compile("|".join(markers) or "(?!)")
+    # llama.cpp takes markers of type "user-defined" from text, drops bytes that a vocabulary cannot write, and holds
+    # Gemma's HTML element </s> for an end of text.
+    markers = [re.escape(s) for s in specials if is_marker(s, spm, specials) and encode(s)[-1:] == m.tokenize(s.encode(), False, True)[-1:]]
+    marker = re.compile("|".join(markers + ["</s>"] * ("<bos>" in specials)) or "(?!)")
     writable = set(range(256)) if spm else {b[0] for b in raw if len(b) == 1}
     return vocab, specials, lambda s: not marker.search(s) and writable.issuperset(s.encode()), encode
 

@@ -188,7 +188,6 @@ static int run(struct run_args *a, char **words, int n, int *status, struct err 
         model = words[0];
         words++;
         n--;
-        TRY(model_check_path(model, e));
     } else {
         TRY(model_default(path, e));
     }

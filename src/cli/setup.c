@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "cli/hub_env.h"
 #include "cli/term.h"
 #include "sys/file.h"
 
@@ -120,9 +121,18 @@ int model_default(char out[SETUP_PATH], struct err *e)
          first_model);
 }
 
+/* A name as `list` shows them: organisation/model, perhaps with a file or quantisation; no blanks, so no prompt. */
+static bool looks_like_name(const char *arg)
+{
+    const char *slash = strchr(arg, '/');
+    return slash && slash != arg && slash[1] && !strpbrk(arg, " \t\n") && !strchr(slash + 1, '/');
+}
+
 bool model_named(const char *arg)
 {
-    return file_exists(arg) || str_ends_with(arg, ".gguf") || str_ends_with(arg, ".safetensors");
+    char found[SETUP_PATH];
+    if (file_exists(arg) || str_ends_with(arg, ".gguf") || str_ends_with(arg, ".safetensors")) return true;
+    return looks_like_name(arg) && model_find_local(found, arg, NULL) == OK;
 }
 
 int model_check_path(const char *path, struct err *e)
@@ -164,10 +174,12 @@ struct engine_options model_engine_options(const char *path, const struct model_
 
 int model_open(struct engine *en, const char *path, const struct model_args *m, struct err *e)
 {
-    struct engine_options o = model_engine_options(path, m);
+    char found[SETUP_PATH];
     bool tell = term_is_tty(stderr) && !term_plain();
     *en = (struct engine){0};
+    if (!file_exists(path) && model_find_local(found, path, NULL) == OK) path = found;
     TRY(model_check_path(path, e));
+    struct engine_options o = model_engine_options(path, m);
     if (tell) fprintf(stderr, "loading %s ...", path);
     int rc = engine_open(en, &o, e);
     if (tell) fprintf(stderr, "\r\033[K");

@@ -82,6 +82,7 @@ bool config_rope_scaled(const struct config *c); /* the frequencies are not the 
  * sin. FACTORS are not applied. */
 double config_softmax_scale(const struct config *c);
 void config_rope_freq(const struct config *c, double *freq, double *magnitude);
+double config_rope_magnitude(const struct config *c);
 /* The frequencies of layers with a window. */
 void config_rope_freq_local(const struct config *c, double *freq);
 /* Parameters in all, and used per token (routed experts counted top-k times; the embedding row not counted). */

@@ -248,7 +248,8 @@ static int put_field(const struct config *c, const struct field *f, struct tf_wr
     return OK;
 }
 
-/* What llama.cpp does not ask for it takes for granted: it would run other models as if they had the usual values. */
+/* What llama.cpp does not ask for it takes for granted: it would run other models as if they had the usual values. (It also
+ * counts the groups of DeepSeek V2's experts by the two best, as V3 does; its own files say the same as ours.) */
 static int check_sayable(const struct config *c, struct err *e)
 {
     bool yarn = c->rope_kind == ROPE_YARN && config_rope_scaled(c);

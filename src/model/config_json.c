@@ -88,13 +88,11 @@ static int read_rope_type(const json_t *rope, int64_t *kind, const struct config
  * magnitude by it. R1-0528-Qwen3-8B has the latter. */
 static int read_magnitude(struct config *c, const json_t *rope, const char *where, struct err *e)
 {
-    double whole = 0, usual;
+    double whole = 0;
     TRY(json_opt_f64(rope, "attention_factor", 1e-3, 1e3, &whole, where, e));
     if (!whole) return OK;
-    double freq[1024];
     c->yarn_magnitude_factor = 1;
-    config_rope_freq(c, freq, &usual);
-    c->yarn_magnitude_factor = whole / usual;
+    c->yarn_magnitude_factor = whole / config_rope_magnitude(c);
     return OK;
 }
 
@@ -307,9 +305,7 @@ static void write_rope(const struct config *c, struct buf *out)
     }
     if (c->rope_kind == ROPE_YARN && c->yarn_magnitude_factor != 1) { /* the same for transformers */
         char num[40];
-        double freq[1024], magnitude;
-        config_rope_freq(c, freq, &magnitude);
-        number_text(num, magnitude, false);
+        number_text(num, config_rope_magnitude(c), false);
         buf_printf(out, ",\n    \"attention_factor\": %s", num);
     }
     buf_add_str(out, "\n  },\n");

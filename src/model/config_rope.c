@@ -37,7 +37,7 @@ static double yarn_pair(const struct config *c, double turns)
 }
 
 /* Fast pairs keep their frequency, slow ones are divided by the factor, with a ramp between. */
-static void yarn_freq(const struct config *c, double *freq, double *magnitude)
+static void yarn_freq(const struct config *c, double *freq)
 {
     int64_t r = config_rope_width(c);
     double low = fmax(floor(yarn_pair(c, c->yarn_beta_fast)), 0);
@@ -47,10 +47,14 @@ static void yarn_freq(const struct config *c, double *freq, double *magnitude)
         double ramp = fmin(fmax(((double)i - low) / (high - low), 0), 1);
         freq[i] = freq[i] / c->rope_factor * ramp + freq[i] * (1 - ramp);
     }
+}
+
+double config_rope_magnitude(const struct config *c)
+{
+    if (!yarn_on(c)) return 1;
     if (c->yarn_mscale != 0 && c->yarn_mscale_all_dim != 0)
-        *magnitude = yarn_magnitude(c->rope_factor, c->yarn_mscale) / yarn_magnitude(c->rope_factor, c->yarn_mscale_all_dim);
-    else
-        *magnitude = c->yarn_magnitude_factor * yarn_magnitude(c->rope_factor, 1);
+        return yarn_magnitude(c->rope_factor, c->yarn_mscale) / yarn_magnitude(c->rope_factor, c->yarn_mscale_all_dim);
+    return c->yarn_magnitude_factor * yarn_magnitude(c->rope_factor, 1);
 }
 
 /* Llama 3.1: the same thought, with a ramp over the turns within the original context. */
@@ -73,9 +77,9 @@ static void plain_freq(const struct config *c, double theta, double *freq)
 void config_rope_freq(const struct config *c, double *freq, double *magnitude)
 {
     plain_freq(c, c->rope_theta, freq);
-    *magnitude = 1;
+    *magnitude = config_rope_magnitude(c);
     if (!config_rope_scaled(c)) return;
-    if (c->rope_kind == ROPE_YARN) yarn_freq(c, freq, magnitude);
+    if (c->rope_kind == ROPE_YARN) yarn_freq(c, freq);
     if (c->rope_kind == ROPE_LLAMA3) llama3_freq(c, freq);
     for (int64_t i = 0; c->rope_kind == ROPE_LINEAR && i < config_rope_width(c) / 2; i++) freq[i] /= c->rope_factor;
 }

@@ -13,6 +13,38 @@
 #define HF_HEAD "lm_head.weight"
 enum { CONFIG_MAX_BYTES = 1 << 20, NAME_CAP = 160, SHAPE_CAP = 96, SCALE_BLOCK = 128 };
 
+/* ---- names ---- */
+
+/* In a model that understands pictures too the language model is a part. Names as they were first written, and as
+ * transformers 5 writes them. */
+static const struct {
+    const char *before, *without; /* put before the name, after taking this off */
+} hf_inner[] = {{"", ""}, {"language_model.", ""}, {"model.language_model.", "model."}};
+
+/* The name that a parameter of a folder has there. */
+static const char *file_name(const struct load *l, char out[NAME_CAP], const char *name)
+{
+    size_t off = strlen(hf_inner[l->inner].without);
+    if (l->gguf || strncmp(name, hf_inner[l->inner].without, off)) off = 0;
+    snprintf(out, NAME_CAP, "%s%s", l->gguf || (l->inner == 2 && !off) ? "" : hf_inner[l->inner].before, name + off);
+    return out;
+}
+
+static const struct tf_tensor *find(const struct load *l, const char *name)
+{
+    char whole[NAME_CAP];
+    return tf_find(&l->file, file_name(l, whole, name));
+}
+
+static void find_inner(struct load *l)
+{
+    for (size_t i = 0; !l->gguf && i < ARRAY_LEN(hf_inner); i++) {
+        l->inner = (int)i;
+        if (find(l, HF_EMBED)) return;
+    }
+    l->inner = 0;
+}
+
 /* ---- configuration ---- */
 
 /* folder/config.json, or the one beside a .safetensors file. */
@@ -53,6 +85,8 @@ static bool has_layer(const struct load *l, int64_t layer)
 static int read_config(struct load *l, struct config *c, const char *path, struct err *e)
 {
     TRY(net_read_config(c, &l->file, path, e));
+    find_inner(l);
+    if (!l->gguf && !find(l, HF_HEAD)) c->tied_head = true; /* whatever the configuration says */
     if (c->mtp_layers && !has_layer(l, c->layers)) c->mtp_layers = 0;
     if (l->o->max_context > c->context)
         FAIL(e, ERR_USAGE, "%s: a context of %lld tokens is asked for, the model has %lld", path, (long long)l->o->max_context,
@@ -69,36 +103,6 @@ static const char *shape_text(char out[SHAPE_CAP], const int64_t *ne, int nd)
     snprintf(out, SHAPE_CAP, "a single number");
     for (int i = 0; i < nd; i++) n += snprintf(out + n, (size_t)(SHAPE_CAP - n), i ? "x%lld" : "%lld", (long long)ne[i]);
     return out;
-}
-
-/* In a model that understands pictures too the language model is a part. Names as they were first written, and as
- * transformers 5 writes them. */
-static const struct {
-    const char *before, *without; /* put before the name, after taking this off */
-} hf_inner[] = {{"", ""}, {"language_model.", ""}, {"model.language_model.", "model."}};
-
-/* The name that a parameter of a folder has there. */
-static const char *file_name(const struct load *l, char out[NAME_CAP], const char *name)
-{
-    size_t off = strlen(hf_inner[l->inner].without);
-    if (l->gguf || strncmp(name, hf_inner[l->inner].without, off)) off = 0;
-    snprintf(out, NAME_CAP, "%s%s", l->gguf || (l->inner == 2 && !off) ? "" : hf_inner[l->inner].before, name + off);
-    return out;
-}
-
-static const struct tf_tensor *find(const struct load *l, const char *name)
-{
-    char whole[NAME_CAP];
-    return tf_find(&l->file, file_name(l, whole, name));
-}
-
-static void find_inner(struct load *l)
-{
-    for (size_t i = 0; !l->gguf && i < ARRAY_LEN(hf_inner); i++) {
-        l->inner = (int)i;
-        if (find(l, HF_EMBED)) return;
-    }
-    l->inner = 0;
 }
 
 /* The scales of an FP8 matrix: one per block of SCALE_BLOCK x SCALE_BLOCK, in a tensor of their own. */
@@ -253,7 +257,6 @@ static int find_all(struct load *l, struct err *e)
 {
     struct net *net = l->net;
     size_t total = 0;
-    find_inner(l);
     for (int i = 0; i < net->n_params; i++) total += net->params[i].form == FORM_EXPERTS ? (size_t)net->params[i].t.ne[0] : 2;
     TRY(mem_new((void **)&l->used, l->file.n_tensors * sizeof *l->used, "the list of tensors", e));
     TRY(mem_new((void **)&l->all, total * sizeof *l->all, "the list of tensors", e));

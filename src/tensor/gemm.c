@@ -360,7 +360,7 @@ size_t gemm_packed_bytes(const struct kernels *ks, enum compute compute, int64_t
 /* Formats that pack_b does not read are turned into floats, a piece of k at a time. */
 static void pack_converted(const struct gemm_kernel *gk, char *dst, const char *w, enum dtype type, int64_t rows, int64_t k)
 {
-    enum { PIECE = 128, MAX_NR = 64 };
+    enum { PIECE = 256, MAX_NR = 64 }; /* whole blocks of every format */
     float buf[MAX_NR * PIECE];
     for (int64_t k0 = 0; k0 < k; k0 += PIECE) {
         int64_t kb = min_i64(PIECE, k - k0);

@@ -20,19 +20,6 @@ static int32_t first_of(const struct tokenizer *t, const char *const *names, siz
     return -1;
 }
 
-static bool is_one_of(const char *s, size_t len, const char *const *names, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strlen(names[i]) == len && memcmp(names[i], s, len) == 0) return true;
-    return false;
-}
-
-bool vocab_is_edge(const char *s, size_t len)
-{
-    return is_one_of(s, len, bos_names, ARRAY_LEN(bos_names)) || is_one_of(s, len, eos_names, ARRAY_LEN(eos_names)) ||
-           is_one_of(s, len, pad_names, ARRAY_LEN(pad_names));
-}
-
 void vocab_guess_specials(struct tokenizer *t)
 {
     t->bos = first_of(t, bos_names, ARRAY_LEN(bos_names));

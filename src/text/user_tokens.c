@@ -31,7 +31,7 @@ static bool in_text(const struct tokenizer *t, int32_t id, const struct buf *spe
     const char *s = spelling->data;
     size_t n = spelling->len;
     if (t->type[id] != TOKEN_USER || n == 0 || n > MAX_BYTES) return false;
-    if (has(s, n, "|") || has(s, n, "\xef\xbd\x9c") || vocab_is_edge(s, n)) return false;
+    if (has(s, n, "|") || has(s, n, "\xef\xbd\x9c") || id == t->bos || id == t->eos || id == t->pad) return false;
     return t->model == TOKENIZER_SPM || !(has(s, n, "<") || has(s, n, "["));
 }
 

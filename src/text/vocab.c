@@ -367,6 +367,7 @@ static int build_words(struct tokenizer *t, const char *name, struct err *e)
 
 int vocab_finish(struct tokenizer *t, const char *pre, const char *name, struct err *e)
 {
+    vocab_guess_specials(t); /* what the file says of them comes later */
     int rc = pre ? pretok_new(&t->pre, pre, e) : OK;
     if (rc == OK) rc = user_tokens_new(t, e);
     if (rc == OK) rc = seams_new(t, e);

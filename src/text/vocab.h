@@ -111,8 +111,6 @@ int vocab_put_merge(struct tokenizer *t, struct merge m, const char *name, struc
 int vocab_finish(struct tokenizer *t, const char *pre, const char *name, struct err *e);
 /* Recognises bos, eos and pad by the spellings that published models use. */
 void vocab_guess_specials(struct tokenizer *t);
-/* True for the spelling of a token that begins, ends or fills a text. */
-bool vocab_is_edge(const char *s, size_t len);
 
 /* The NORMAL token with these bytes, or the CONTROL, UNKNOWN or USER one when special; -1 if none. */
 int32_t vocab_find(const struct tokenizer *t, const char *s, size_t len, bool special);
