@@ -66,7 +66,7 @@ else
 ALL_CFLAGS += -DKERNEL_SIMDE_BUILD -Wno-psabi
 endif
 # Hot loops: the C reference and the row kernels profit from -O3's unrolling.
-$(B)/src/kernel/%.o $(B)/src/tensor/%.o $(B)/src/sys/bandwidth.o: ALL_CFLAGS += $(if $(filter release,$(CONFIG)),$(if $(SAN),-O1,-O3))
+$(B)/src/kernel/%.o $(B)/src/tensor/%.o $(B)/src/format/%.o $(B)/src/sys/bandwidth.o: ALL_CFLAGS += $(if $(filter release,$(CONFIG)),$(if $(SAN),-O1,-O3))
 
 $(B)/libautarky.a: $(LIBO)
 	@rm -f $@ && ar rcs $@ $^

@@ -75,8 +75,9 @@ static bool line_matches(const char *line, const struct tokens *ids)
 }
 
 /* Runs fn over the fixture's strings and last over all of them in one; its lists of numbers must be those of `file`. */
-static void check_lines(const char *file, const char *end, void (*fn)(const void *ctx, const char *s, size_t len, struct tokens *out),
-                        const void *ctx, bool joined)
+static void check_lines(const char *file, const char *end,
+                        void (*fn)(const void *ctx, const char *s, size_t len, struct tokens *out), const void *ctx,
+                        bool joined)
 {
     size_t len = 0, i;
     json_t *list = load_json("strings"), *v;
@@ -141,8 +142,9 @@ static void check_cuts(void)
 /* The names that GGUF files use, and one that is not known. */
 static void check_names(void)
 {
-    static const char *const names[] = {"llama3", "llama-v3", "deepseek-r1-qwen", "joyai-llm", "hunyuan-dense", "megrez", "starcoder",
-                                        "phi-2", "olmo", "dbrx", "smaug-bpe", "exaone", "falcon3"};
+    static const char *const names[] = {
+        "llama3", "llama-v3", "deepseek-r1-qwen", "joyai-llm", "hunyuan-dense", "megrez", "starcoder", "phi-2",
+        "olmo",   "dbrx",     "smaug-bpe",        "exaone",    "falcon3"};
     struct pretok *p;
     struct err x;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {

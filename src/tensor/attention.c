@@ -6,11 +6,22 @@
 enum {
     PIECE = 192,   /* numbers of a key multiplied at a time: a panel of them stays in the first-level cache */
     DIRECT_ROWS = 6, /* up to so many rows read values where they lie: one tile of the kernel sees each only once */
-    VALUE_PAD = 16
+    VALUE_PAD = 16,
+    PACK_ROWS = 10,       /* see attention_height; measured */
+    NEAR_FLOATS = 1 << 17 /* of a block's queries, scores and results: they stay in the second-level cache */
 };
 
 static int64_t width_of(const struct attention_args *a) { return a->d1 + a->d2; }
 static size_t floats(int64_t n) { return round_up((size_t)n * sizeof(float), 64); }
+
+/* A tall block packs keys for more rows; but its upper rows do not see the keys of its lower ones, which are computed all
+ * the same. Packing costs about PACK_ROWS / height of the products, masked keys (height / group) / keys. */
+int64_t attention_height(const struct attention_args *a)
+{
+    int64_t keys = a->batch->n_keys / a->batch->n_segs, fit = NEAR_FLOATS / (width_of(a) + KEY_LD + a->dv), height = ROW_BLOCK;
+    while (height > BLOCK_STEP && (height * height > PACK_ROWS * attention_group(a) * keys || height > fit)) height -= BLOCK_STEP;
+    return height;
+}
 
 /* Sizes of the parts of struct attention_tile, in its order; those of the way back are 0 in inference. */
 enum { PARTS = 12 };

@@ -18,6 +18,7 @@
 enum {
     KEYS = 256,         /* part of the definition of the result */
     KEY_LD = KEYS + 16, /* of a tile of scores: rows do not share sets of a cache */
+    BLOCK_STEP = 48,    /* heights of blocks: a multiple of every kernel's tile */
     ROW_BLOCK = 144,    /* most rows of a block; how many changes the time only */
     VALUE_ROWS = 128    /* rows of values made floats at a time */
 };
@@ -71,6 +72,8 @@ static inline int64_t attention_pair(const struct attention_args *a, const struc
     return (b->seg->row0 + r / g) * a->heads + (int64_t)b->kv * g + r % g;
 }
 
+/* A good number of rows for a block of a long segment: a multiple of BLOCK_STEP, at most ROW_BLOCK. */
+int64_t attention_height(const struct attention_args *a);
 size_t attention_tile_bytes(const struct run *r, const struct attention_args *a);
 struct attention_tile attention_tile(const struct run *r, const struct attention_args *a, int worker);
 

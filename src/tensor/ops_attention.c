@@ -12,9 +12,7 @@
 enum {
     SHORT_TOKENS = 4, /* segments up to this length are cut along the keys */
     PART_ROWS = 32,   /* parts of rows, per query head, that there is room for */
-    BLOCK_STEP = 48,  /* heights of blocks: a multiple of every kernel's tile */
-    TASKS = 4,        /* per thread */
-    NEAR_FLOATS = 1 << 17 /* of a block, to stay in the second-level cache */
+    TASKS = 4         /* per thread */
 };
 
 struct work {
@@ -196,13 +194,11 @@ static void attention_task(void *ctx, int64_t task, int worker)
     else short_task(w, w->first + task - w->long_tasks, worker);
 }
 
-/* Blocks as tall as possible, since each packs its keys for itself, but enough of them for all threads. */
+/* Enough blocks for all threads. */
 static int64_t block_height(const struct run *r, const struct attention_args *a)
 {
     int64_t rows = a->batch->n * a->heads / (pool_threads(r->pool) * TASKS);
-    int64_t fit = NEAR_FLOATS / (a->d1 + a->d2 + KEY_LD + a->dv); /* queries, scores and results */
-    rows = min_i64(rows, min_i64(fit, ROW_BLOCK));
-    return max_i64(BLOCK_STEP, rows / BLOCK_STEP * BLOCK_STEP);
+    return max_i64(BLOCK_STEP, min_i64(attention_height(a), rows / BLOCK_STEP * BLOCK_STEP));
 }
 
 static void attention_forward(struct run *r, struct step *s)

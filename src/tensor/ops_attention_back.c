@@ -158,9 +158,9 @@ static void back_task(void *ctx, int64_t task, int worker)
     int kv = (int)(task % a->kv_heads);
     struct back x = {.r = j->r, .s = j->s, .t = attention_tile(j->r, a, worker), .b = {.seg = seg, .kv = kv}};
     for (int64_t k = 0; j->s->out[2] && k < seg->past + seg->n; k++) zero(k2_sink(&x, k).at, a->d2);
-    int64_t rows = seg->n * attention_group(a);
-    for (int64_t r0 = 0; r0 < rows; r0 += ROW_BLOCK) {
-        x.b = attention_block(a, seg, kv, r0, min_i64(r0 + ROW_BLOCK, rows));
+    int64_t rows = seg->n * attention_group(a), height = attention_height(a);
+    for (int64_t r0 = 0; r0 < rows; r0 += height) {
+        x.b = attention_block(a, seg, kv, r0, min_i64(r0 + height, rows));
         back_block(&x);
     }
 }

@@ -1,11 +1,12 @@
 /* Byte-pair tokenizers: vocabulary, merges, special tokens. Immutable after loading, shared by threads. Two models:
- * byte-level BPE (GPT-2, Llama 3, Qwen, DeepSeek), and SentencePiece's BPE (Llama 2, Gemma), which works on characters
- * and has tokens for single bytes to fall back on.
- * Invariant: decode(encode(x)) == x for any bytes, but for what the model itself cannot tell apart: SentencePiece takes
- * U+2581 for a space, and a file may ask for NFC. User text never yields a control token: encode() maps the spelling of
- * a special token to ordinary tokens. Added tokens that are plain text (letters, runs of line ends, Gemma's HTML) are
- * taken where text spells them, as the models' own tokenizers do; added tokens that look like markers of a chat form
- * (<think>, <|user|>) are not: who builds a prompt puts them there by id. */
+ * byte-level BPE (GPT-2, Llama 3, Qwen, DeepSeek), and SentencePiece's BPE (Llama 2, Gemma), which works on
+ * characters and has tokens for single bytes to fall back on.
+ * Invariant: decode(encode(x)) == x for any bytes, but for what the model itself cannot tell apart: SentencePiece
+ * takes U+2581 for a space and (Llama 2) puts a space in front of text, after added tokens too; a file may ask for
+ * NFC. User text never yields a control token: encode() maps the spelling of a special token to ordinary tokens.
+ * Added tokens that are plain text (letters, runs of line ends, Gemma's HTML) are taken where text spells them, as
+ * the models' own tokenizers do; added tokens that look like markers of a chat form (<think>, <|user|>) are not:
+ * who builds a prompt puts them there by id. */
 #ifndef TEXT_TOKENIZER_H
 #define TEXT_TOKENIZER_H
 

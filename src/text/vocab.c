@@ -111,6 +111,7 @@ static bool read_spm(struct tokenizer *t, int32_t id, const struct token_src *s,
 static int copy_tokens(struct tokenizer *t, const struct token_src *src, struct err *e)
 {
     struct buf all = {0};
+    buf_reserve(&all, 1); /* never NULL */
     for (int32_t id = 0; id < t->n; id++) {
         const struct token_src *s = &src[id];
         bool ok = true;
