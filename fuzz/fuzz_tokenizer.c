@@ -1,6 +1,6 @@
-/* Fuzz target, by the input's first byte: '{' tokenizer.json files; 'P' a vocabulary in parts, as GGUF carries it; else
- * any bytes as text, for a tokenizer that the first byte chooses. What loads must survive being written and read again, must give back every text that it can
- * encode, and must not let a text make a control token. */
+/* Fuzz target, by the input's first byte: '{' tokenizer.json files; 'P' a vocabulary in parts, as GGUF carries it;
+ * else any bytes as text, for a tokenizer that the first byte chooses. What loads must survive being written and
+ * read again, must give back every text that it can encode, and must not let a text make a control token. */
 #include "base/mem.h"
 #include "text/detok.h"
 #include "text/tokenizer.h"
