@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TOKENS = 256, MAX_TEXT = 4096, OUTPUT_EVERY = 8, WRITE_EVERY = 4 };
+enum { MAX_TOKENS = 256, MAX_TEXT = 4096, OUTPUT_EVERY = 8, WRITE_EVERY = 4, TRAIN_EVERY = 16 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -208,6 +208,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > MAX_TEXT) return 0;
     encode(fixed(data[0] % N_NAMES), s + 1, size - 1);
     if (data[0] % OUTPUT_EVERY == 0) as_output(s + 1, size - 1);
-    if (data[0] == 0) as_training(s + 1, size - 1);
+    if (data[0] == 0 && size % TRAIN_EVERY == 0) as_training(s + 1, size - 1);
     return 0;
 }

@@ -61,7 +61,7 @@ static uint32_t *slot_of(const struct learner *l, int32_t left, int32_t right)
 
 static int grow_table(struct learner *l, struct err *e)
 {
-    size_t cap = l->table_mask ? (l->table_mask + 1) * 2 : 1 << 16;
+    size_t cap = l->table_mask ? (l->table_mask + 1) * 2 : 1 << 12;
     mem_free(l->table);
     TRY(mem_new((void **)&l->table, cap * sizeof *l->table, "counting pairs", e));
     l->table_mask = cap - 1;

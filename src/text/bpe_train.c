@@ -54,7 +54,7 @@ int bpe_trainer_new(struct bpe_trainer **out, const struct bpe_options *o, struc
         FAIL(e, ERR_USAGE, "a vocabulary of %d tokens, expected %d to %d", o->vocab, least, TOK_MAX_VOCAB);
     TRY(mem_new((void **)&t, sizeof *t, "training a tokenizer", e));
     t->vocab = o->vocab;
-    t->table_mask = (1 << 16) - 1;
+    t->table_mask = (1 << 12) - 1;
     int rc = mem_new((void **)&t->table, (t->table_mask + 1) * sizeof *t->table, "counting words", e);
     if (rc == OK) rc = copy_specials(t, o, e);
     if (rc == OK) rc = pretok_new(&t->pre, o->single_digits ? "smollm" : "deepseek-v3", e);
