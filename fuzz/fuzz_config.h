@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "model/net.h"
 
-enum { FUZZ_MAX_LAYERS = 4, FUZZ_MAX_CONTEXT = 256 }; /* more layers and positions are only slower */
+enum { FUZZ_MAX_LAYERS = 4 }; /* more are only slower */
 
 static inline void fuzz_check(bool ok)
 {
@@ -21,7 +21,7 @@ static inline void fuzz_build(const struct config *c)
 {
     struct net net = {0};
     struct err e;
-    if (c->layers > FUZZ_MAX_LAYERS || c->context > FUZZ_MAX_CONTEXT) return;
+    if (c->layers > FUZZ_MAX_LAYERS) return;
     if (net_build(&net, c, &e) == OK) {
         int64_t n = 0, active;
         for (int i = 0; i < net.n_params; i++) n += tensor_count(&net.params[i].t);

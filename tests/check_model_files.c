@@ -287,7 +287,7 @@ static const struct {
     {"moe_intermediate_size", "0", "at least 1", false},
     {"intermediate_size", "0", "at least 1", false},
     {"num_nextn_predict_layers", "2", "0 to 1", false},
-    {"max_position_embeddings", "999999999999", "16777216", false},
+    {"max_position_embeddings", "1099511627776", "2147483647", false},
     {"rms_norm_eps", "0", "rms_norm_eps", false},
     {"rope_theta", "0.5", "rope_theta", false},
     {"routed_scaling_factor", "\"x\"", "a string", false},

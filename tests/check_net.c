@@ -83,6 +83,7 @@ static void make_net(struct net *net, const struct config *c)
 {
     struct err e = {0};
     CHECK_OK(net_build(net, c, &e), &e);
+    CHECK_OK(net_make_rope(net, c->context, &e), &e);
     CHECK_OK(net_alloc(net, true, &e), &e);
     net_init(net, 5, 0.08);
     for (int i = 0; i < net->n_params; i++) { /* ones and zeros hide bugs */
@@ -267,6 +268,31 @@ static void check_forms(const struct config *c)
     net_free(&net);
 }
 
+/* What a file promises as its context costs nothing until it is used. */
+static void check_long_context(void)
+{
+    struct config c = small_config(true, false);
+    struct net net;
+    struct run r;
+    struct err e = {0};
+    c.context = INT64_C(1) << 40;
+    CHECK(net_build(&net, &c, &e) == ERR_FORMAT && strstr(e.msg, "1.099511628e+12") && strstr(e.msg, "2147483647"),
+          "a context of 2^40: %s", e.msg);
+    c.context = INT32_MAX;
+    CHECK_OK(net_build(&net, &c, &e), &e);
+    CHECK(!net.rope.cos && !net.rope_filled, "building makes rotary tables");
+    CHECK_OK(run_measure(&r, &ks, NULL, COMPUTE_F32, 4 << 20, &e), &e);
+    struct forward_args a = {.batch = &batch};
+    net_forward(&r, &net, &a, NULL);
+    CHECK(run_sized(&r).mem < 1 << 20, "measuring counts %zu bytes", run_sized(&r).mem);
+    run_free(&r);
+    CHECK_OK(net_make_rope(&net, 100, &e), &e);
+    net_fill_rope(&net, 70, NULL);
+    int64_t half = net.rope.width / 2;
+    CHECK(net.rope.cos[69 * half] != 0 && net.rope.cos[70 * half] == 0 && *net.rope_filled == 70, "not 70 positions are filled");
+    net_free(&net);
+}
+
 int main(void)
 {
     kernels_init(&ks, cpu_detect());
@@ -295,5 +321,6 @@ int main(void)
         check_same_bits(&c, COMPUTE_F32, archs[i]->mla);
         check_same_bits(&c, COMPUTE_BF16, archs[i]->mla);
     }
+    check_long_context();
     return test_end();
 }

@@ -124,6 +124,7 @@ static float *logits_of(const char *path, const struct load_options *o, const st
     if (rc) return NULL;
     CHECK(net.config.vocab == s->vocab, "%s: vocabulary %lld", path, (long long)net.config.vocab);
     struct pass p = {.logits = mem_alloc((size_t)(s->n * s->vocab) * sizeof(float))};
+    if (o->plain) CHECK_OK(net_make_rope(&net, net.config.context, &e), &e);
     pass_run(&net, o->compute, s, &p);
     net_free(&net);
     return p.logits;

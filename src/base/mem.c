@@ -26,12 +26,13 @@ void *mem_alloc(size_t n)
         abort();
     }
     atomic_fetch_add_explicit(&n_alloc, 1, memory_order_relaxed);
-    if (must_fail() || n > PTRDIFF_MAX - MEM_ALIGN) return NULL;
-    size_t bytes = round_up(n ? n : 1, MEM_ALIGN);
-    void *p = aligned_alloc(MEM_ALIGN, bytes);
-    if (!p) return NULL;
+    if (must_fail() || n > PTRDIFF_MAX - 2 * MEM_ALIGN) return NULL;
+    /* calloc knows when pages are fresh and zero already: a large block takes memory only where it is written. */
+    char *block = calloc(1, round_up(n ? n : 1, MEM_ALIGN) + MEM_ALIGN);
+    if (!block) return NULL;
     atomic_fetch_add_explicit(&n_live, 1, memory_order_relaxed);
-    memset(p, 0, bytes);
+    char *p = block + MEM_ALIGN - (uintptr_t)block % MEM_ALIGN; /* at least alignof(max_align_t) behind the beginning */
+    ((void **)(void *)p)[-1] = block;
     return p;
 }
 
@@ -54,7 +55,7 @@ void mem_free(void *p)
 {
     if (!p) return;
     atomic_fetch_sub_explicit(&n_live, 1, memory_order_relaxed);
-    free(p);
+    free(((void **)p)[-1]);
 }
 
 char *mem_strndup(const char *s, size_t n)

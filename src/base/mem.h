@@ -8,7 +8,8 @@
 #include <stdint.h>
 #include "base/err.h"
 
-/* 64-byte aligned, zeroed. NULL when out of memory. n == 0 gives a valid pointer. Owned: free with mem_free. */
+/* 64-byte aligned, zeroed; pages of a large block take memory once they are written. NULL when out of memory. n == 0 gives a
+ * valid pointer. Owned: free with mem_free. */
 void *mem_alloc(size_t n);
 /* As mem_alloc, for count * size; NULL also when the product overflows. */
 void *mem_array(size_t count, size_t size);

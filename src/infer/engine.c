@@ -126,7 +126,7 @@ static int open_shape(struct engine *en, const struct engine_options *o, struct 
     bool absorbed = en->net.absorbed;
     c.context = en->context;
     TRY(cache_shape(&cache, &c, DT_F32, en->slots, en->context, e));
-    m->cache = cache_bytes(&cache) + (uint64_t)(en->context * config_rope_width(&c)) * sizeof(float);
+    m->cache = cache_bytes(&cache) + net_rope_bytes(&c, en->context);
     TRY(check_memory(en, o, m, e));
     struct load_options lo = load_options_of(en, o, NULL);
     size_t weights;
@@ -207,6 +207,7 @@ int engine_from_net(struct engine *en, struct net *net, const struct engine_opti
     *en = (struct engine){.net = *net};
     *net = (struct net){0};
     int rc = set_options(en, o, false, e);
+    if (!rc) rc = net_make_rope(&en->net, en->context, e);
     if (rc) engine_close(en);
     return rc;
 }

@@ -9,6 +9,9 @@
 #define K(kind) (1 << ROPE_##kind)
 enum { DEEPSEEK = ARCH_DEEPSEEK, GQA = ARCH_GQA, ALL = ARCH_ALL };
 
+/* Positions are int32_t. A context costs nothing until it is used, so files may promise that many. */
+#define MAX_POSITIONS INT32_MAX
+
 /* The bounds keep every product of dimensions below 2^60: vocab x dim 2^36, layers x experts x expert_ffn x dim 2^55,
  * heads x head dim x rank 2^37. */
 /* clang-format off */
@@ -36,12 +39,12 @@ const struct field config_fields[] = {
     {"norm_topk_prob", "expert_weights_norm", FIELD_BOOL, AT(experts_norm), 0, 1, ARCH_MOE, false, 0},
     {"routed_scaling_factor", "expert_weights_scale", FIELD_NUM, AT(experts_scale), 0, 1e6, DEEPSEEK, false, 0},
     {"num_nextn_predict_layers", "nextn_predict_layers", FIELD_INT, AT(mtp_layers), 0, 1, ARCH_DEEPSEEK3, false, 0},
-    {"max_position_embeddings", "context_length", FIELD_INT, AT(context), 1, 1 << 24, ALL, true, 0},
+    {"max_position_embeddings", "context_length", FIELD_INT, AT(context), 1, MAX_POSITIONS, ALL, true, 0},
     {"tie_word_embeddings", NULL, FIELD_BOOL, AT(tied_head), 0, 1, ALL, false, 0},
     {"rms_norm_eps", "attention.layer_norm_rms_epsilon", FIELD_NUM, AT(norm_eps), 1e-20, 1, ALL, false, 0},
     {"rope_theta", "rope.freq_base", FIELD_NUM, AT(rope_theta), 2, 1e12, ALL, false, 0},
     {"rope_local_base_freq", "rope.freq_base_swa", FIELD_NUM, AT(rope_local_theta), 2, 1e12, ARCH_GEMMA3, false, 0},
-    {"sliding_window", "attention.sliding_window", FIELD_INT, AT(window), 1, 1 << 24, ARCH_GEMMA3, true, 0},
+    {"sliding_window", "attention.sliding_window", FIELD_INT, AT(window), 1, MAX_POSITIONS, ARCH_GEMMA3, true, 0},
     {"sliding_window_pattern", "attention.sliding_window_pattern", FIELD_INT, AT(window_period), 1, NET_MAX_LAYERS, ARCH_GEMMA3,
      false, 0},
     {"query_pre_attn_scalar", NULL, FIELD_NUM, AT(query_scalar), 1e-3, 1e6, ARCH_GEMMA3, false, 0},
@@ -55,7 +58,7 @@ const struct field config_fields[] = {
     {"rope_scaling.low_freq_factor", NULL, FIELD_NUM, AT(llama3_low), 1e-3, 1e6, GQA, false, K(LLAMA3)},
     {"rope_scaling.high_freq_factor", NULL, FIELD_NUM, AT(llama3_high), 1e-3, 1e6, GQA, false, K(LLAMA3)},
     {"rope_scaling.original_max_position_embeddings", "rope.scaling.original_context_length", FIELD_INT,
-     AT(rope_original_context), 1, 1 << 24, ALL, false, K(YARN) | K(LLAMA3)},
+     AT(rope_original_context), 1, MAX_POSITIONS, ALL, false, K(YARN) | K(LLAMA3)},
 };
 /* clang-format on */
 const int config_n_fields = ARRAY_LEN(config_fields);

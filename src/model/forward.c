@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <math.h>
 #include "model/blocks.h"
+#include "base/checked.h"
 
 static struct tensor *embed_tokens(struct run *r, const struct net *net, const int32_t *ids, int64_t n)
 {
@@ -19,8 +20,18 @@ static struct tensor *run_layer(struct run *r, const struct net *net, const stru
     return x;
 }
 
+/* Rotary tables are computed as far as passes reach: a long context that nobody uses costs nothing. */
+static void need_positions(struct run *r, const struct net *net, const struct batch *b)
+{
+    int64_t n = 0;
+    if (r->measure) return;
+    for (int64_t i = 0; i < b->n; i++) n = max_i64(n, (int64_t)b->pos[i] + 1);
+    net_fill_rope(net, n, r->pool);
+}
+
 struct tensor *net_forward(struct run *r, const struct net *net, const struct forward_args *a, struct tensor **pre_norm)
 {
+    need_positions(r, net, a->batch);
     struct tensor *x = embed_tokens(r, net, a->batch->ids, a->batch->n);
     for (int l = 0; l < net->config.layers; l++) x = run_layer(r, net, a, l, x);
     if (pre_norm) *pre_norm = x;

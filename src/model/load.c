@@ -276,7 +276,6 @@ static int find_all(struct load *l, struct err *e)
 void load_adjust(const struct load *l, struct param *p)
 {
     for (int64_t i = 0; !l->gguf && p->plus_one && i < tensor_count(&p->t); i++) tensor_f32(&p->t)[i] += 1.0f;
-    if (&p->t == l->net->rope_factors) net_fill_rope(l->net);
 }
 
 /* Opens the file and finds every tensor of the network; nothing of it is read. */
@@ -318,6 +317,7 @@ int net_load(struct net *net, const char *path, const struct load_options *o, st
     memset(net, 0, sizeof *net);
     int rc = load_open(&l, path, e);
     if (!rc) rc = load_weights(&l, e);
+    if (!rc && !o->plain) rc = net_make_rope(net, net->config.context, e);
     if (!rc && !o->training && !o->plain) { /* the embedding is read where it lies */
         net->file = l.file;
         l.file = (struct tf){0};

@@ -3,6 +3,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,47 +44,88 @@ static const struct param_row head_row = {"lm_head.weight", "output.weight", 0, 
 static const struct param_row factors_row = {
     "rope_freqs.weight", "rope_freqs.weight", 0, D_HALF, D_NONE, D_NONE, INIT_ONES, ALWAYS, FORM_GGUF_ONLY};
 
-static void fill_table(const struct net *net, struct rope_table *t, const double *freq, double magnitude)
+/* ---- rotary tables ---- */
+
+enum { POSITIONS_AT_A_TIME = 64 };
+
+struct rope_fill {
+    const struct net *net;
+    int64_t from, to;
+    double freq[512], freq_local[512], magnitude;
+};
+
+static void fill_table(const struct net *net, const struct rope_table *t, int64_t p, const double *freq, double magnitude)
 {
     const float *factors = net->rope_factors ? tensor_f32(net->rope_factors) : NULL;
     int64_t half = t->width / 2;
-    for (int64_t p = 0; p < t->positions; p++)
-        for (int64_t i = 0; i < half; i++) {
-            double angle = (double)p * freq[i];
-            if (factors) angle /= (double)factors[i];
-            t->cos[p * half + i] = (float)(magnitude * cos(angle));
-            t->sin[p * half + i] = (float)(magnitude * sin(angle));
-        }
+    for (int64_t i = 0; i < half; i++) {
+        double angle = (double)p * freq[i];
+        if (factors) angle /= (double)factors[i];
+        t->cos[p * half + i] = (float)(magnitude * cos(angle));
+        t->sin[p * half + i] = (float)(magnitude * sin(angle));
+    }
 }
 
-void net_fill_rope(struct net *net)
+static void fill_task(void *ctx, int64_t task, int worker)
 {
-    double freq[512], magnitude;
-    config_rope_freq(&net->config, freq, &magnitude);
-    fill_table(net, &net->rope, freq, magnitude);
-    if (!net->rope_local.cos) return;
-    config_rope_freq_local(&net->config, freq);
-    fill_table(net, &net->rope_local, freq, 1);
+    (void)worker;
+    const struct rope_fill *f = ctx;
+    int64_t p0 = f->from + task * POSITIONS_AT_A_TIME;
+    for (int64_t p = p0; p < min_i64(f->to, p0 + POSITIONS_AT_A_TIME); p++) {
+        fill_table(f->net, &f->net->rope, p, f->freq, f->magnitude);
+        if (f->net->rope_local.cos) fill_table(f->net, &f->net->rope_local, p, f->freq_local, 1);
+    }
 }
 
-static int build_table(struct rope_table *t, const struct config *c, struct err *e)
+void net_fill_rope(const struct net *net, int64_t n, struct pool *pool)
 {
-    t->width = (int)config_rope_width(c);
-    t->half = !c->rope_interleaved;
-    t->positions = c->context;
-    t->cos = mem_array((size_t)(c->context * t->width / 2), sizeof(float));
-    t->sin = mem_array((size_t)(c->context * t->width / 2), sizeof(float));
-    if (!t->cos || !t->sin) FAIL(e, ERR_MEMORY, "out of memory for rotary tables of %lld positions", (long long)c->context);
+    assert(net->rope_filled && n <= net->rope.positions);
+    if (n <= *net->rope_filled) return;
+    struct rope_fill f = {.net = net, .from = *net->rope_filled, .to = n};
+    config_rope_freq(&net->config, f.freq, &f.magnitude);
+    config_rope_freq_local(&net->config, f.freq_local);
+    pool_for(pool, ceil_div(f.to - f.from, POSITIONS_AT_A_TIME), fill_task, &f);
+    *net->rope_filled = n;
+}
+
+uint64_t net_rope_bytes(const struct config *c, int64_t n)
+{
+    uint64_t bytes;
+    bool fits = mul_u64((uint64_t)n, (uint64_t)config_rope_width(c) * sizeof(float) * (c->window > 0 ? 2 : 1), &bytes);
+    return fits ? bytes : UINT64_MAX;
+}
+
+static void free_rope(struct net *net)
+{
+    mem_free(net->rope.cos);
+    mem_free(net->rope.sin);
+    mem_free(net->rope_local.cos);
+    mem_free(net->rope_local.sin);
+    mem_free(net->rope_filled);
+    net->rope.cos = net->rope.sin = net->rope_local.cos = net->rope_local.sin = NULL;
+    net->rope_filled = NULL;
+}
+
+static int make_table(struct rope_table *t, int64_t n, struct err *e)
+{
+    int64_t count;
+    t->positions = n;
+    bool fits = mul_i64(n, t->width / 2, &count);
+    t->cos = fits ? mem_array((size_t)count, sizeof(float)) : NULL;
+    t->sin = fits ? mem_array((size_t)count, sizeof(float)) : NULL;
+    if (!t->cos || !t->sin) FAIL(e, ERR_MEMORY, "out of memory for rotary tables of %lld positions", (long long)n);
     return OK;
 }
 
-static int build_rope(struct net *net, struct err *e)
+int net_make_rope(struct net *net, int64_t n, struct err *e)
 {
-    TRY(build_table(&net->rope, &net->config, e));
-    if (net->config.window > 0) TRY(build_table(&net->rope_local, &net->config, e));
-    if (!net->rope_factors) net_fill_rope(net);
-    return OK;
+    free_rope(net);
+    TRY(mem_new((void **)&net->rope_filled, sizeof *net->rope_filled, "rotary tables", e));
+    TRY(make_table(&net->rope, n, e));
+    return net->config.window > 0 ? make_table(&net->rope_local, n, e) : OK;
 }
+
+/* ---- the parameter list ---- */
 
 int net_build(struct net *net, const struct config *c, struct err *e)
 {
@@ -106,9 +148,9 @@ int net_build(struct net *net, const struct config *c, struct err *e)
     net->head = c->tied_head ? net->embed : &add_param(net, -1, &head_row)->t;
     if (c->rope_kind == ROPE_FACTORS) net->rope_factors = &add_param(net, -1, &factors_row)->t;
     net->softmax_scale = (float)config_softmax_scale(&net->config);
-    int rc = build_rope(net, e);
-    if (rc) net_free(net);
-    return rc;
+    net->rope.width = net->rope_local.width = (int)config_rope_width(c);
+    net->rope.half = net->rope_local.half = !c->rope_interleaved;
+    return OK;
 }
 
 void net_free(struct net *net)
@@ -117,10 +159,7 @@ void net_free(struct net *net)
     arena_free(&net->grads);
     mem_free(net->params);
     mem_free(net->layers);
-    mem_free(net->rope.cos);
-    mem_free(net->rope.sin);
-    mem_free(net->rope_local.cos);
-    mem_free(net->rope_local.sin);
+    free_rope(net);
     tf_close(&net->file);
     shared_close(&net->panels);
     *net = (struct net){0};
@@ -166,7 +205,6 @@ void net_init(struct net *net, uint64_t seed, double std)
             case INIT_FIXED: w[k] = 0.0f; break;
             }
     }
-    if (net->rope_factors) net_fill_rope(net);
 }
 
 struct param *net_param(struct net *net, const char *hf_name)

@@ -56,23 +56,27 @@ struct net {
     struct shared panels; /* the file that weights may lie over */
     struct arena weights; /* the numbers, when not mapped from a file */
     struct arena grads;   /* one contiguous block, training only */
-    struct rope_table rope; /* positions [0, context) */
+    struct rope_table rope; /* memory for positions [0, n) from net_make_rope on; net_forward fills in what it needs */
     struct rope_table rope_local; /* of layers with a window; without such layers empty */
+    int64_t *rope_filled; /* positions that both tables hold: changes also while the network is const */
     struct tensor *rope_factors;  /* divisors of the frequencies, (rope width / 2); NULL: none */
     float softmax_scale;
     struct tf file; /* keeps the mapping alive when weights point into it */
     bool absorbed;  /* form of MLA: a property of the run */
 };
 
-/* Builds the parameter list for c with no numbers. */
+/* Builds the parameter list for c with no numbers, nothing that grows with the context: enough to measure, not to compute. */
 int net_build(struct net *net, const struct config *c, struct err *e);
 void net_free(struct net *net); /* accepts a zeroed or half-built net */
 /* f32 weights and, when `training`, gradients (one contiguous arena, in the order of params, each 64-byte aligned). */
 int net_alloc(struct net *net, bool training, struct err *e);
 /* Random initialisation: normal with std (output projections std / sqrt(2 layers)); a pure function of (seed, name). */
 void net_init(struct net *net, uint64_t seed, double std);
-/* Makes the rotary tables again, once rope_factors has its numbers. */
-void net_fill_rope(struct net *net);
+/* Room for the rotary tables of positions [0, n), before the first net_forward; net_rope_bytes is what it takes at most. */
+int net_make_rope(struct net *net, int64_t n, struct err *e);
+uint64_t net_rope_bytes(const struct config *c, int64_t n);
+/* Computes what tables lack of positions [0, n); rope_factors has its numbers. net_forward does it. */
+void net_fill_rope(const struct net *net, int64_t n, struct pool *pool);
 struct param *net_param(struct net *net, const char *hf_name); /* NULL if absent */
 
 /* Loads a file or folder for inference. Weights are converted once: f32 and bf16 to the panels of ks and `compute`,
@@ -82,9 +86,9 @@ struct load_options {
     enum compute compute;
     bool int8;     /* Q8_0 weights times 8-bit activations: a property of the run */
     bool absorbed;
-    int64_t max_context; /* 0: the file's */
+    int64_t max_context; /* positions there will be; 0: the file's */
     bool training; /* f32 master weights and gradients instead of panels */
-    bool plain;    /* f32 weights as in training, without gradients: for conversion */
+    bool plain;    /* f32 weights as in training, without gradients or positions: for conversion */
     struct pool *pool;
     const char *panels; /* file to keep integer panels in (panels.h); NULL: in memory only */
     void (*warn)(void *ctx, const char *message); /* such as: no room for that file; NULL allowed */

@@ -132,6 +132,7 @@ static int open_all(struct trainer *t, struct err *e)
     TRY(check_loader(t->o.data, t->o.config, r->seq_len, e));
     TRY(check_loader(t->o.val, t->o.config, r->seq_len, e));
     TRY(net_build(&t->net, t->o.config, e));
+    TRY(net_make_rope(&t->net, r->seq_len, e));
     TRY(net_alloc(&t->net, true, e));
     net_init(&t->net, (uint64_t)r->seed, r->init_std);
     TRY(optim_init(&t->optim, &t->net, e));
