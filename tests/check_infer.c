@@ -10,7 +10,17 @@
 enum { V = 96, N = 100, CONTEXT = 128 };
 
 static int32_t ids[N];
-static float whole[2][2][V]; /* [plain][bf16]: logits of the last row, prefill in one piece */
+/* What a run computes in and what it remembers in. The first two are to equal training's forward pass. */
+enum { F32, BF16, BF16_CACHE, Q8_CACHE, KINDS };
+static const struct {
+    enum engine_compute compute;
+    enum engine_cache cache;
+    const char *name;
+} kinds[KINDS] = {{ENGINE_F32, ENGINE_CACHE_AUTO, "f32"},
+                  {ENGINE_BF16, ENGINE_CACHE_F32, "bf16 products, f32 cache"},
+                  {ENGINE_BF16, ENGINE_CACHE_AUTO, "bf16"},
+                  {ENGINE_F32, ENGINE_CACHE_Q8_0, "q8_0 cache"}};
+static float whole[2][KINDS][V]; /* [plain][kind]: logits of the last row, prefill in one piece */
 
 static struct config tiny_config(void)
 {
@@ -21,9 +31,9 @@ static struct config tiny_config(void)
     c.layers = 3;
     c.heads = 2;
     c.q_lora_rank = 12;
-    c.kv_lora_rank = 16;
+    c.kv_lora_rank = 32; /* whole blocks of q8_0 */
     c.qk_nope_dim = 12;
-    c.qk_rope_dim = 8;
+    c.qk_rope_dim = 32;
     c.v_dim = 16;
     c.dense_layers = 1;
     c.dense_ffn = 48;
@@ -70,22 +80,22 @@ static void kit_close(struct kit *k)
 
 static bool same(const float *a, const float *b) { return memcmp(a, b, V * sizeof *a) == 0; }
 
-static struct engine_options form(int plain, int bf16)
+static struct engine_options form(int plain, int kind)
 {
-    return (struct engine_options){.plain = plain, .compute = bf16 ? ENGINE_BF16 : ENGINE_F32, .threads = 1};
+    return (struct engine_options){.plain = plain, .compute = kinds[kind].compute, .cache = kinds[kind].cache, .threads = 1};
 }
 
-static void test_whole(int plain, int bf16)
+static void test_whole(int plain, int kind)
 {
     struct err e = {0};
     struct kit k;
-    struct engine_options o = form(plain, bf16);
+    struct engine_options o = form(plain, kind);
     o.chunk = N;
     kit_open(&k, &o);
     int64_t reused = -1;
     CHECK_OK(session_sync(&k.s, ids, N, &reused, &e), &e);
     CHECK(reused == 0 && k.s.n == N && k.s.has_logits, "reused %lld, n %lld", (long long)reused, (long long)k.s.n);
-    memcpy(whole[plain][bf16], k.s.logits, sizeof whole[plain][bf16]);
+    memcpy(whole[plain][kind], k.s.logits, sizeof whole[plain][kind]);
     double spread = 0;
     for (int i = 0; i < V; i++) {
         CHECK(isfinite(k.s.logits[i]), "logit %d is %g", i, (double)k.s.logits[i]);
@@ -95,33 +105,33 @@ static void test_whole(int plain, int bf16)
     kit_close(&k);
 }
 
-static void test_chunks(int plain, int bf16)
+static void test_chunks(int plain, int kind)
 {
     static const int64_t chunks[] = {1, 3, 7, 64, 99};
     for (int i = 0; i < 5; i++) {
         struct err e = {0};
         struct kit k;
-        struct engine_options o = form(plain, bf16);
+        struct engine_options o = form(plain, kind);
         o.chunk = chunks[i];
         kit_open(&k, &o);
         CHECK_OK(session_sync(&k.s, ids, N, NULL, &e), &e);
-        CHECK(same(k.s.logits, whole[plain][bf16]), "plain %d bf16 %d chunk %lld: logits differ", plain, bf16,
+        CHECK(same(k.s.logits, whole[plain][kind]), "plain %d, %s, chunk %lld: logits differ", plain, kinds[kind].name,
               (long long)chunks[i]);
         kit_close(&k);
     }
 }
 
-static void test_threads(int plain, int bf16)
+static void test_threads(int plain, int kind)
 {
     static const int threads[] = {2, 3, 7};
     for (int i = 0; i < 3; i++) {
         struct err e = {0};
         struct kit k;
-        struct engine_options o = form(plain, bf16);
+        struct engine_options o = form(plain, kind);
         o.threads = threads[i];
         kit_open(&k, &o);
         CHECK_OK(session_sync(&k.s, ids, N, NULL, &e), &e);
-        CHECK(same(k.s.logits, whole[plain][bf16]), "plain %d bf16 %d threads %d: logits differ", plain, bf16,
+        CHECK(same(k.s.logits, whole[plain][kind]), "plain %d, %s, threads %d: logits differ", plain, kinds[kind].name,
               threads[i]);
         kit_close(&k);
     }
@@ -156,11 +166,11 @@ static void test_reuse(int plain)
 }
 
 /* Beside others: three sessions in slots of one cache, pieces of different lengths in one pass. */
-static void test_beside(int plain, int bf16)
+static void test_beside(int plain, int kind)
 {
     struct err e = {0};
     struct kit k;
-    struct engine_options o = form(plain, bf16);
+    struct engine_options o = form(plain, kind);
     struct session b = {0}, c = {0}, full = {0};
     int32_t text_b[N], text_c[N];
     o.chunk = 16;
@@ -184,18 +194,19 @@ static void test_beside(int plain, int bf16)
         if (with_b) nb = b.n;
         if (with_c) nc = c.n;
     }
-    CHECK(same(k.s.logits, whole[plain][bf16]), "plain %d bf16 %d: beside others the logits differ", plain, bf16);
+    CHECK(same(k.s.logits, whole[plain][kind]), "plain %d, %s: beside others the logits differ", plain,
+          kinds[kind].name);
     session_close(&b);
     session_close(&c);
     kit_close(&k);
 }
 
 /* The forward pass of training (no cache) in the same form, and one form against the other. */
-static void test_training(int plain, int bf16)
+static void test_training(int plain, int kind)
 {
     struct err e = {0};
     struct kit k;
-    struct engine_options o = form(plain, bf16);
+    struct engine_options o = form(plain, kind);
     struct run r;
     int32_t pos[N], last = N - 1;
     struct segment seg = {.row0 = 0, .n = N, .past = 0, .key0 = 0, .slot = -1};
@@ -209,22 +220,42 @@ static void test_training(int plain, int bf16)
     run_free(&r);
     CHECK_OK(run_init(&r, &k.en.ks, NULL, k.en.compute, size, &e), &e);
     struct tensor *logits = net_logits(&r, &k.en.net, net_forward(&r, &k.en.net, &a, NULL), &last, 1);
-    CHECK(same(tensor_f32(logits), whole[plain][bf16]), "plain %d bf16 %d: training's forward pass differs", plain,
-          bf16);
+    CHECK(same(tensor_f32(logits), whole[plain][kind]), "plain %d, %s: training's forward pass differs", plain,
+          kinds[kind].name);
     run_free(&r);
     kit_close(&k);
 }
 
 static void test_forms(void)
 {
-    double far = 0, size = 0, bf = 0;
+    double far = 0, size = 0, round[KINDS] = {0};
     for (int i = 0; i < V; i++) {
-        far = fmax(far, fabs((double)whole[0][0][i] - (double)whole[1][0][i]));
-        bf = fmax(bf, fabs((double)whole[0][0][i] - (double)whole[0][1][i]));
-        size = fmax(size, fabs((double)whole[0][0][i]));
+        double exact = (double)whole[0][F32][i];
+        far = fmax(far, fabs(exact - (double)whole[1][F32][i]));
+        for (int k = 0; k < KINDS; k++) round[k] = fmax(round[k], fabs(exact - (double)whole[0][k][i]));
+        size = fmax(size, fabs(exact));
     }
     CHECK(far <= 1e-5 * size, "absorbed and plain differ by %g of %g", far, size);
-    CHECK(bf > 0 && bf < 0.1 * size, "bf16 differs by %g of %g from f32", bf, size);
+    for (int k = 1; k < KINDS; k++)
+        CHECK(round[k] > 0 && round[k] < 0.1 * size, "%s differs by %g of %g from f32", kinds[k].name, round[k], size);
+    CHECK(!same(whole[0][BF16], whole[0][BF16_CACHE]), "the cache of bf16 products is not bf16 by default");
+}
+
+/* A cache that the model's heads do not fit is refused, with the widths. */
+static void test_cache_refused(void)
+{
+    struct err e = {0};
+    struct net net = {0};
+    struct kit k = {0};
+    struct config c = tiny_config();
+    struct engine_options o = form(0, Q8_CACHE);
+    c.qk_rope_dim = 8;
+    CHECK_OK(net_build(&net, &c, &e), &e);
+    CHECK_OK(engine_from_net(&k.en, &net, &o, &e), &e);
+    CHECK(decoder_open(&k.dec, &k.en, &e) == ERR_UNSUPPORTED && strstr(e.msg, "q8_0") &&
+              strstr(e.msg, "key 8"),
+          "a key of 8 in blocks of 32: %s", e.msg);
+    engine_close(&k.en);
 }
 
 static void test_limits(void)
@@ -454,16 +485,17 @@ int main(void)
 {
     for (int i = 0; i < N; i++) ids[i] = (int32_t)rng_below(3, 0, (uint64_t)i, V);
     for (int plain = 0; plain < 2; plain++) {
-        for (int bf16 = 0; bf16 < 2; bf16++) {
-            test_whole(plain, bf16);
-            test_chunks(plain, bf16);
-            test_threads(plain, bf16);
-            test_beside(plain, bf16);
-            test_training(plain, bf16);
+        for (int kind = 0; kind < KINDS; kind++) {
+            test_whole(plain, kind);
+            test_chunks(plain, kind);
+            test_threads(plain, kind);
+            test_beside(plain, kind);
+            if (kind <= BF16) test_training(plain, kind);
         }
         test_reuse(plain);
     }
     test_forms();
+    test_cache_refused();
     test_limits();
     test_score();
     test_faults();

@@ -192,6 +192,8 @@ static void check_gradient(const struct config *c)
     net_free(&net);
 }
 
+static enum dtype cached = DT_F32; /* the numbers of eval's cache */
+
 /* Logits (N, V) of rows [0, n) of one sequence, cut into chunks, through a cache; chunk 0: without a cache. With beside
  * set, another sequence's rows are in every batch, before these. */
 static void eval(const struct net *net, struct pool *pool, enum compute compute, int n, int chunk, bool beside, float *logits)
@@ -202,7 +204,7 @@ static void eval(const struct net *net, struct pool *pool, enum compute compute,
     struct run_size big = {1 << 20, 8 << 20, 16 << 20};
     big.scratch += gemm_scratch_bytes(&ks, pool_threads(pool));
     CHECK_OK(run_init(&r, &ks, pool, compute, big, &e), &e);
-    if (chunk) CHECK_OK(cache_init(&cache, &net->config, DT_F32, 2, net->config.context, &e), &e);
+    if (chunk) CHECK_OK(cache_init(&cache, &net->config, cached, 2, net->config.context, &e), &e);
     for (int at = 0, step = chunk ? chunk : n; at < n; at += step) {
         int m = at + step < n ? step : n - at, extra = beside ? m : 0;
         int32_t bid[2 * N], bpos[2 * N];
@@ -248,6 +250,38 @@ static void check_same_bits(const struct config *c, enum compute compute, bool a
         CHECK(!memcmp(base, other, sizeof base), "%d threads: other bits", threads[i]);
         pool_close(pool);
     }
+    net_free(&net);
+}
+
+/* A cache in fewer bits rounds every row once, so what comes out of it does not depend on how the text was cut. */
+static void check_rounded_cache(struct config c, enum dtype type)
+{
+    static float base[N * V], other[N * V];
+    struct net net;
+    struct err e = {0};
+    struct pool *pool;
+    c.head_dim = c.kv_lora_rank = c.qk_rope_dim = 32; /* whole blocks of q8_0 */
+    c.query_scalar = 0;
+    make_net(&net, &c);
+    CHECK_OK(pool_open(&pool, 3, &e), &e);
+    for (net.absorbed = false;; net.absorbed = true) {
+        eval(&net, NULL, COMPUTE_F32, N, 0, false, other);
+        cached = type;
+        eval(&net, NULL, COMPUTE_F32, N, N, false, base);
+        double far = 0, size = 0;
+        for (int i = 0; i < N * V; i++) {
+            far = fmax(far, fabs((double)base[i] - other[i]));
+            size = fmax(size, fabs(other[i]));
+        }
+        CHECK(far > 0 && far < 0.1 * size, "%s, cache of %s: %g of %g from f32", c.arch->hf, formats[type].name, far, size);
+        for (int i = 0; i < 4; i++) {
+            eval(&net, i % 2 ? pool : NULL, COMPUTE_F32, N, i < 2 ? 1 : 7, i % 2, other);
+            CHECK(!memcmp(base, other, sizeof base), "%s, cache of %s: case %d has other bits", c.arch->hf, formats[type].name, i);
+        }
+        cached = DT_F32;
+        if (net.absorbed || !c.arch->mla) break;
+    }
+    pool_close(pool);
     net_free(&net);
 }
 
@@ -320,6 +354,8 @@ int main(void)
         check_gradient(&c);
         check_same_bits(&c, COMPUTE_F32, archs[i]->mla);
         check_same_bits(&c, COMPUTE_BF16, archs[i]->mla);
+        check_rounded_cache(c, DT_BF16);
+        check_rounded_cache(c, DT_Q8_0);
     }
     check_long_context();
     return test_end();

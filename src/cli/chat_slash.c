@@ -78,9 +78,9 @@ static void do_show(struct chat *c, const char *arg)
     (void)arg;
     SAY("model %s: %.1f million parameters, %.1f used per token, %" PRId64 " layers\n", en->path, (double)params / 1e6,
         (double)active / 1e6, en->net.config.layers);
-    SAY("context %" PRId64 " tokens, %" PRId64 " in use; kernels %s, products %s, attention %s, %d threads\n",
+    SAY("context %" PRId64 " tokens, %" PRId64 " in use; kernels %s, products %s, cache %s, attention %s, %d threads\n",
         en->context, c->t.session.n, cpu_level_name(en->ks.level), engine_compute_name(en),
-        en->net.absorbed ? "absorbed" : "plain", pool_threads(en->pool));
+        formats[en->cache].name, en->net.absorbed ? "absorbed" : "plain", pool_threads(en->pool));
     show_settings(c);
 }
 

@@ -126,12 +126,12 @@ static int report(const struct ppl *p, const char *file, bool json, struct err *
         if (!term_flush()) FAIL(e, ERR_IO, "stdout: cannot write");
         return OK;
     }
-    json_t *o = json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:b,s:f,s:f,s:f,s:f,s:s,s:s,s:s}", "model", p->en.path, "file",
+    json_t *o = json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:b,s:f,s:f,s:f,s:f,s:s,s:s,s:s,s:s}", "model", p->en.path, "file",
                           file, "tokens", (json_int_t)p->predicted, "bytes", (json_int_t)p->bytes, "windows",
                           (json_int_t)p->windows, "window", (json_int_t)p->en.context, "begin_token",
                           tokenizer_bos(p->en.tok) >= 0, "nats_per_token", nats, "perplexity", exp(nats),
                           "bits_per_byte", bits, "seconds", p->seconds, "level", cpu_level_name(p->en.ks.level),
-                          "compute", engine_compute_name(&p->en), "form", p->en.net.absorbed ? "absorbed" : "plain");
+                          "compute", engine_compute_name(&p->en), "cache", formats[p->en.cache].name, "form", p->en.net.absorbed ? "absorbed" : "plain");
     if (!o) FAIL(e, ERR_MEMORY, "the result cannot be written as JSON (out of memory, or a path that is not UTF-8)");
     return answer_print_json(o, e);
 }

@@ -13,7 +13,7 @@ struct model_args {
     int64_t ctx, threads, chunk, memory;
     const char *level;
     const char *template_name; /* form of chats */
-    int form, compute, thinking; /* indices of the choices */
+    int form, compute, cache, thinking; /* indices of the choices */
     bool no_panels;
 };
 void model_args_add(struct opts *o, struct model_args *m);

@@ -12,7 +12,7 @@
 #include "sys/file.h"
 #include "sys/meminfo.h"
 
-enum { DEFAULT_CHUNK = 64, MAX_CHUNK = 4096, MAX_SLOTS = 1024 };
+enum { DEFAULT_CHUNK = 64, MAX_CHUNK = 4096, MAX_SLOTS = 1024, MAX_CONTEXT = 1 << 24 };
 
 /* Whether a tensor is stored in blocks that integer products take. */
 static bool is_quantised(const struct tf_tensor *t)
@@ -39,6 +39,14 @@ const char *engine_compute_name(const struct engine *en)
     return en->int8 ? "int8" : en->compute == COMPUTE_BF16 ? "bf16" : "f32";
 }
 
+static enum dtype cache_type(const struct engine *en, enum engine_cache wanted)
+{
+    static const enum dtype types[] = {
+        [ENGINE_CACHE_F32] = DT_F32, [ENGINE_CACHE_BF16] = DT_BF16, [ENGINE_CACHE_Q8_0] = DT_Q8_0};
+    bool exact = !en->int8 && en->compute == COMPUTE_F32;
+    return wanted != ENGINE_CACHE_AUTO ? types[wanted] : exact ? DT_F32 : DT_BF16;
+}
+
 /* Everything but the numbers: level, threads, sizes; options checked. Needs en->net.config. */
 static int set_options(struct engine *en, const struct engine_options *o, bool quantised, struct err *e)
 {
@@ -55,6 +63,9 @@ static int set_options(struct engine *en, const struct engine_options *o, bool q
     if (o->context < 0 || o->context > c->context)
         FAIL(e, ERR_LIMIT, "a context of %lld is asked for, the model holds 1 to %lld", (long long)o->context,
              (long long)c->context);
+    if (o->context == 0 && c->context > MAX_CONTEXT)
+        FAIL(e, ERR_LIMIT, "the model promises a context of %lld tokens, this program holds at most %d: name one (--ctx)",
+             (long long)c->context, MAX_CONTEXT);
     if (o->chunk < 0 || o->chunk > MAX_CHUNK)
         FAIL(e, ERR_USAGE, "chunk is %lld, expected 1 to %d", (long long)o->chunk, MAX_CHUNK);
     if (o->slots < 0 || o->slots > MAX_SLOTS)
@@ -66,6 +77,7 @@ static int set_options(struct engine *en, const struct engine_options *o, bool q
     en->all_logits = o->all_logits;
     en->compute = o->compute == ENGINE_BF16 ? COMPUTE_BF16 : COMPUTE_F32;
     en->int8 = o->compute == ENGINE_INT8 || (o->compute == ENGINE_AUTO && quantised);
+    en->cache = cache_type(en, o->cache);
     en->net.absorbed = !o->plain;
     return pool_open(&en->pool, o->threads > 0 ? o->threads : cpu_count(), e);
 }
@@ -125,7 +137,7 @@ static int open_shape(struct engine *en, const struct engine_options *o, struct 
     TRY(set_options(en, o, quantised, e));
     bool absorbed = en->net.absorbed;
     c.context = en->context;
-    TRY(cache_shape(&cache, &c, DT_F32, en->slots, en->context, e));
+    TRY(cache_shape(&cache, &c, en->cache, en->slots, en->context, e));
     m->cache = cache_bytes(&cache) + net_rope_bytes(&c, en->context);
     TRY(check_memory(en, o, m, e));
     struct load_options lo = load_options_of(en, o, NULL);

@@ -12,9 +12,13 @@
  * processor. */
 enum engine_compute { ENGINE_AUTO, ENGINE_F32, ENGINE_BF16, ENGINE_INT8 };
 
+/* What the cache holds numbers in. AUTO: F32 for products in f32, so that they equal training's to the bit, else BF16. */
+enum engine_cache { ENGINE_CACHE_AUTO, ENGINE_CACHE_F32, ENGINE_CACHE_BF16, ENGINE_CACHE_Q8_0 };
+
 struct engine_options {
     const char *model; /* file or folder */
     enum engine_compute compute;
+    enum engine_cache cache;
     bool plain;        /* plain MLA instead of absorbed */
     int threads;       /* 0: all processors of this process */
     const char *level; /* of kernels, by name; NULL: the best of this machine */
@@ -39,6 +43,7 @@ struct engine {
     struct err form_error;
     struct tokens stops;   /* ids that end an answer */
     enum compute compute;
+    enum dtype cache;      /* of the rows of a decoder's cache */
     bool int8;
     bool integer; /* some weights are integer panels */
     char *path;

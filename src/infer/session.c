@@ -79,7 +79,7 @@ int decoder_measure(struct run_size *size, const struct engine *en, struct err *
     struct decoder d;
     const struct config *c = &en->net.config;
     set_shape(&d, en);
-    int rc = cache_shape(&d.cache, c, DT_F32, d.slots, d.context, e);
+    int rc = cache_shape(&d.cache, c, en->cache, d.slots, d.context, e);
     if (!rc) rc = alloc_arrays(&d, e);
     if (!rc) rc = measure(size, &d, e);
     decoder_close(&d);
@@ -91,7 +91,7 @@ int decoder_open(struct decoder *d, const struct engine *en, struct err *e)
     struct run_size size;
     set_shape(d, en);
     int rc = alloc_arrays(d, e);
-    if (!rc) rc = cache_init(&d->cache, &en->net.config, DT_F32, d->slots, d->context, e);
+    if (!rc) rc = cache_init(&d->cache, &en->net.config, en->cache, d->slots, d->context, e);
     if (!rc) rc = measure(&size, d, e);
     if (!rc) rc = run_init(&d->run, &en->ks, en->pool, en->compute, size, e);
     if (rc) decoder_close(d);
