@@ -276,7 +276,7 @@ static void check_rounded_cache(struct config c, enum dtype type)
         CHECK(far > 0 && far < 0.1 * size, "%s, cache of %s: %g of %g from f32", c.arch->hf, formats[type].name, far, size);
         for (int i = 0; i < 4; i++) {
             eval(&net, i % 2 ? pool : NULL, COMPUTE_F32, N, i < 2 ? 1 : 7, i % 2, other);
-            CHECK(!memcmp(base, other, sizeof base), "%s, cache of %s: case %d has other bits", c.arch->hf, formats[type].name, i);
+            CHECK(!memcmp(base, other, sizeof base), "%s, cache of %s: case %d: other bits", c.arch->hf, formats[type].name, i);
         }
         cached = DT_F32;
         if (net.absorbed || !c.arch->mla) break;

@@ -138,27 +138,6 @@ static int start_peer(struct bench *b, size_t i, const char *model, int64_t cont
     return peer_start(&b->running[i], b->peers.v[i], argv, &b->flags[i], e);
 }
 
-/* What one token reads of the weights: matrices once, of the experts those that are used, of the embedding a row. */
-static double weights_read(const struct engine *en)
-{
-    const struct net *net = &en->net;
-    double sum = 0;
-    for (int i = 0; i < net->n_params; i++) {
-        const struct tensor *t = &net->params[i].t;
-        if (t == net->embed) continue;
-        double bytes = t->packed ? (double)t->packed_stride * (t->nd == 3 ? (double)t->ne[0] : 1) : (double)tensor_count(t) * 4;
-        if (net->params[i].layer >= net->config.layers) continue; /* MTP */
-        if (net->params[i].form == FORM_EXPERTS) bytes *= (double)net->config.experts_used / (double)net->config.experts;
-        if (!t->packed && !t->data) bytes = 0;
-        sum += bytes;
-    }
-    if (net->head == &net->head_copy) sum += (double)net->head_copy.packed_stride;
-    for (int64_t l = 0; l < net->config.layers; l++)
-        for (int k = 0; k < 2 && net->layers[l].w_uk; k++)
-            sum += (double)net->layers[l].absorbed[k].packed_stride * (double)net->layers[l].absorbed[k].ne[0];
-    return sum;
-}
-
 static int add_result(struct bench *b, const char *model, const struct test *t, struct err *e)
 {
     double ours = rate(t, t->ours, b->rounds), limit = 0;
@@ -221,7 +200,7 @@ static int bench_one(struct bench *b, const char *path, struct err *e)
     if (!m.ctx) m.ctx = context;
     TRY(talker_open(&b->t, path, &m, e));
     const char *slash = strrchr(path, '/'), *name = slash && slash[1] ? slash + 1 : path;
-    b->token_bytes = weights_read(&b->t.engine);
+    b->token_bytes = (double)net_token_bytes(&b->t.engine.net);
     b->cache_bytes = (double)cache_bytes(&b->t.decoder.cache) / (double)(b->t.decoder.cache.context * b->t.decoder.cache.slots);
     b->bandwidth = bandwidth_read(b->t.engine.pool);
     for (size_t i = 0; i < b->peers.n; i++) TRY(start_peer(b, i, path, context + 64, e));

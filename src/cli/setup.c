@@ -44,7 +44,7 @@ void model_args_add(struct opts *o, struct model_args *m)
                              .help = "form of chats: chatml, llama-3, ... (default: what the model's files tell)"});
     opts_choice(o, "think", &m->thinking, thinking_names, "thinking before the answer, where the model leaves the choice");
     opts_flag(o, "no-panels", 0, &m->no_panels, "keep no file of packed weights beside the model");
-    opts_add(o, (struct opt){"chunk", 0, OPT_I64, &m->chunk, 1, 4096, .help = "prompt tokens evaluated at once (64)"});
+    opts_add(o, (struct opt){"chunk", 0, OPT_I64, &m->chunk, 1, 4096, .help = "prompt tokens evaluated at once (256 or fewer)"});
 }
 
 void sample_args_add(struct opts *o, struct sample_params *p, bool *seed_given)

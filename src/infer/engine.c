@@ -12,7 +12,7 @@
 #include "sys/file.h"
 #include "sys/meminfo.h"
 
-enum { DEFAULT_CHUNK = 64, MAX_CHUNK = 4096, MAX_SLOTS = 1024, MAX_CONTEXT = 1 << 24 };
+enum { DEFAULT_CHUNK = 256, SCORED_CHUNK = 64, MAX_CHUNK = 4096, MAX_SLOTS = 1024, MAX_CONTEXT = 1 << 24, LITTLE = 32 << 20 };
 
 /* Whether a tensor is stored in blocks that integer products take. */
 static bool is_quantised(const struct tf_tensor *t)
@@ -72,7 +72,7 @@ static int set_options(struct engine *en, const struct engine_options *o, bool q
         FAIL(e, ERR_USAGE, "%d sequences at once, expected 1 to %d", o->slots, MAX_SLOTS);
     kernels_init(&en->ks, level);
     en->context = o->context ? o->context : c->context;
-    en->chunk = o->chunk ? o->chunk : DEFAULT_CHUNK;
+    en->chunk = o->chunk ? o->chunk : o->all_logits ? SCORED_CHUNK : DEFAULT_CHUNK; /* all logits of a row are many */
     en->slots = o->slots ? o->slots : 1;
     en->all_logits = o->all_logits;
     en->compute = o->compute == ENGINE_BF16 ? COMPUTE_BF16 : COMPUTE_F32;
@@ -84,20 +84,24 @@ static int set_options(struct engine *en, const struct engine_options *o, bool q
 
 static double mib(uint64_t bytes) { return (double)bytes / (1 << 20); }
 
-/* Adds up, and fails when it is too much. */
-static int check_memory(const struct engine *en, const struct engine_options *o, struct engine_memory *m, struct err *e)
+/* Adds up what a context costs; false when that is more than it may be. */
+static bool add_up(struct engine_memory *m)
 {
-    struct meminfo info;
-    meminfo_read(&info);
-    m->available = o->memory ? o->memory : info.known ? info.available : 0;
-    m->total = m->weights + m->cache + m->run;
-    if (m->available == 0 || m->total <= m->available) return OK;
+    uint64_t sum;
+    if (!add_u64(m->weights, m->cache, &sum) || !add_u64(sum, m->run, &m->total)) m->total = UINT64_MAX;
+    return m->available == 0 || m->total <= m->available;
+}
+
+static int refuse(const struct engine *en, const struct engine_options *o, const struct engine_memory *m, struct err *e)
+{
+    char hint[160] = "";
+    if (m->fits > 0) snprintf(hint, sizeof hint, "; with --ctx %lld it fits", (long long)m->fits);
+    else if (m->weights > m->available) snprintf(hint, sizeof hint, "; no context is small enough, a smaller format may be");
     FAIL(e, ERR_MEMORY,
          "%s does not fit: weights %.1f MiB + cache of %d x %lld tokens %.1f MiB + computing %.1f MiB = %.1f MiB, and "
-         "it "
-         "may take %.1f MiB; a smaller --ctx or a quantised file needs less",
-         o->model, mib(m->weights), en->slots, (long long)en->context, mib(m->cache), mib(m->run), mib(m->total),
-         mib(m->available));
+         "it may take %.1f MiB%s",
+         o->model, mib(m->weights), en->slots, (long long)m->context, mib(m->cache), mib(m->run), mib(m->total),
+         mib(m->available), hint);
 }
 
 /* The file of panels of a model: beside a file, inside a folder. */
@@ -123,38 +127,85 @@ static struct load_options load_options_of(const struct engine *en, const struct
                                  .progress_ctx = o->ctx};
 }
 
-/* An engine without weights, and the figures. Checked twice: before the tables of positions are made, which a hostile
- * file could ask to be huge, with what is certain; then with everything. */
-static int open_shape(struct engine *en, const struct engine_options *o, struct engine_memory *m, struct err *e)
+/* What the cache and a pass take with a context; m->weights is there. Nothing is made. */
+static int weigh_context(struct engine *en, int64_t context, struct engine_memory *m, struct err *e)
 {
-    struct config c;
+    const struct config *c = &en->net.config;
     struct run_size size;
     struct cache cache;
+    en->context = m->context = context;
+    TRY(cache_shape(&cache, c, en->cache, en->slots, context, e));
+    m->cache = cache_bytes(&cache) + net_rope_bytes(c, context);
+    m->token_cache = (uint64_t)cache.layers * format_bytes(en->cache, cache.width);
+    TRY(decoder_measure(&size, en, e));
+    m->run = size.meta + size.mem + size.scratch + (uint64_t)en->slots * session_bytes(en);
+    return OK;
+}
+
+/* The largest context that fits, by halving; the figures are those of the context before. */
+static int find_fitting(struct engine *en, struct engine_memory *m, struct err *e)
+{
+    struct engine_memory wanted = *m, t = *m;
+    int64_t lo = 0, hi = wanted.context + 1; /* lo fits, hi does not */
+    if (add_up(&t)) lo = wanted.context;
+    else if (t.weights > t.available) hi = 1;
+    while (hi - lo > 1 && hi - lo > lo / 64) { /* to a 64th */
+        int64_t mid = lo + (hi - lo) / 2;
+        TRY(weigh_context(en, mid, &t, e));
+        *(add_up(&t) ? &lo : &hi) = mid;
+    }
+    *m = wanted;
+    m->fits = lo >= 1024 && lo < wanted.context ? lo / 256 * 256 : lo;
+    en->context = wanted.context;
+    return OK;
+}
+
+static int weigh(struct engine *en, const struct engine_options *o, struct engine_memory *m, struct err *e)
+{
+    struct load_options lo = load_options_of(en, o, NULL);
+    const struct engine_shape *s = o->shape;
+    TRY(s ? net_weigh_shape(&m->parts, s->config, s->type, s->ctx, &lo, e) : net_weigh(&m->parts, o->model, &lo, e));
+    m->weights = m->parts.all.memory;
+    m->disk = m->parts.panels && !o->no_panels ? m->weights : 0;
+    return OK;
+}
+
+/* An engine without weights, and the figures. What depends on the context is found without making any of it. */
+static int open_shape(struct engine *en, const struct engine_options *o, struct engine_memory *m, bool find, struct err *e)
+{
+    struct config c;
+    struct meminfo info;
     bool quantised;
     *m = (struct engine_memory){0};
-    TRY(engine_read_config(&c, &quantised, o->model, e));
+    if (o->shape) {
+        c = *o->shape->config;
+        quantised = o->shape->quantised;
+    } else TRY(engine_read_config(&c, &quantised, o->model, e));
     en->net.config = c;
     TRY(set_options(en, o, quantised, e));
     bool absorbed = en->net.absorbed;
-    c.context = en->context;
-    TRY(cache_shape(&cache, &c, en->cache, en->slots, en->context, e));
-    m->cache = cache_bytes(&cache) + net_rope_bytes(&c, en->context);
-    TRY(check_memory(en, o, m, e));
-    struct load_options lo = load_options_of(en, o, NULL);
-    size_t weights;
-    TRY(net_load_size(&weights, &en->integer, o->model, &lo, e));
+    int64_t context = en->context;
+    meminfo_read(&info);
+    m->available = o->memory ? o->memory : info.known ? info.available : 0;
+    m->cache_type = en->cache;
+    m->int8 = en->int8;
+    TRY(weigh(en, o, m, e));
     TRY(net_build(&en->net, &c, e));
     en->net.absorbed = absorbed;
-    TRY(decoder_measure(&size, en, e));
-    m->weights = weights;
-    m->run = size.meta + size.mem + size.scratch;
-    return check_memory(en, o, m, e);
+    TRY(weigh_context(en, context, m, e));
+    while (!o->chunk && en->chunk > SCORED_CHUNK && m->run > m->weights / 20 + LITTLE) { /* a pass is little beside a model */
+        en->chunk /= 2;
+        TRY(weigh_context(en, context, m, e));
+    }
+    bool fits = add_up(m);
+    if (find || !fits) TRY(find_fitting(en, m, e));
+    return fits ? OK : refuse(en, o, m, e);
 }
 
 int engine_plan(const struct engine_options *o, struct engine_memory *m, struct err *e)
 {
     struct engine en = {0};
-    int rc = open_shape(&en, o, m, e);
+    int rc = open_shape(&en, o, m, true, e);
     engine_close(&en);
     return rc;
 }
@@ -204,7 +255,7 @@ int engine_open(struct engine *en, const struct engine_options *o, struct err *e
     double t0 = clock_seconds();
     struct engine_memory m;
     *en = (struct engine){0};
-    int rc = open_shape(en, o, &m, e);
+    int rc = open_shape(en, o, &m, false, e);
     if (!rc) rc = load_weights(en, o, e);
     if (!rc) rc = load_tokenizer(en, o->model, e);
     if (!rc) rc = choose_form(en, o, e);
@@ -217,6 +268,7 @@ int engine_open(struct engine *en, const struct engine_options *o, struct err *e
 int engine_from_net(struct engine *en, struct net *net, const struct engine_options *o, struct err *e)
 {
     *en = (struct engine){.net = *net};
+    if (net->head == &net->head_copy) en->net.head = &en->net.head_copy;
     *net = (struct net){0};
     int rc = set_options(en, o, false, e);
     if (!rc) rc = net_make_rope(&en->net, en->context, e);

@@ -4,7 +4,7 @@
 #ifndef INFER_ENGINE_H
 #define INFER_ENGINE_H
 
-#include "model/net.h"
+#include "model/weigh.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
 
@@ -15,15 +15,24 @@ enum engine_compute { ENGINE_AUTO, ENGINE_F32, ENGINE_BF16, ENGINE_INT8 };
 /* What the cache holds numbers in. AUTO: F32 for products in f32, so that they equal training's to the bit, else BF16. */
 enum engine_cache { ENGINE_CACHE_AUTO, ENGINE_CACHE_F32, ENGINE_CACHE_BF16, ENGINE_CACHE_Q8_0 };
 
+/* A model that need not exist, for engine_plan: its configuration, and the format of each matrix. */
+struct engine_shape {
+    const struct config *config;
+    bool quantised; /* some matrices are in blocks */
+    weight_type_fn *type;
+    void *ctx;
+};
+
 struct engine_options {
     const char *model; /* file or folder */
+    const struct engine_shape *shape; /* engine_plan only: instead of the file; NULL: the file */
     enum engine_compute compute;
     enum engine_cache cache;
     bool plain;        /* plain MLA instead of absorbed */
     int threads;       /* 0: all processors of this process */
     const char *level; /* of kernels, by name; NULL: the best of this machine */
     int64_t context;   /* 0: the model's */
-    int64_t chunk;     /* rows evaluated at once; 0: 64 */
+    int64_t chunk;     /* rows evaluated at once; 0: 256, fewer where that takes much memory */
     int slots;         /* sequences that can be cached at once; 0: 1 */
     uint64_t memory;   /* bytes it may take; 0: what is free */
     bool all_logits;   /* memory for the logits of every row of a pass: session_score */
@@ -45,7 +54,6 @@ struct engine {
     enum compute compute;
     enum dtype cache;      /* of the rows of a decoder's cache */
     bool int8;
-    bool integer; /* some weights are integer panels */
     char *path;
     int64_t context, chunk;
     int slots;
@@ -55,17 +63,24 @@ struct engine {
 
 /* What a model needs, in bytes, known before any of it is allocated. */
 struct engine_memory {
+    struct weights parts;
+    int64_t context;    /* of each sequence */
     uint64_t weights;   /* as numbers for the products; what is only mapped from the file is not counted */
     uint64_t cache;     /* with the tables of positions */
-    uint64_t run;       /* one forward pass */
+    uint64_t run;       /* one forward pass and what sessions keep */
     uint64_t total;
     uint64_t available; /* what it may take; 0: the system does not tell */
+    uint64_t token_cache; /* bytes of the cache for one more token of one sequence */
+    int64_t fits;       /* the largest context with which it fits; 0: none. Found by engine_plan, or when it does not fit */
+    uint64_t disk;      /* of the file of panels; 0: none is kept */
+    enum dtype cache_type;
+    bool int8;
 };
 
 /* Opens a model. Refused with ERR_MEMORY and figures when it does not fit into the memory that is free. */
 int engine_open(struct engine *en, const struct engine_options *o, struct err *e);
 void engine_close(struct engine *en); /* accepts a zeroed or half-opened engine */
-/* The figures alone; ERR_MEMORY when they are too much, with *m filled in. */
+/* The figures alone, with nothing that is large allocated; ERR_MEMORY when they are too much, with *m filled in. */
 int engine_plan(const struct engine_options *o, struct engine_memory *m, struct err *e);
 /* An engine around a network that is already in memory; takes it over (*net is zeroed), also on failure. */
 int engine_from_net(struct engine *en, struct net *net, const struct engine_options *o, struct err *e);

@@ -171,6 +171,11 @@ int decoder_eval(struct decoder *d, const struct piece *pieces, int n_pieces, st
 
 /* ---- sessions ---- */
 
+uint64_t session_bytes(const struct engine *en)
+{
+    return (uint64_t)en->context * sizeof(int32_t) + (uint64_t)en->net.config.vocab * sizeof(float);
+}
+
 int session_open(struct session *s, struct decoder *d, struct err *e)
 {
     int slot = 0;

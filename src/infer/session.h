@@ -29,6 +29,7 @@ int decoder_open(struct decoder *d, const struct engine *en, struct err *e);
 void decoder_close(struct decoder *d); /* accepts a zeroed or half-opened decoder */
 /* Bytes that one forward pass needs at most, for a network whose numbers need not be there. */
 int decoder_measure(struct run_size *size, const struct engine *en, struct err *e);
+uint64_t session_bytes(const struct engine *en); /* what a session keeps beside its part of the cache */
 
 struct session {
     struct decoder *dec; /* borrowed; NULL: closed */

@@ -47,8 +47,7 @@ static void find_inner(struct load *l)
 
 /* ---- configuration ---- */
 
-/* folder/config.json, or the one beside a .safetensors file. */
-static int config_of_folder(struct config *c, const char *path, struct err *e)
+int net_read_config_json(struct config *c, const char *path, struct err *e)
 {
     char dir[4096], file[4096], *text;
     size_t len;
@@ -69,7 +68,7 @@ static int config_of_folder(struct config *c, const char *path, struct err *e)
 
 int net_read_config(struct config *c, const struct tf *f, const char *path, struct err *e)
 {
-    return strcmp(f->container, "gguf") ? config_of_folder(c, path, e) : config_from_gguf(c, f, e);
+    return strcmp(f->container, "gguf") ? net_read_config_json(c, path, e) : config_from_gguf(c, f, e);
 }
 
 /* Many files promise the layer for multi-token prediction and leave it out. */
@@ -278,8 +277,7 @@ void load_adjust(const struct load *l, struct param *p)
     for (int64_t i = 0; !l->gguf && p->plus_one && i < tensor_count(&p->t); i++) tensor_f32(&p->t)[i] += 1.0f;
 }
 
-/* Opens the file and finds every tensor of the network; nothing of it is read. */
-static int load_open(struct load *l, const char *path, struct err *e)
+int load_open(struct load *l, const char *path, struct err *e)
 {
     struct config c;
     TRY(tf_open(&l->file, path, e));
@@ -290,7 +288,7 @@ static int load_open(struct load *l, const char *path, struct err *e)
     return find_all(l, e);
 }
 
-static void load_close(struct load *l)
+void load_close(struct load *l)
 {
     mem_free(l->used);
     mem_free(l->all);
@@ -298,17 +296,6 @@ static void load_close(struct load *l)
     mem_free(l->src);
     mem_free(l->scratch);
     tf_close(&l->file);
-}
-
-int net_load_size(size_t *bytes, bool *integer, const char *path, const struct load_options *o, struct err *e)
-{
-    struct net net = {0};
-    struct load l = {.net = &net, .o = o};
-    int rc = load_open(&l, path, e);
-    if (!rc) *bytes = load_size(&l, integer);
-    load_close(&l);
-    net_free(&net);
-    return rc;
 }
 
 int net_load(struct net *net, const char *path, const struct load_options *o, struct err *e)

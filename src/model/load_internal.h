@@ -27,11 +27,20 @@ struct load {
     size_t scratch_each;          /* bytes of a thread */
 };
 
+/* Opens the file and finds every tensor of the network; nothing of it is read. load_close in every case. */
+int load_open(struct load *l, const char *path, struct err *e);
+void load_close(struct load *l); /* not l->net */
 /* What a file's numbers need to become a parameter's, once they are there as f32. */
 void load_adjust(const struct load *l, struct param *p);
 /* Gives every parameter its memory and its numbers; needs net, o, file, src. */
 int load_weights(struct load *l, struct err *e);
-/* Bytes of the arena that load_weights will make for inference; leaves the net without numbers. */
-size_t load_size(struct load *l, bool *integer);
+/* Gives every parameter its place in the arena, which may be measuring; inference only. */
+void load_place(struct load *l, struct arena *a);
+bool load_is_mapped(const struct load *l, const struct param *p); /* read where it lies in the file */
+/* After load_place: stored in blocks and multiplied as f32, though products are integer. */
+bool load_is_slow(const struct load *l, const struct param *p);
+/* Sums of what load_weights will make for inference; leaves the net without numbers. */
+struct weights;
+void load_weigh(struct load *l, struct weights *w);
 
 #endif

@@ -5,17 +5,19 @@
 #include "base/mem.h"
 #include "model/load_internal.h"
 #include "model/panels.h"
+#include "model/weigh.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { ROWS_AT_A_TIME = 64 };
+enum { ROWS_AT_A_TIME = 64, READ_AHEAD = 32 << 20 };
 
 /* ---- where each parameter goes ---- */
 
 static const struct sources *sources_of(const struct load *l, const struct param *p) { return &l->src[p - l->net->params]; }
 
 /* The embedding is read row by row where it lies in the file, in whatever format. */
-static bool is_mapped(const struct load *l, const struct param *p)
+bool load_is_mapped(const struct load *l, const struct param *p)
 {
     return &p->t == l->net->embed && !l->o->training && !l->o->plain && !sources_of(l, p)->scale;
 }
@@ -53,6 +55,15 @@ static enum dtype type_of(const struct load *l, const struct param *p)
     return in && (own_panel_type(l, y->e_gate) == DT_F32 || own_panel_type(l, y->e_up) == DT_F32) ? DT_F32 : t;
 }
 
+/* Stored in blocks, multiplied as f32 in a run of integer products. */
+bool load_is_slow(const struct load *l, const struct param *p)
+{
+    const struct sources *s = sources_of(l, p);
+    if (!l->o->int8 || l->o->training || l->o->plain || !p->quantise || formats[s->t[0]->dtype].block == 1) return false;
+    if (p->t.packed_stride > 0) return p->t.dtype == DT_F32;
+    return !load_is_mapped(l, p) && !(p->layer >= 0 && l->net->layers[p->layer].w_uk);
+}
+
 static void place_packed(const struct load *l, struct tensor *t, enum dtype type, struct arena *a)
 {
     const struct load_options *o = l->o;
@@ -87,8 +98,8 @@ static void place_split(struct load *l, const struct param *p, struct arena *a)
     y->w_uv = uv;
 }
 
-/* Gives every parameter its memory in the arena. With a tied head the packed table is a second tensor. */
-static void place(struct load *l, struct arena *a)
+/* With a tied head the packed table is a second tensor. */
+void load_place(struct load *l, struct arena *a)
 {
     struct net *net = l->net;
     for (int i = 0; i < net->n_params; i++) {
@@ -101,7 +112,7 @@ static void place(struct load *l, struct arena *a)
             place_packed(l, &net->head_copy, type_of(l, p), a);
             net->head = &net->head_copy;
         }
-        if (is_mapped(l, p)) {
+        if (load_is_mapped(l, p)) {
             t->dtype = l->src[i].t[0]->dtype;
             t->data = (void *)(uintptr_t)l->src[i].t[0]->data; /* read only: nothing writes to weights in inference */
         } else if (is_split(l, p)) place_split(l, p, a);
@@ -119,6 +130,7 @@ struct fill {
     struct tensor *t;
     int64_t n, k, rows, blocks; /* of a matrix, and its number of tasks */
     const float *from;          /* already converted, or NULL: src */
+    int64_t first;              /* task of the slice that is being filled */
     int bad;                    /* set when a number is not finite */
 };
 
@@ -151,6 +163,7 @@ static void fill_task(void *ctx, int64_t task, int worker)
 {
     struct fill *f = ctx;
     const struct load_options *o = f->l->o;
+    task += f->first;
     int64_t matrix = task / f->blocks, row = task % f->blocks * f->rows, rows = min_i64(f->rows, f->n - row);
     const struct tf_tensor *s = f->src->t[f->src->n > 1 && !f->from ? matrix : 0];
     enum dtype type = f->from ? DT_F32 : s->dtype;
@@ -206,6 +219,27 @@ static void set_tasks(struct fill *f)
     f->blocks = ceil_div(f->n, f->rows);
 }
 
+/* So many that what they read of the file is little beside a model. */
+static int64_t tasks_at_a_time(const struct fill *f)
+{
+    size_t bytes = format_bytes(f->src->t[0]->dtype, f->rows * f->k);
+    return max_i64(1, READ_AHEAD / (int64_t)(bytes ? bytes : 1));
+}
+
+/* What tasks [f->first, end) have read need not stay in memory: else the peak would be the file and the panels. */
+static void forget_tasks(const struct fill *f, int64_t end)
+{
+    for (int64_t task = f->first; task < end;) {
+        int64_t matrix = task / f->blocks, last = min_i64(end, (matrix + 1) * f->blocks);
+        int64_t row0 = task % f->blocks * f->rows, row1 = min_i64(f->n, (last - matrix * f->blocks) * f->rows);
+        const struct tf_tensor *s = f->src->t[f->src->n > 1 ? matrix : 0];
+        int64_t before = f->src->n > 1 ? 0 : matrix * f->n;
+        size_t from = format_bytes(s->dtype, (before + row0) * f->k), to = format_bytes(s->dtype, (before + row1) * f->k);
+        memory_forget(s->data + from, to - from);
+        task = last;
+    }
+}
+
 static int fill_tensor(struct load *l, const struct sources *src, struct tensor *t, struct err *e)
 {
     struct fill f = {.l = l, .src = src, .t = t};
@@ -217,7 +251,12 @@ static int fill_tensor(struct load *l, const struct sources *src, struct tensor 
         if (!t->packed) return OK;
         f.from = (const float *)(const void *)l->scratch;
     }
-    pool_for(l->o->pool, stack * f.blocks, fill_task, &f);
+    int64_t tasks = stack * f.blocks, step = tasks_at_a_time(&f);
+    for (f.first = 0; f.first < tasks; f.first += step) {
+        int64_t end = min_i64(tasks, f.first + step);
+        pool_for(l->o->pool, end - f.first, fill_task, &f);
+        if (!f.from && !l->o->training) forget_tasks(&f, end);
+    }
     if (f.bad) FAIL(e, ERR_NUMERIC, "%s: %s holds a number that is not finite", l->file.path, src->t[0]->name);
     return OK;
 }
@@ -248,11 +287,11 @@ static int fill_param(struct load *l, int i, struct err *e)
         struct sources k = {.t = l->src[i].t, .n = 1}, v = {.t = l->src[i].t + 1, .n = 1};
         TRY(fill_tensor(l, &k, net->layers[p->layer].w_uk, e));
         TRY(fill_tensor(l, &v, net->layers[p->layer].w_uv, e));
-    } else if (!is_mapped(l, p)) TRY(fill_tensor(l, &l->src[i], &p->t, e));
+    } else if (!load_is_mapped(l, p)) TRY(fill_tensor(l, &l->src[i], &p->t, e));
     load_adjust(l, p);
     if (&p->t == net->embed && net->head == &net->head_copy) TRY(fill_tensor(l, &l->src[i], &net->head_copy, e));
     for (int64_t s = 0; s < l->src[i].n; s++) /* read once: the pages need not stay */
-        if (!is_mapped(l, p) && !l->o->training) tf_forget(&l->file, l->src[i].t[s]);
+        if (!load_is_mapped(l, p) && !l->o->training) tf_forget(&l->file, l->src[i].t[s]);
     if (l->o->progress) l->o->progress(l->o->progress_ctx, i + 1, net->n_params);
     return OK;
 }
@@ -274,21 +313,21 @@ static int load_panels(struct load *l, size_t need, struct err *e)
     bool made = !panels_open(&net->panels, l->o->panels, key, need, &none);
     if (!made) TRY(panels_create(&net->panels, l->o->panels, key, need, e));
     arena_over(&net->weights, panels_data(&net->panels), need, "weights");
-    place(l, &net->weights);
+    load_place(l, &net->weights);
     if (made) return OK;
     TRY(fill_all(l, e));
     return shared_commit(&net->panels, e);
 }
 
-size_t load_size(struct load *l, bool *integer)
+/* Nothing is slower in silence. */
+static void tell_slow(const struct load *l, const struct weights *w)
 {
-    struct arena a;
-    arena_measure(&a, "weights");
-    place(l, &a);
-    *integer = false;
-    for (int i = 0; i < l->net->n_params; i++)
-        *integer |= l->net->params[i].t.packed_stride && l->net->params[i].t.dtype != DT_F32;
-    return a.peak;
+    char text[300];
+    if (!w->slow || !l->o->warn) return;
+    snprintf(text, sizeof text,
+             "slow: %d matri%s multiplied as f32, for want of an integer product (the first is %s, stored as %s)", w->slow,
+             w->slow == 1 ? "x is" : "ces are", w->slow_name, w->slow_type);
+    l->o->warn(l->o->warn_ctx, text);
 }
 
 int load_weights(struct load *l, struct err *e)
@@ -299,9 +338,12 @@ int load_weights(struct load *l, struct err *e)
         return fill_all(l, e);
     }
     arena_measure(&net->weights, "weights");
-    place(l, &net->weights);
+    load_place(l, &net->weights);
     size_t need = net->weights.peak;
-    if (l->o->panels && need >= PANELS_LEAST) {
+    struct weights w;
+    load_weigh(l, &w);
+    tell_slow(l, &w);
+    if (l->o->panels && w.panels) {
         struct err refused = {0};
         int rc = load_panels(l, need, &refused);
         if (rc == OK) return OK;
@@ -310,6 +352,6 @@ int load_weights(struct load *l, struct err *e)
         if (l->o->warn) l->o->warn(l->o->warn_ctx, refused.msg);
     }
     TRY(arena_init(&net->weights, need, "weights", e));
-    place(l, &net->weights);
+    load_place(l, &net->weights);
     return fill_all(l, e);
 }

@@ -98,9 +98,8 @@ struct load_options {
 };
 /* The configuration that belongs to an opened file: GGUF metadata, or config.json in the folder of path. */
 int net_read_config(struct config *c, const struct tf *f, const char *path, struct err *e);
-/* Bytes that net_load will take for the numbers, cache of panels included, and whether any of
- * them are integer panels. Reads no numbers. */
-int net_load_size(size_t *bytes, bool *integer, const char *path, const struct load_options *o, struct err *e);
+/* The config.json in a folder, or beside a file, whatever else is there. */
+int net_read_config_json(struct config *c, const char *path, struct err *e);
 int net_load(struct net *net, const char *path, const struct load_options *o, struct err *e);
 
 /* Saving. weights in `type` where the parameter allows (DT_F32, DT_BF16, DT_F16, DT_Q8_0), f32 elsewhere.

@@ -1,6 +1,6 @@
-/* A file of panels beside a model: the arena of packed weights as it lies in memory, made once and mapped by every later
- * run. It belongs to one model, one version of the layout and one way of computing: the key is a hash of all that. The
- * file is a copy that can be deleted at any time; one with another key is replaced. */
+/* A file of panels beside a model: the arena of integer panels as it lies in memory, made once and mapped by every later
+ * run; net_weigh tells for which models. It belongs to one model, one version of the layout and one way of computing: the
+ * key is a hash of all that. The file is a copy that can be deleted at any time; one with another key is replaced. */
 #ifndef MODEL_PANELS_H
 #define MODEL_PANELS_H
 
