@@ -199,7 +199,8 @@ static void greet(const struct chat *c)
 struct chat_args {
     struct model_args model;
     struct look_args look;
-    bool seed_given, no_history, quiet, stats;
+    struct sample_given given;
+    bool no_history, quiet, stats;
     int forget;
     const char *system, *load;
 };
@@ -208,6 +209,7 @@ static int run(struct chat *c, const struct chat_args *a, const char *model, str
 {
     struct line_options lo = {.history = !a->no_history, .words = chat_slash_words};
     TRY(talker_open(&c->t, model, &a->model, e));
+    sample_args_advise(&c->sample, &a->given, &c->t.engine);
     if (!c->t.engine.form)
         FAIL(e, ERR_UNSUPPORTED, "%s: %s; autarky run --raw continues a text with it", model, c->t.engine.form_error.msg);
     c->t.session.progress = answer_progress;
@@ -231,7 +233,7 @@ static void add_rows(struct opts *o, struct chat *c, struct chat_args *a)
     opts_flag(o, "quiet", 'q', &a->quiet, "no figures after an answer");
     opts_flag(o, "json", 0, &c->json, "every answer as one JSON object");
     look_args_add(o, &a->look);
-    sample_args_add(o, &c->sample, &a->seed_given);
+    sample_args_add(o, &c->sample, &a->given);
     model_args_add(o, &a->model);
 }
 
@@ -251,7 +253,7 @@ int cmd_chat(int argc, char **argv)
     add_rows(&o, &c, &a);
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     term_setup((enum term_color)a.look.color, a.look.plain);
-    if (!a.seed_given) c.sample.seed = random_seed();
+    if (!a.given.seed) c.sample.seed = random_seed();
     c.forget = a.forget == 1;
     c.thinking = (enum chat_thinking)a.model.thinking;
     c.stats = a.stats || (!a.quiet && term_is_tty(stdin) && term_is_tty(stderr));

@@ -18,7 +18,8 @@ struct run_args {
     struct model_args model;
     struct sample_params sample;
     struct look_args look;
-    bool seed_given, raw, json, jsonl, stats, ignore_end, fail_on_length, special;
+    struct sample_given given;
+    bool raw, json, jsonl, stats, ignore_end, fail_on_length, special;
     int64_t max_tokens;
     const char *system, *trace;
     struct opt_list files, stops;
@@ -41,7 +42,7 @@ static void add_rows(struct opts *o, struct run_args *a)
     opts_add(o, (struct opt){"trace", 0, OPT_STR, &a->trace, .arg = "FILE",
                              .help = "write every operation to FILE, for chrome://tracing or Perfetto"});
     look_args_add(o, &a->look);
-    sample_args_add(o, &a->sample, &a->seed_given);
+    sample_args_add(o, &a->sample, &a->given);
     model_args_add(o, &a->model);
 }
 
@@ -193,6 +194,7 @@ static int run(struct run_args *a, char **words, int n, int *status, struct err 
     }
     int rc = make_prompt(&prompt, a, words, n, e);
     if (!rc) rc = talker_open(&t, model, &a->model, e);
+    if (!rc) sample_args_advise(&a->sample, &a->given, &t.engine);
     if (!rc) rc = encode_prompt(&ids, a, &prompt, &t.engine, e);
     if (!rc) rc = traced_answer(a, &t, &ids, status, e);
     tokens_free(&ids);
@@ -215,7 +217,7 @@ int cmd_run(int argc, char **argv)
     add_rows(&o, &a);
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     term_setup((enum term_color)a.look.color, a.look.plain);
-    if (!a.seed_given) a.sample.seed = random_seed();
+    if (!a.given.seed) a.sample.seed = random_seed();
     if (run(&a, argv + 1, n, &status, &e)) return exit_fail("run", &e);
     return status;
 }

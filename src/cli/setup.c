@@ -47,24 +47,40 @@ void model_args_add(struct opts *o, struct model_args *m)
     opts_add(o, (struct opt){"chunk", 0, OPT_I64, &m->chunk, 1, 4096, .help = "prompt tokens evaluated at once (256 or fewer)"});
 }
 
-void sample_args_add(struct opts *o, struct sample_params *p, bool *seed_given)
+void sample_args_add(struct opts *o, struct sample_params *p, struct sample_given *given)
 {
     sample_defaults(p);
-    opts_heading(o, "Choice of the next word:");
+    opts_heading(o, "Choice of the next word (defaults: what the model's files advise, else those in brackets):");
     opts_add(o, (struct opt){"temp", 0, OPT_F64, &p->temp, 0, 5, .arg = "T",
-                             .help = "temperature, 0: always the likeliest (0.7)"});
+                             .help = "temperature, 0: always the likeliest (0.7)",
+                             .given = &given->temp});
     opts_add(o, (struct opt){"top-k", 0, OPT_I64, &p->top_k, 0, 1 << 20, .arg = "K",
-                             .help = "only the K likeliest, 0: off (0)"});
+                             .help = "only the K likeliest, 0: off (0)",
+                             .given = &given->top_k});
     opts_add(o, (struct opt){"top-p", 0, OPT_F64, &p->top_p, 0, 1, .arg = "P",
-                             .help = "the likeliest with P together, 1: off (0.95)"});
+                             .help = "the likeliest with P together, 1: off (0.95)",
+                             .given = &given->top_p});
     opts_add(o, (struct opt){"min-p", 0, OPT_F64, &p->min_p, 0, 1, .arg = "P",
-                             .help = "at least P times the likeliest, 0: off (0.05)"});
+                             .help = "at least P times the likeliest, 0: off (0.05)",
+                             .given = &given->min_p});
     opts_add(o, (struct opt){"repeat", 0, OPT_F64, &p->repeat, 0.5, 3, .arg = "R",
-                             .help = "penalty for repeating, 1: off (1.05)"});
+                             .help = "penalty for repeating, 1: off (1.05)",
+                             .given = &given->repeat});
     opts_add(o, (struct opt){"repeat-window", 0, OPT_I64, &p->repeat_window, 0, 1 << 24,
                              .help = "tokens it looks back (64)"});
     opts_add(o, (struct opt){"seed", 0, OPT_U64, &p->seed, .help = "same seed, same answer (default: random)",
-                             .given = seed_given});
+                             .given = &given->seed});
+}
+
+void sample_args_advise(struct sample_params *p, const struct sample_given *given, const struct engine *en)
+{
+    struct sample_params advised;
+    engine_sampling(en, &advised);
+    if (!given->temp) p->temp = advised.temp;
+    if (!given->top_k) p->top_k = advised.top_k;
+    if (!given->top_p) p->top_p = advised.top_p;
+    if (!given->min_p) p->min_p = advised.min_p;
+    if (!given->repeat) p->repeat = advised.repeat;
 }
 
 void look_args_add(struct opts *o, struct look_args *l)

@@ -18,8 +18,14 @@ struct model_args {
 };
 void model_args_add(struct opts *o, struct model_args *m);
 
-/* Sampling options; seed_given may be NULL. Sets *p to the defaults first. */
-void sample_args_add(struct opts *o, struct sample_params *p, bool *seed_given);
+/* Which of the sampling options were given. */
+struct sample_given {
+    bool seed, temp, top_k, top_p, min_p, repeat;
+};
+/* Sampling options. Sets *p to the defaults first. */
+void sample_args_add(struct opts *o, struct sample_params *p, struct sample_given *given);
+/* What the model's makers advise, where nothing else was asked for. */
+void sample_args_advise(struct sample_params *p, const struct sample_given *given, const struct engine *en);
 /* A seed from the system's entropy, below 2^53 so that every JSON reader keeps it exact. */
 uint64_t random_seed(void);
 

@@ -67,24 +67,21 @@ void autarky_sampling_default(struct autarky_sampling *s)
 static int produce(struct autarky *a, const struct tokens *ids, bool chat, const struct autarky_sampling *s,
                    autarky_text_fn *fn, void *ctx, struct err *e)
 {
-    struct autarky_sampling defaults;
     struct chat_request q = {0};
     struct generate_params p = {.form = chat ? a->engine.form : NULL, .request = &q};
     struct generate_result r;
-    if (!s) {
-        autarky_sampling_default(&defaults);
-        s = &defaults;
+    engine_sampling(&a->engine, &p.sample);
+    if (s) {
+        p.sample.temp = s->temperature;
+        p.sample.top_p = s->top_p;
+        p.sample.min_p = s->min_p;
+        p.sample.repeat = s->repetition_penalty;
+        p.sample.top_k = s->top_k;
+        p.sample.seed = s->seed;
+        p.max_tokens = s->max_tokens;
+        p.stops = s->stops;
+        while (s->stops && s->stops[p.n_stops]) p.n_stops++;
     }
-    sample_defaults(&p.sample);
-    p.sample.temp = s->temperature;
-    p.sample.top_p = s->top_p;
-    p.sample.min_p = s->min_p;
-    p.sample.repeat = s->repetition_penalty;
-    p.sample.top_k = s->top_k;
-    p.sample.seed = s->seed;
-    p.max_tokens = s->max_tokens;
-    p.stops = s->stops;
-    while (s->stops && s->stops[p.n_stops]) p.n_stops++;
     a->interrupted = 0;
     int rc = generate(&r, &a->session, ids->ids, (int64_t)ids->n, &p, fn, ctx, e);
     if (!rc && r.stop == STOP_INTERRUPTED) rc = err_set(e, ERR_INTERRUPTED, __FILE__, __LINE__, "interrupted");

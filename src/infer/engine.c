@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/checked.h"
 #include "base/mem.h"
+#include "infer/sample.h"
 #include "infer/session.h"
 #include "model/arch.h"
 #include "model/chat_template.h"
@@ -228,6 +229,30 @@ static int load_tokenizer(struct engine *en, const char *path, struct err *e)
     return OK;
 }
 
+/* The files may name more tokens that end an answer than the form knows. */
+static int read_advice(struct engine *en, const struct engine_options *o, struct err *e)
+{
+    TRY(model_generation(&en->advice, o->model, en->net.config.vocab, e));
+    for (int i = 0; i < en->advice.n_ends; i++) {
+        bool known = false;
+        for (size_t k = 0; k < en->stops.n; k++) known |= en->stops.ids[k] == en->advice.ends[i];
+        if (!known) TRY(tokens_add(&en->stops, en->advice.ends[i], e));
+    }
+    return OK;
+}
+
+void engine_sampling(const struct engine *en, struct sample_params *p)
+{
+    const struct generation *g = &en->advice;
+    sample_defaults(p);
+    if (!en->path) return; /* a network that came from no file */
+    if (g->temp >= 0) p->temp = g->temp;
+    if (g->top_k >= 0) p->top_k = g->top_k;
+    if (g->top_p >= 0) p->top_p = g->top_p;
+    if (g->min_p >= 0) p->min_p = g->min_p;
+    if (g->repeat >= 0) p->repeat = g->repeat;
+}
+
 /* A model without a form can still continue texts, so only a form asked for by name must be there. */
 static int choose_form(struct engine *en, const struct engine_options *o, struct err *e)
 {
@@ -259,6 +284,7 @@ int engine_open(struct engine *en, const struct engine_options *o, struct err *e
     if (!rc) rc = load_weights(en, o, e);
     if (!rc) rc = load_tokenizer(en, o->model, e);
     if (!rc) rc = choose_form(en, o, e);
+    if (!rc) rc = read_advice(en, o, e);
     if (!rc && !(en->path = mem_strdup(o->model))) rc = err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory");
     if (rc) engine_close(en);
     en->load_seconds = clock_seconds() - t0;

@@ -4,6 +4,7 @@
 #ifndef INFER_ENGINE_H
 #define INFER_ENGINE_H
 
+#include "model/generation.h"
 #include "model/weigh.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
@@ -50,7 +51,8 @@ struct engine {
     struct tokenizer *tok; /* NULL only for engine_from_net */
     const struct chat_form *form; /* NULL: the model has no form that is known, form_error says why */
     struct err form_error;
-    struct tokens stops;   /* ids that end an answer */
+    struct tokens stops;   /* ids that end an answer: of the form and of the files */
+    struct generation advice; /* what the files say about generating */
     enum compute compute;
     enum dtype cache;      /* of the rows of a decoder's cache */
     bool int8;
@@ -84,6 +86,10 @@ void engine_close(struct engine *en); /* accepts a zeroed or half-opened engine 
 int engine_plan(const struct engine_options *o, struct engine_memory *m, struct err *e);
 /* An engine around a network that is already in memory; takes it over (*net is zeroed), also on failure. */
 int engine_from_net(struct engine *en, struct net *net, const struct engine_options *o, struct err *e);
+
+struct sample_params;
+/* The defaults, with what the model's makers advise in place of ours. */
+void engine_sampling(const struct engine *en, struct sample_params *p);
 
 const char *engine_compute_name(const struct engine *en); /* "f32", "bf16", "int8" */
 /* The configuration in a model file or folder, and whether it has weights in blocks (NULL allowed). */

@@ -1,7 +1,9 @@
 /* Tokenizers in model files. Keys: tokenizer.ggml.* of the GGUF specification. */
 #include "model/vocab.h"
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include "base/json.h"
 #include "base/mem.h"
 #include "sys/file.h"
 
@@ -144,32 +146,72 @@ int model_tokenizer_from_gguf(struct tokenizer **out, const struct tf *f, struct
     return rc;
 }
 
-static int load_json(struct tokenizer **out, const char *path, struct err *e)
+/* The control token that a member names, as a text or as an object with one; -1 when it names none. */
+static int32_t named(const struct tokenizer *t, const json_t *root, const char *key)
 {
-    char *text;
+    const json_t *v = json_object_get(root, key);
+    if (json_is_object(v)) v = json_object_get(v, "content");
+    return json_is_string(v) ? tokenizer_special(t, json_string_value(v)) : -1;
+}
+
+static int apply_config(struct tokenizer *t, const json_t *root, const char *path, struct err *e)
+{
+    int32_t bos = named(t, root, "bos_token"), eos = named(t, root, "eos_token"), pad = named(t, root, "pad_token");
+    bool add_bos = tokenizer_add_bos(t);
+    TRY(json_opt_bool(root, "add_bos_token", &add_bos, path, e));
+    if (bos < 0) bos = tokenizer_bos(t);
+    if (eos < 0) eos = tokenizer_eos(t);
+    if (pad < 0) pad = tokenizer_pad(t);
+    return tokenizer_set_specials(t, bos, eos, pad, add_bos && bos >= 0, e);
+}
+
+static int read_text(char **text, size_t *len, char path[PATH_MAX], const char *folder, const char *name, struct err *e)
+{
+    TRY(path_join(path, PATH_MAX, folder, name, e));
+    return file_read(text, len, path, MAX_JSON, e);
+}
+
+static int load_config(struct tokenizer *t, const char *folder, struct err *e)
+{
+    char path[PATH_MAX], *text;
     size_t len;
-    TRY(file_read(&text, &len, path, MAX_JSON, e));
+    json_t *root;
+    TRY(path_join(path, sizeof path, folder, "tokenizer_config.json", e));
+    if (!file_exists(path)) return OK;
+    TRY(read_text(&text, &len, path, folder, "tokenizer_config.json", e));
+    int rc = json_parse(&root, text, len, path, e);
+    mem_free(text);
+    TRY(rc);
+    rc = json_is_object(root) ? apply_config(t, root, path, e) : OK;
+    json_decref(root);
+    return rc;
+}
+
+static int load_folder(struct tokenizer **out, const char *folder, struct err *e)
+{
+    char path[PATH_MAX], *text;
+    size_t len;
+    TRY(read_text(&text, &len, path, folder, "tokenizer.json", e));
     int rc = tokenizer_from_json(out, text, len, path, e);
     mem_free(text);
+    if (!rc) rc = load_config(*out, folder, e);
+    if (!rc) return OK;
+    tokenizer_free(*out);
+    *out = NULL;
     return rc;
 }
 
 int model_load_tokenizer(struct tokenizer **out, const char *model_path, struct err *e)
 {
-    char dir[PATH_MAX], path[PATH_MAX];
+    char dir[PATH_MAX];
     struct tf f = {0};
     *out = NULL;
-    if (file_is_dir(model_path)) {
-        TRY(path_join(path, sizeof path, model_path, "tokenizer.json", e));
-        return load_json(out, path, e);
-    }
+    if (file_is_dir(model_path)) return load_folder(out, model_path, e);
     TRY(tf_open(&f, model_path, e));
     bool gguf = !strcmp(f.container, "gguf");
     int rc = gguf ? model_tokenizer_from_gguf(out, &f, e) : path_dir(dir, sizeof dir, model_path, e);
     tf_close(&f);
-    if (rc || gguf) return rc;
-    TRY(path_join(path, sizeof path, dir, "tokenizer.json", e));
-    return load_json(out, path, e);
+    return rc || gguf ? rc : load_folder(out, dir, e);
 }
 
 /* The first token of type "unknown", or -1. */
@@ -203,13 +245,59 @@ static int write_parts(struct tf_writer *w, const struct tokenizer_parts *p, str
     return tf_writer_kv_bool(w, "tokenizer.ggml.add_bos_token", p->add_bos, e);
 }
 
+/* Rows of the embedding that no token uses need names too: llama.cpp counts tokens by their names. */
+struct padded {
+    const char **tokens;
+    size_t *len;
+    int32_t *types;
+    float *scores;
+    char *names; /* of the tokens that were missing */
+};
+
+static void padded_free(struct padded *x)
+{
+    mem_free(x->tokens);
+    mem_free(x->len);
+    mem_free(x->types);
+    mem_free(x->scores);
+    mem_free(x->names);
+}
+
+static int pad_parts(struct padded *x, struct tokenizer_parts *p, size_t n, struct err *e)
+{
+    enum { NAME = 32, NORMAL = 1, UNUSED = 5 };
+    TRY(mem_new((void **)&x->tokens, n * sizeof *x->tokens, "token names", e));
+    TRY(mem_new((void **)&x->len, n * sizeof *x->len, "token names", e));
+    TRY(mem_new((void **)&x->types, n * sizeof *x->types, "token names", e));
+    TRY(mem_new((void **)&x->scores, n * sizeof *x->scores, "token names", e));
+    TRY(mem_new((void **)&x->names, (n - p->n_tokens) * NAME, "token names", e));
+    for (size_t i = 0; i < n; i++) {
+        bool have = i < p->n_tokens;
+        char *name = have ? NULL : x->names + (i - p->n_tokens) * NAME;
+        if (!have) snprintf(name, NAME, "[PAD%zu]", i);
+        x->tokens[i] = have ? p->tokens[i] : name;
+        x->len[i] = have ? p->token_len[i] : strlen(name);
+        x->types[i] = !have ? UNUSED : p->types ? p->types[i] : NORMAL;
+        x->scores[i] = have && p->scores ? p->scores[i] : 0;
+    }
+    p->tokens = x->tokens;
+    p->token_len = x->len;
+    p->types = x->types;
+    p->scores = x->scores;
+    p->n_tokens = n;
+    return OK;
+}
+
 int model_tokenizer_to_gguf(void *ctx, struct tf_writer *w, struct err *e)
 {
     const struct model_vocab *v = ctx;
     struct tokenizer_parts p;
     struct tokenizer_parts_owned *owned = NULL;
     TRY(tokenizer_to_parts(v->tok, &p, &owned, e));
-    int rc = write_parts(w, &p, e);
+    struct padded extra = {0};
+    int rc = v->vocab > (int64_t)p.n_tokens ? pad_parts(&extra, &p, (size_t)v->vocab, e) : OK;
+    if (!rc) rc = write_parts(w, &p, e);
+    padded_free(&extra);
     tokenizer_parts_free(owned);
     if (!rc && v->chat_template) rc = tf_writer_kv_str(w, "tokenizer.chat_template", v->chat_template, e);
     return rc;

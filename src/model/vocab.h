@@ -5,7 +5,8 @@
 #include "io/tensor_file.h"
 #include "text/tokenizer.h"
 
-/* From a .gguf file, a folder with tokenizer.json, or a .safetensors file that has one beside it. */
+/* From a .gguf file, a folder with tokenizer.json, or a .safetensors file that has one beside it. In folders
+ * tokenizer_config.json names the special tokens, and whether texts begin with one. */
 int model_load_tokenizer(struct tokenizer **out, const char *model_path, struct err *e);
 /* From an opened GGUF file. */
 int model_tokenizer_from_gguf(struct tokenizer **out, const struct tf *f, struct err *e);
@@ -14,6 +15,7 @@ int model_tokenizer_from_gguf(struct tokenizer **out, const struct tf *f, struct
 struct model_vocab {
     const struct tokenizer *tok;
     const char *chat_template; /* NULL: none */
+    int64_t vocab; /* tokens of the network: in GGUF those that the tokenizer lacks are written as unused. 0: none lack */
 };
 /* folder/tokenizer.json and folder/tokenizer_config.json, as transformers reads them. context: model_max_length. */
 int model_save_tokenizer(const struct model_vocab *v, int64_t context, const char *folder, struct err *e);

@@ -13,7 +13,7 @@ static int export_folder(const struct trainer *t, const char *run, enum dtype ty
     TRY(file_mkdirs(folder, e));
     TRY(net_save_folder(&t->net, folder, type, e));
     if (!c->tok) return OK;
-    struct model_vocab v = {c->tok, chat_template_of(c->tok)};
+    struct model_vocab v = {.tok = c->tok, .chat_template = chat_template_of(c->tok)};
     return model_save_tokenizer(&v, t->net.config.context, folder, e);
 }
 
@@ -21,7 +21,7 @@ static int export_gguf(const struct trainer *t, const char *run, const char *nam
                        struct err *e)
 {
     char path[PATH_MAX];
-    struct model_vocab v = {c->tok, c->tok ? chat_template_of(c->tok) : NULL};
+    struct model_vocab v = {.tok = c->tok, .chat_template = c->tok ? chat_template_of(c->tok) : NULL};
     TRY(path_join(path, sizeof path, run, name, e));
     return net_save_gguf(&t->net, path, type, c->tok ? model_tokenizer_to_gguf : NULL, &v, e);
 }

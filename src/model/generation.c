@@ -1,0 +1,183 @@
+/* Ends of answers and advised sampling. */
+#include "model/generation.h"
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/checked.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "sys/file.h"
+
+/* One number of the sampling: its names, where it is kept, and what it may be (the limits of the options). */
+struct number {
+    const char *json, *gguf;
+    size_t offset;
+    double lo, hi;
+};
+static const struct number numbers[] = {
+    {"temperature", "general.sampling.temp", offsetof(struct generation, temp), 0, 5},
+    {"top_p", "general.sampling.top_p", offsetof(struct generation, top_p), 0, 1},
+    {"min_p", "general.sampling.min_p", offsetof(struct generation, min_p), 0, 1},
+    {"repetition_penalty", "general.sampling.penalty_repeat", offsetof(struct generation, repeat), 0.5, 3},
+};
+static const char *const gguf_ends[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+                                        "tokenizer.ggml.eom_token_id"};
+enum { TOP_K_MAX = 1 << 20 };
+
+static double *number_at(struct generation *g, const struct number *n)
+{
+    return (double *)(void *)((char *)g + n->offset);
+}
+static double number_of(const struct generation *g, const struct number *n)
+{
+    return *(const double *)(const void *)((const char *)g + n->offset);
+}
+
+void generation_init(struct generation *g)
+{
+    *g = (struct generation){.top_k = -1};
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) *number_at(g, &numbers[i]) = -1;
+}
+
+static int add_end(struct generation *g, int64_t id, int64_t vocab, const char *where, const char *key, struct err *e)
+{
+    if (id < 0 || id >= vocab)
+        FAIL(e, ERR_FORMAT, "%s: \"%s\" has the id %lld, expected 0 to %lld", where, key, (long long)id,
+             (long long)vocab - 1);
+    for (int i = 0; i < g->n_ends; i++)
+        if (g->ends[i] == id) return OK;
+    if (g->n_ends == GENERATION_ENDS)
+        FAIL(e, ERR_LIMIT, "%s: \"%s\" has more than %d ids", where, key, GENERATION_ENDS);
+    g->ends[g->n_ends++] = (int32_t)id;
+    return OK;
+}
+
+/* ---- folders ---- */
+
+/* A number, a list of numbers, or nothing. */
+static int read_ends(struct generation *g, const json_t *root, int64_t vocab, const char *where, struct err *e)
+{
+    static const char key[] = "eos_token_id";
+    const json_t *v = json_object_get(root, key);
+    if (!v || json_is_null(v)) return OK;
+    if (json_is_integer(v))
+        return json_integer_value(v) < 0 ? OK : add_end(g, json_integer_value(v), vocab, where, key, e);
+    if (!json_is_array(v)) FAIL(e, ERR_FORMAT, "%s: \"%s\" is neither an id nor a list of ids", where, key);
+    for (size_t i = 0; i < json_array_size(v); i++) {
+        const json_t *x = json_array_get(v, i);
+        if (!json_is_integer(x)) FAIL(e, ERR_FORMAT, "%s: \"%s\"[%zu] is not an integer", where, key, i);
+        TRY(add_end(g, json_integer_value(x), vocab, where, key, e));
+    }
+    return OK;
+}
+
+int generation_from_json(struct generation *g, const char *text, size_t len, int64_t vocab, const char *name,
+                         struct err *e)
+{
+    json_t *root;
+    TRY(json_parse(&root, text, len, name, e));
+    int rc = json_is_object(root) ? read_ends(g, root, vocab, name, e)
+                                  : err_set(e, ERR_FORMAT, __FILE__, __LINE__, "%s: expected a JSON object", name);
+    for (size_t i = 0; i < ARRAY_LEN(numbers) && !rc; i++)
+        rc = json_opt_f64(root, numbers[i].json, numbers[i].lo, numbers[i].hi, number_at(g, &numbers[i]), name, e);
+    if (!rc) rc = json_opt_i64(root, "top_k", -1, TOP_K_MAX, &g->top_k, name, e);
+    json_decref(root);
+    return rc;
+}
+
+/* What the file says, if it is there. ends_only: config.json, which has other numbers too. */
+static int read_file(struct generation *g, const char *folder, const char *file, bool ends_only, int64_t vocab,
+                     struct err *e)
+{
+    char path[PATH_MAX], *text;
+    size_t len;
+    json_t *root;
+    TRY(path_join(path, sizeof path, folder, file, e));
+    if (!file_exists(path)) return OK;
+    TRY(file_read(&text, &len, path, GENERATION_MAX_JSON, e));
+    if (!ends_only) {
+        int rc = generation_from_json(g, text, len, vocab, path, e);
+        mem_free(text);
+        return rc;
+    }
+    int rc = json_parse(&root, text, len, path, e);
+    mem_free(text);
+    TRY(rc);
+    rc = read_ends(g, root, vocab, path, e);
+    json_decref(root);
+    return rc;
+}
+
+/* ---- GGUF ---- */
+
+static int from_gguf(struct generation *g, const struct tf *f, int64_t vocab, struct err *e)
+{
+    bool found;
+    for (size_t i = 0; i < ARRAY_LEN(gguf_ends); i++) {
+        int64_t id = -1;
+        TRY(tf_kv_i64(f, gguf_ends[i], 0, vocab - 1, &id, &found, e));
+        if (found) TRY(add_end(g, id, vocab, f->path, gguf_ends[i], e));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        double v = 0;
+        TRY(tf_kv_f64(f, numbers[i].gguf, &v, &found, e));
+        if (!found) continue;
+        if (!(v >= numbers[i].lo && v <= numbers[i].hi))
+            FAIL(e, ERR_FORMAT, "%s: metadata \"%s\" is %g, expected %g to %g", f->path, numbers[i].gguf, v,
+                 numbers[i].lo, numbers[i].hi);
+        *number_at(g, &numbers[i]) = (double)(float)v;
+    }
+    return tf_kv_i64(f, "general.sampling.top_k", -1, TOP_K_MAX, &g->top_k, &found, e);
+}
+
+int model_generation(struct generation *g, const char *path, int64_t vocab, struct err *e)
+{
+    char folder[PATH_MAX];
+    struct tf f;
+    generation_init(g);
+    if (!file_is_dir(path)) {
+        TRY(tf_open(&f, path, e));
+        bool gguf = !strcmp(f.container, "gguf");
+        int rc = gguf ? from_gguf(g, &f, vocab, e) : OK;
+        tf_close(&f);
+        if (rc || gguf) return rc;
+        TRY(path_dir(folder, sizeof folder, path, e));
+    } else if ((size_t)snprintf(folder, sizeof folder, "%s", path) >= sizeof folder) {
+        FAIL(e, ERR_LIMIT, "%s: the path is too long", path);
+    }
+    TRY(read_file(g, folder, "generation_config.json", false, vocab, e));
+    return read_file(g, folder, "config.json", true, vocab, e);
+}
+
+/* ---- writing ---- */
+
+int generation_to_json(const struct generation *g, int64_t bos, struct buf *out, struct err *e)
+{
+    buf_add_str(out, "{\n");
+    if (bos >= 0) buf_printf(out, "  \"bos_token_id\": %lld,\n", (long long)bos);
+    if (g->n_ends == 1) buf_printf(out, "  \"eos_token_id\": %d,\n", g->ends[0]);
+    for (int i = 0; g->n_ends > 1 && i < g->n_ends; i++)
+        buf_printf(out, "%s%d%s", i ? ", " : "  \"eos_token_id\": [", g->ends[i], i + 1 < g->n_ends ? "" : "],\n");
+    bool any = g->top_k >= 0;
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        double v = number_of(g, &numbers[i]);
+        if (v < 0) continue;
+        buf_printf(out, "  \"%s\": %.7g,\n", numbers[i].json, v);
+        any = true;
+    }
+    if (g->top_k >= 0) buf_printf(out, "  \"top_k\": %lld,\n", (long long)g->top_k);
+    buf_printf(out, "  \"do_sample\": %s\n}\n", any ? "true" : "false");
+    return buf_check(out, "generation_config.json", e);
+}
+
+int generation_to_gguf(const struct generation *g, int64_t eos, struct tf_writer *w, struct err *e)
+{
+    size_t key = 1;
+    for (int i = 0; i < g->n_ends && key < ARRAY_LEN(gguf_ends); i++)
+        if (g->ends[i] != eos) TRY(tf_writer_kv_u32(w, gguf_ends[key++], (uint32_t)g->ends[i], e));
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        double v = number_of(g, &numbers[i]);
+        if (v >= 0) TRY(tf_writer_kv_f32(w, numbers[i].gguf, (float)v, e));
+    }
+    return g->top_k >= 0 ? tf_writer_kv_u32(w, "general.sampling.top_k", (uint32_t)g->top_k, e) : OK;
+}

@@ -1,0 +1,33 @@
+/* What a model's files say about generating: the tokens that end an answer, and the sampling that its makers advise.
+ * Folders: generation_config.json, and eos_token_id of config.json. GGUF: tokenizer.ggml.eos_token_id, eot_token_id and
+ * eom_token_id, and general.sampling.*. */
+#ifndef MODEL_GENERATION_H
+#define MODEL_GENERATION_H
+
+#include <stdint.h>
+#include "base/buf.h"
+#include "io/tensor_file.h"
+
+enum { GENERATION_ENDS = 16, GENERATION_MAX_JSON = 1 << 20 };
+
+struct generation {
+    int32_t ends[GENERATION_ENDS]; /* each once, in the order of the files */
+    int n_ends;
+    double temp, top_p, min_p, repeat; /* below 0: not said */
+    int64_t top_k;                     /* 0: off; below 0: not said */
+};
+
+/* Nothing said. */
+void generation_init(struct generation *g);
+/* path: a model file or folder. Ids must be below vocab; an id or a number out of its range is an error. */
+int model_generation(struct generation *g, const char *path, int64_t vocab, struct err *e);
+/* Adds what one generation_config.json says. */
+int generation_from_json(struct generation *g, const char *text, size_t len, int64_t vocab, const char *name,
+                         struct err *e);
+
+/* Appends generation_config.json. bos: -1 for none. */
+int generation_to_json(const struct generation *g, int64_t bos, struct buf *out, struct err *e);
+/* The ends but for eos, which the tokenizer's keys hold, and the sampling. */
+int generation_to_gguf(const struct generation *g, int64_t eos, struct tf_writer *w, struct err *e);
+
+#endif
