@@ -150,7 +150,28 @@ t 0 export "$model" "$dir/folder"; has "$dir/folder/config.json" deepseek_v3
 t 0 run "$dir/folder" --seed 3 -n 20 Tell me; same "$out" "$dir/one" 'the same model as a folder'
 t 0 export "$dir/folder" "$dir/back.gguf"
 t 0 run "$dir/back.gguf" --seed 3 -n 20 Tell me; same "$out" "$dir/one" 'the same model, there and back'
-t 1 export "$dir/q8.gguf" "$dir/folder8"; has "$err" 'cannot hold q8_0'
+t 0 convert "$dir/q8.gguf" "$dir/folder8"; has "$err" 'rounded to bf16'
+t 1 convert "$dir/q8.gguf" "$dir/folder9" --to q8_0; has "$err" 'cannot hold q8_0'
+t 0 convert "$model" "$dir/shards" --shard 1 --json; has "$out" '"container":"folder"'
+t 2 convert "$model" "$dir/folder" --to q9; has "$err" 'lists the formats'
+t 2 quantize "$model" "$dir/x.gguf" --to q4_kk; has "$err" 'did you mean'
+t 0 quantize "$dir/q8.gguf" "$dir/q4.gguf" --to q4_0 -q; has "$err" 'quantised already'
+
+# imatrix, compare, tokenize
+t 0 imatrix "$model" "$dir/text.txt" -o "$dir/im.gguf" --json; has "$out" '"weights":'
+t 3 imatrix "$model" "$dir/none.txt" -o "$dir/im2.gguf"
+t 2 imatrix "$model" "$dir/text.txt"
+t 0 quantize "$model" "$dir/q4.gguf" --to q4_0 --imatrix "$dir/im.gguf" --json; has "$out" '"importance":true'
+t 1 quantize "$model" "$dir/x.gguf" --to q4_0 --imatrix "$model"; has "$err" 'no importance matrix'
+t 0 compare "$model" "$model" --text "$dir/text.txt" --json; has "$out" '"kl_max":0.0'; has "$out" '"same_top_share":1.0'
+t 0 compare "$model" "$dir/q4.gguf"; has "$out" 'KL divergence'; has "$out" 'near-ties'
+t 2 compare "$model"
+t 3 compare "$model" "$dir/none.gguf"
+t 0 tokenize "$model" "the fox"; has "$out" '" fox"'; has "$err" 'bytes per token'
+t 0 tokenize "$model" "the fox" --ids; has "$out" '[0-9]'
+t 0 tokenize "$model" "the fox" --json; has "$out" '"bytes":7'
+p 0 'the fox' tokenize "$model" - --line; has "$out" '" fox"'
+t 2 tokenize
 
 echo "$passed $failed" >"$dir/counts"
 [ "$failed" -lt 100 ] || failed=100

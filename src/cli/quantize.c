@@ -1,5 +1,6 @@
 /* autarky quantize: a model file in another number format, with a report of what that costs. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,29 +8,37 @@
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/options.h"
+#include "cli/recast.h"
 #include "cli/setup.h"
 #include "cli/term.h"
-#include "quant/convert.h"
-#include "quant/error.h"
-
-static const char *const type_names[] = {"q8_0", "f16", "bf16", "f32", NULL};
+#include "sys/file.h"
 
 struct quantize {
-    int to;
+    const char *to, *head, *embed, *experts, *imatrix;
+    int64_t threads;
     bool json, quiet;
     json_t *rows; /* with json */
+    struct recast recast;
 };
 
-static void print_row(void *ctx, const struct quant_error *q)
+static void print_row(void *ctx, const struct tensor_result *r)
 {
     struct quantize *z = ctx;
-    if (z->json)
-        json_array_append_new(z->rows, json_pack("{s:s,s:s,s:I,s:f,s:f,s:f}", "name", q->name, "type",
-                                                 formats[q->type].name, "count", (json_int_t)q->count, "rms", q->rms,
-                                                 "relative_rms_error", q->rms_error, "max_error", q->max_error));
-    else if (!z->quiet)
-        fprintf(stderr, "%-36s %-5s %12" PRId64 "  rms %9.3e  error %8.2e  max %8.2e\n", q->name, formats[q->type].name,
-                q->count, q->rms, q->rms_error, q->max_error);
+    char line[400], note[60] = "";
+    const char *to = formats[r->to].name;
+    if (z->json) {
+        json_array_append_new(z->rows,
+                              json_pack("{s:s,s:s,s:s,s:s,s:b,s:I,s:f,s:f,s:f}", "name", r->name, "from",
+                                        formats[r->from].name, "type", to, "wanted", formats[r->wanted].name,
+                                        "importance", r->weighted, "count", (json_int_t)r->count, "rms", r->rms,
+                                        "relative_rms_error", r->rms_error, "max_error", r->max_error));
+        return;
+    }
+    if (z->quiet || !r->matrix) return;
+    if (r->to != r->wanted) snprintf(note, sizeof note, "  (rows do not fit %s)", formats[r->wanted].name);
+    snprintf(line, sizeof line, "%-36.80s %-6s %12" PRId64 "  rms %9.3e  error %8.2e  max %8.2e%s%s", r->name, to,
+             r->count, r->rms, r->rms_error, r->max_error, r->weighted ? "  weighted" : "", note);
+    progress_say(&z->recast.progress, line);
 }
 
 static int64_t file_size(const char *path)
@@ -38,52 +47,99 @@ static int64_t file_size(const char *path)
     return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
-static int report(struct quantize *z, const char *out, const struct quant_error *total, struct err *e)
+static int report(struct quantize *z, const struct mix *mix, const char *out, const struct convert_result *r,
+                  struct err *e)
 {
-    const char *type = formats[total->type].name;
+    const struct write_totals *t = &r->totals;
+    double error = t->square > 0 ? sqrt(t->error / t->square) : 0;
+    int64_t bytes = file_size(out);
+    if (z->imatrix && t->unweighted > 0)
+        fprintf(stderr, "autarky quantize: %s knows nothing of %d of %d matrices: their columns count alike\n",
+                z->imatrix, t->unweighted, t->weighted + t->unweighted);
+    if (t->count == 0 && mix->main != DT_F32)
+        fprintf(stderr, "autarky quantize: no matrix has rows of whole blocks of %s: all stay f32\n", mix->name);
     if (!z->json) {
-        fprintf(stderr, "%s: %.1f MiB, %" PRId64 " numbers as %s, relative error %.2e\n", out,
-                (double)file_size(out) / (1 << 20), total->count, type, total->rms_error);
+        fprintf(stderr, "%s: %.1f MiB, %" PRId64 " numbers as %s, %.2f bits each, relative error %.2e\n", out,
+                (double)bytes / (1 << 20), t->count, mix->name, 8 * (double)r->bytes / (double)r->numbers, error);
         return OK;
     }
-    json_t *o = json_pack("{s:s,s:s,s:I,s:I,s:f,s:f,s:O}", "file", out, "type", type, "bytes",
-                          (json_int_t)file_size(out), "count", (json_int_t)total->count, "relative_rms_error",
-                          total->rms_error, "max_error", total->max_error, "tensors", z->rows);
+    json_t *o =
+        json_pack("{s:s,s:s,s:I,s:I,s:f,s:f,s:f,s:O}", "file", out, "type", mix->name, "bytes", (json_int_t)bytes,
+                  "count", (json_int_t)t->count, "bits_per_weight", 8 * (double)r->bytes / (double)r->numbers,
+                  "relative_rms_error", error, "max_error", t->max, "tensors", z->rows);
     if (!o) FAIL(e, ERR_MEMORY, "the report cannot be written as JSON (out of memory, or a path that is not UTF-8)");
     return answer_print_json(o, e);
 }
 
+static int set_format(enum dtype *type, const char *option, const char *name, struct err *e)
+{
+    struct mix m;
+    if (!name) return OK;
+    if (!mix_by_name(name, &m)) FAIL(e, ERR_USAGE, "--%s is \"%s\", which is no number format", option, name);
+    *type = m.main;
+    return OK;
+}
+
+static int set_mix(const struct quantize *z, struct mix *mix, struct err *e)
+{
+    if (!mix_by_name(z->to, mix)) {
+        const char *near = nearest_name(z->to, mix_names, mix_count);
+        FAIL(e, ERR_USAGE, "--to is \"%s\", which is no number format%s%s; autarky quantize -h lists them", z->to,
+             near ? "; did you mean " : "", near ? near : "");
+    }
+    TRY(set_format(&mix->head, "head", z->head, e));
+    TRY(set_format(&mix->embed, "embed", z->embed, e));
+    return set_format(&mix->experts, "experts", z->experts, e);
+}
+
 static int quantize(struct quantize *z, const char *in, const char *out, struct err *e)
 {
-    struct converted c = {0};
-    struct quant_error total;
-    enum dtype type = DT_F32;
-    format_by_name(type_names[z->to], &type);
-    TRY(model_check_path(in, e));
-    if (same_file(in, out)) FAIL(e, ERR_USAGE, "%s is read and written; give the result another name", in);
-    int rc = convert_open(&c, in, e);
-    if (!rc) rc = quant_errors(&c.net, type, print_row, z, &total, e);
-    if (!rc && total.count == 0)
-        fprintf(stderr, "autarky quantize: no matrix has rows of whole blocks of %s: all stay f32\n",
-                formats[type].name);
-    if (!rc) rc = convert_save_gguf(&c, out, type, e);
-    if (!rc) rc = report(z, out, &total, e);
-    convert_close(&c);
-    return rc;
+    char found[SETUP_PATH];
+    struct mix mix;
+    struct imatrix im = {0};
+    struct convert_result r;
+    struct convert_options o = {.out = out, .mix = &mix, .importance_file = z->imatrix};
+    if (!str_ends_with(out, ".gguf")) FAIL(e, ERR_USAGE, "%s: a name ending in .gguf is wanted", out);
+    TRY(set_mix(z, &mix, e));
+    z->recast = (struct recast){.command = "quantize", .quiet = z->quiet || z->json, .row = print_row, .row_ctx = z};
+    int rc = recast_begin(&z->recast, &o, found, in, z->threads, e);
+    if (!rc && z->imatrix) rc = imatrix_open(&im, z->imatrix, e);
+    o.write.importance = z->imatrix ? &im : NULL;
+    o.write.measure = true;
+    if (!rc) rc = convert_to_gguf(&o, &r, e);
+    recast_end(&z->recast);
+    imatrix_close(&im);
+    return rc ? rc : report(z, &mix, out, &r, e);
 }
 
 int cmd_quantize(int argc, char **argv)
 {
-    struct quantize z = {0};
+    struct quantize z = {.to = "q8_0"};
     struct err e = {0};
     int n, status, rc;
+    char to[300] = "number format (q8_0):", *at = to + strlen(to);
+    for (int i = 0; mix_names[i]; i++)
+        at += snprintf(at, (size_t)(to + sizeof to - at), "%s%s", i % 10 ? " " : "\n                          ",
+                       mix_names[i]);
     struct opts o = {
         .command = "quantize",
         .usage = "IN OUT.gguf [--to FORMAT]",
-        .summary = "Writes the model IN (file or folder) to OUT.gguf with its matrices in another number format,\n"
-                   "and tells for every tensor how large the change is, relative to its own size.\n"};
-    opts_choice(&o, "to", &z.to, type_names, "number format (q8_0)");
-    opts_flag(&o, "quiet", 'q', &z.quiet, "no line per tensor");
+        .summary =
+            "Writes the model IN (GGUF file, also split, or folder) to OUT.gguf with its matrices in another number\n"
+            "format, and tells for every matrix how large the change is, relative to its own size. Norms, routers\n"
+            "and biases keep their precision; below 6 bits the output matrix gets q6_k. Rows that are no whole\n"
+            "blocks of 256 get the next better format with blocks of 32.\n\n"
+            "  autarky imatrix model.gguf text.txt -o model.imatrix.gguf\n"
+            "  autarky quantize model.gguf small.gguf --to q4_k_m --imatrix model.imatrix.gguf\n"};
+    opts_add(&o, (struct opt){"to", 0, OPT_STR, &z.to, .arg = "FORMAT", .help = to});
+    opts_add(&o, (struct opt){"imatrix", 0, OPT_STR, &z.imatrix, .arg = "FILE",
+                              .help = "weigh errors by what meets each column (autarky imatrix, llama-imatrix)"});
+    opts_add(&o, (struct opt){"head", 0, OPT_STR, &z.head, .arg = "FORMAT", .help = "of the output matrix"});
+    opts_add(&o, (struct opt){"embed", 0, OPT_STR, &z.embed, .arg = "FORMAT",
+                              .help = "of the embedding, where it is not the head"});
+    opts_add(&o, (struct opt){"experts", 0, OPT_STR, &z.experts, .arg = "FORMAT", .help = "of the routed experts"});
+    opts_add(&o, (struct opt){"threads", 't', OPT_I64, &z.threads, 0, 1024, .help = "threads (all)"});
+    opts_flag(&o, "quiet", 'q', &z.quiet, "no progress, no line per matrix");
     opts_flag(&o, "json", 0, &z.json, "the report as JSON on stdout");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     z.rows = json_array();

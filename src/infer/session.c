@@ -230,25 +230,48 @@ static double nats_of(const float *logits, int64_t vocab, int32_t target)
     return log(sum) + top - logits[target];
 }
 
-int session_score(struct session *s, const int32_t *ids, int64_t n, const int32_t *targets, double *nats, struct err *e)
+int session_logits(struct session *s, const int32_t *ids, int64_t n, logits_fn *fn, void *ctx, struct err *e)
 {
     struct decoder *d = s->dec;
-    int64_t chunk = min_i64(d->rows, max_i64(1, d->en->chunk)), vocab = d->en->net.config.vocab;
+    int64_t chunk = min_i64(d->rows, max_i64(1, d->en->chunk));
     if (!d->en->all_logits) FAIL(e, ERR_USAGE, "the engine was not opened for scoring");
-    for (int64_t i = 0; i < n; i++)
-        if (targets[i] >= vocab)
-            FAIL(e, ERR_FORMAT, "token %lld is id %d, expected 0 to %lld", (long long)i, targets[i],
-                 (long long)vocab - 1);
     for (int64_t done = 0; done < n;) {
         struct tensor *logits;
         int64_t now = min_i64(chunk, n - done);
         struct piece p = {.s = s, .ids = ids + done, .n = now};
         if (s->interrupt && *s->interrupt) FAIL(e, ERR_INTERRUPTED, "interrupted");
         TRY(pass(d, &p, 1, true, &logits, e));
-        for (int64_t i = 0; i < now; i++, done++)
-            nats[done] = targets[done] < 0 ? 0 : nats_of(tensor_f32(logits) + i * logits->ld, vocab, targets[done]);
+        TRY(fn(ctx, done, now, tensor_f32(logits), logits->ld, e));
+        done += now;
     }
     return OK;
+}
+
+struct scores {
+    const int32_t *targets;
+    double *nats;
+    int64_t vocab;
+};
+
+static int score_rows(void *ctx, int64_t first, int64_t rows, const float *logits, int64_t stride, struct err *e)
+{
+    struct scores *c = ctx;
+    (void)e;
+    for (int64_t i = 0; i < rows; i++) {
+        int32_t target = c->targets[first + i];
+        c->nats[first + i] = target < 0 ? 0 : nats_of(logits + i * stride, c->vocab, target);
+    }
+    return OK;
+}
+
+int session_score(struct session *s, const int32_t *ids, int64_t n, const int32_t *targets, double *nats, struct err *e)
+{
+    struct scores c = {targets, nats, s->dec->en->net.config.vocab};
+    for (int64_t i = 0; i < n; i++)
+        if (targets[i] >= c.vocab)
+            FAIL(e, ERR_FORMAT, "token %lld is id %d, expected 0 to %lld", (long long)i, targets[i],
+                 (long long)c.vocab - 1);
+    return session_logits(s, ids, n, score_rows, &c, e);
 }
 
 void session_rewind(struct session *s, int64_t n)

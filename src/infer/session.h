@@ -63,6 +63,10 @@ int session_eval(struct session *s, const int32_t *ids, int64_t n, struct err *e
 /* Makes the timeline ids (n): keeps the longest common prefix, evaluates the rest. *reused (NULL allowed): tokens
  * that were not evaluated again. */
 int session_sync(struct session *s, const int32_t *ids, int64_t n, int64_t *reused, struct err *e);
+/* Appends ids (n) and hands out the logits of every row, a pass at a time: rows [first, first + rows) of ids, `stride`
+ * numbers apart, valid during the call. Needs an engine opened with all_logits. */
+typedef int logits_fn(void *ctx, int64_t first, int64_t rows, const float *logits, int64_t stride, struct err *e);
+int session_logits(struct session *s, const int32_t *ids, int64_t n, logits_fn *fn, void *ctx, struct err *e);
 /* Appends ids (n) and tells how well each row predicted what came: nats[i] = -log p(targets[i] after ids[i]); targets
  * below 0 are not looked at and give 0. Needs an engine opened with all_logits. */
 int session_score(struct session *s, const int32_t *ids, int64_t n, const int32_t *targets, double *nats,

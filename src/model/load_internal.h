@@ -30,6 +30,11 @@ struct load {
 /* Opens the file and finds every tensor of the network; nothing of it is read. load_close in every case. */
 int load_open(struct load *l, const char *path, struct err *e);
 void load_close(struct load *l); /* not l->net */
+/* Fills t, plain or packed, from its tensors in the file. */
+int load_tensor(struct load *l, const struct sources *src, struct tensor *t, struct err *e);
+/* Rows [row, row + rows) of a matrix stored with one scale per block of 128 x 128, as f32. */
+void load_scaled_rows(const struct tf_tensor *s, const struct tf_tensor *scale, int64_t row, int64_t rows, int64_t k,
+                      float *dst);
 /* What a file's numbers need to become a parameter's, once they are there as f32. */
 void load_adjust(const struct load *l, struct param *p);
 /* Gives every parameter its memory and its numbers; needs net, o, file, src. */

@@ -134,9 +134,8 @@ struct fill {
     int bad;                    /* set when a number is not finite */
 };
 
-/* Rows [row, row + rows) of a matrix stored with one scale per block of SCALE_BLOCK x SCALE_BLOCK, as f32. */
-static void scaled_rows(const struct tf_tensor *s, const struct tf_tensor *scale, int64_t row, int64_t rows, int64_t k,
-                        float *dst)
+void load_scaled_rows(const struct tf_tensor *s, const struct tf_tensor *scale, int64_t row, int64_t rows, int64_t k,
+                      float *dst)
 {
     enum { SCALE_BLOCK = 128 };
     int64_t across = ceil_div(k, SCALE_BLOCK);
@@ -153,7 +152,7 @@ static void scaled_rows(const struct tf_tensor *s, const struct tf_tensor *scale
 static void fill_plain(struct fill *f, const uint8_t *data, enum dtype type, int64_t matrix, int64_t row, int64_t rows)
 {
     float *dst = tensor_f32(f->t) + (matrix * f->n + row) * f->k;
-    if (f->src->scale && !f->from) scaled_rows(f->src->t[matrix], f->src->scale[matrix], row, rows, f->k, dst);
+    if (f->src->scale && !f->from) load_scaled_rows(f->src->t[matrix], f->src->scale[matrix], row, rows, f->k, dst);
     else formats[type].to_f32(dst, data, rows * f->k);
     for (int64_t i = 0; i < rows * f->k; i++)
         if (!isfinite(dst[i])) __atomic_store_n(&f->bad, 1, __ATOMIC_RELAXED);
@@ -180,7 +179,7 @@ static void fill_task(void *ctx, int64_t task, int worker)
     }
     if (f->src->scale && !f->from) {
         float *buf = (float *)(void *)(f->l->scratch + (size_t)worker * f->l->scratch_each);
-        scaled_rows(s, f->src->scale[matrix], row, rows, f->k, buf);
+        load_scaled_rows(s, f->src->scale[matrix], row, rows, f->k, buf);
         data = (const uint8_t *)buf;
         type = DT_F32;
     }
@@ -240,7 +239,7 @@ static void forget_tasks(const struct fill *f, int64_t end)
     }
 }
 
-static int fill_tensor(struct load *l, const struct sources *src, struct tensor *t, struct err *e)
+int load_tensor(struct load *l, const struct sources *src, struct tensor *t, struct err *e)
 {
     struct fill f = {.l = l, .src = src, .t = t};
     int64_t stack = t->nd == 3 ? t->ne[0] : 1;
@@ -285,11 +284,11 @@ static int fill_param(struct load *l, int i, struct err *e)
     struct param *p = &net->params[i];
     if (p->form == FORM_KV_B && net->layers[p->layer].w_uk) {
         struct sources k = {.t = l->src[i].t, .n = 1}, v = {.t = l->src[i].t + 1, .n = 1};
-        TRY(fill_tensor(l, &k, net->layers[p->layer].w_uk, e));
-        TRY(fill_tensor(l, &v, net->layers[p->layer].w_uv, e));
-    } else if (!load_is_mapped(l, p)) TRY(fill_tensor(l, &l->src[i], &p->t, e));
+        TRY(load_tensor(l, &k, net->layers[p->layer].w_uk, e));
+        TRY(load_tensor(l, &v, net->layers[p->layer].w_uv, e));
+    } else if (!load_is_mapped(l, p)) TRY(load_tensor(l, &l->src[i], &p->t, e));
     load_adjust(l, p);
-    if (&p->t == net->embed && net->head == &net->head_copy) TRY(fill_tensor(l, &l->src[i], &net->head_copy, e));
+    if (&p->t == net->embed && net->head == &net->head_copy) TRY(load_tensor(l, &l->src[i], &net->head_copy, e));
     for (int64_t s = 0; s < l->src[i].n; s++) /* read once: the pages need not stay */
         if (!load_is_mapped(l, p) && !l->o->training) tf_forget(&l->file, l->src[i].t[s]);
     if (l->o->progress) l->o->progress(l->o->progress_ctx, i + 1, net->n_params);

@@ -106,6 +106,8 @@ int net_load(struct net *net, const char *path, const struct load_options *o, st
  * extra writes more metadata (tokenizer) into a GGUF; NULL allowed. */
 int net_save_gguf(const struct net *net, const char *path, enum dtype type,
                   int (*extra)(void *ctx, struct tf_writer *w, struct err *e), void *ctx, struct err *e);
+/* What llama.cpp wants to be told of a model without a tokenizer. */
+int net_save_no_tokenizer(const struct config *c, struct tf_writer *w, struct err *e);
 /* folder/model.safetensors and folder/config.json, as transformers reads them. */
 int net_save_folder(const struct net *net, const char *folder, enum dtype type, struct err *e);
 

@@ -1,21 +1,45 @@
-/* A model from one container or number format to another: everything is read as f32 and written anew. */
+/* A model from one container or number format to another. Tensors are read, converted and written a few rows at a time, so
+ * the model may be larger than memory. What exists under the new name is replaced only when the new model is whole. */
 #ifndef QUANT_CONVERT_H
 #define QUANT_CONVERT_H
 
-#include "model/net.h"
-#include "model/vocab.h"
+#include "quant/mix.h"
+#include "quant/write.h"
 
-struct converted {
-    struct net net; /* f32 weights */
-    struct tokenizer *tok;
-    char *chat_template;  /* NULL: none */
-    enum dtype main_type; /* the format that most bytes of the source are in */
+struct convert_options {
+    const char *in, *out;
+    const struct mix *mix;       /* GGUF: NULL: numbers stay as they are */
+    enum dtype type;             /* folder: of matrices; DT_COUNT: as they are, bf16 for what safetensors cannot hold */
+    uint64_t shard;              /* folder: most bytes of a file */
+    const char *importance_file; /* for the metadata, with write.importance */
+    struct write_options write;
 };
-/* Reads a model file or folder. Free with convert_close in every case. */
-int convert_open(struct converted *c, const char *path, struct err *e);
-void convert_close(struct converted *c);
-int convert_save_gguf(struct converted *c, const char *path, enum dtype type, struct err *e);
-/* model.safetensors, config.json, tokenizer.json, tokenizer_config.json. */
-int convert_save_folder(struct converted *c, const char *folder, enum dtype type, struct err *e);
+
+struct convert_result {
+    uint64_t bytes; /* of tensors written */
+    int64_t numbers;
+    int files;
+    enum dtype from, to; /* in which most matrices were, and are */
+    bool requantised;    /* matrices that were in blocks have been put into other blocks */
+    struct write_totals totals;
+};
+
+/* out is a file. From GGUF all metadata and tensors are kept, whatever the architecture. */
+int convert_to_gguf(const struct convert_options *o, struct convert_result *r, struct err *e);
+/* out is a folder: weights as safetensors, in several files with an index when they are larger than `shard`; config.json,
+ * tokenizer.json, tokenizer_config.json, generation_config.json. Refused when the folder holds other weights. */
+int convert_to_folder(const struct convert_options *o, struct convert_result *r, struct err *e);
+
+/* Shared by the two. */
+struct convert_plan {
+    struct feed feed;
+    enum dtype *to, *wanted; /* per tensor */
+};
+void convert_plan_free(struct convert_plan *p);
+int convert_plan_init(struct convert_plan *p, struct err *e); /* after the feed is open */
+/* The format in which most bytes of the feed's matrices are; FP8, which nothing writes, counts as bf16. */
+enum dtype convert_main_type(const struct feed *f, const enum dtype *types);
+/* ERR_LIMIT with figures when the disk has not the room. */
+int convert_check_space(const char *out, uint64_t bytes, struct err *e);
 
 #endif

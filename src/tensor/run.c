@@ -120,6 +120,7 @@ struct tensor *run_op(struct run *r, const struct op *op, struct step *s)
         op->forward(r, s);
         if (r->trace) trace_step(r->trace, r, s, t0, clock_seconds(), false);
         if (r->check_finite && !r->bad_op) look_for_nonfinite(r, s);
+        if (r->observe) r->observe(r->observe_ctx, r, s);
     }
     if (r->taping) note(r, s);
     return s->out[0];

@@ -34,6 +34,8 @@ struct run {
     const char *bad_op, *bad_name;
     int layer; /* for traces: set by the model, -1 outside layers */
     struct trace *trace;
+    void (*observe)(void *ctx, const struct run *r, const struct step *s); /* after every forward; NULL allowed */
+    void *observe_ctx;
 };
 
 /* What a run needs, found by measuring. */

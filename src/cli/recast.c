@@ -1,0 +1,54 @@
+/* Writing models anew, seen from the command line. */
+#include "cli/recast.h"
+#include <stdio.h>
+#include "cli/hub_env.h"
+#include "cli/term.h"
+#include "sys/cpu.h"
+#include "sys/file.h"
+#include "sys/pool.h"
+
+static bool show_progress(void *ctx, uint64_t done, uint64_t total)
+{
+    struct recast *c = ctx;
+    progress_show(&c->progress, c->label, 1, 1, done, total);
+    return term_interrupted != 0;
+}
+
+static void warn(void *ctx, const char *message)
+{
+    struct recast *c = ctx;
+    char line[700];
+    snprintf(line, sizeof line, "autarky %s: %s", c->command, message);
+    progress_say(&c->progress, line);
+}
+
+static void row(void *ctx, const struct tensor_result *r)
+{
+    struct recast *c = ctx;
+    if (c->row) c->row(c->row_ctx, r);
+}
+
+int recast_begin(struct recast *c, struct convert_options *o, char found[SETUP_PATH], const char *in, int64_t threads,
+                 struct err *e)
+{
+    if (!file_exists(in) && model_find_local(found, in, NULL) == OK) in = found;
+    TRY(model_check_path(in, e));
+    if (same_file(in, o->out)) FAIL(e, ERR_USAGE, "%s is read and written; give the result another name", in);
+    TRY(pool_open(&c->pool, threads ? (int)threads : cpu_count(), e));
+    progress_init(&c->progress, c->quiet, false);
+    c->label = o->out;
+    o->in = in;
+    o->write.pool = c->pool;
+    o->write.progress = show_progress;
+    o->write.warn = warn;
+    o->write.report = row;
+    o->write.ctx = c;
+    return OK;
+}
+
+void recast_end(struct recast *c)
+{
+    progress_end(&c->progress);
+    pool_close(c->pool);
+    c->pool = NULL;
+}

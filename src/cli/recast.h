@@ -1,0 +1,23 @@
+/* What convert and quantize share: the model's name, threads, progress, warnings. */
+#ifndef CLI_RECAST_H
+#define CLI_RECAST_H
+
+#include "cli/progress.h"
+#include "cli/setup.h"
+#include "quant/convert.h"
+
+struct recast {
+    const char *command;
+    bool quiet;
+    struct progress progress;
+    struct pool *pool;
+    const char *label;
+    void (*row)(void *ctx, const struct tensor_result *r); /* NULL: no report per tensor */
+    void *row_ctx;
+};
+/* Sets o->in (found: room for it) and o->write. Refuses to write over what is read. recast_end in every case. */
+int recast_begin(struct recast *c, struct convert_options *o, char found[SETUP_PATH], const char *in, int64_t threads,
+                 struct err *e);
+void recast_end(struct recast *c);
+
+#endif

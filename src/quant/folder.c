@@ -1,0 +1,252 @@
+/* To a folder as transformers reads it. */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/json.h"
+#include "base/mem.h"
+#include "model/chat_template.h"
+#include "model/generation.h"
+#include "model/vocab.h"
+#include "quant/convert.h"
+#include "sys/file.h"
+
+enum { SIDE_FILE_MAX = 256 << 20 };
+
+/* Files of a folder that belong to the model and are taken over as they are. */
+static const char *const side_files[] = {"tokenizer.json",           "tokenizer_config.json",
+                                         "special_tokens_map.json",  "added_tokens.json",
+                                         "tokenizer.model",          "chat_template.jinja",
+                                         "chat_template.json",       "generation_config.json",
+                                         "preprocessor_config.json", "LICENSE"};
+
+/* ---- formats ---- */
+
+static bool fits(enum dtype t) { return formats[t].safetensors_name != NULL && t != DT_F8_E4M3 && t != DT_I32; }
+
+static int choose_types(struct convert_plan *p, enum dtype type, struct err *e)
+{
+    const struct feed *f = &p->feed;
+    enum dtype most_are = convert_main_type(f, NULL);
+    if (!fits(most_are)) most_are = DT_BF16;
+    TRY(convert_plan_init(p, e));
+    for (size_t i = 0; i < f->n; i++) {
+        const struct feed_tensor *t = &f->v[i];
+        enum dtype as_is = fits(t->from) && feed_raw(f, t, 0) ? t->from : most_are;
+        p->to[i] = p->wanted[i] = !t->matrix ? (fits(t->from) ? t->from : DT_F32) : type == DT_COUNT ? as_is : type;
+    }
+    return OK;
+}
+
+/* ---- weights ---- */
+
+struct shards {
+    int *of; /* per tensor, from 0 */
+    int n;
+};
+
+static uint64_t bytes_of(const struct convert_plan *p, size_t i)
+{
+    return format_bytes(p->to[i], feed_rows_of(&p->feed.v[i]) * feed_cols(&p->feed.v[i]));
+}
+
+static int divide(struct shards *s, const struct convert_plan *p, uint64_t most, struct err *e)
+{
+    uint64_t bytes = 0;
+    TRY(mem_new((void **)&s->of, p->feed.n * sizeof *s->of, "the list of tensors", e));
+    s->n = 1;
+    for (size_t i = 0; i < p->feed.n; i++) {
+        uint64_t b = bytes_of(p, i);
+        if (bytes > 0 && bytes + b > most) {
+            s->n++;
+            bytes = 0;
+        }
+        bytes += b;
+        s->of[i] = s->n - 1;
+    }
+    return OK;
+}
+
+static void shard_name(char out[64], const struct shards *s, int i)
+{
+    if (s->n == 1) snprintf(out, 64, "model.safetensors");
+    else snprintf(out, 64, "model-%05d-of-%05d.safetensors", i + 1, s->n);
+}
+
+/* A folder with weights of two models would be read as either. */
+static int check_folder(const char *folder, const struct shards *s, struct err *e)
+{
+    char **names = NULL, ours[64];
+    size_t n = 0;
+    int rc = OK;
+    if (!file_exists(folder)) return OK;
+    if (!file_is_dir(folder)) FAIL(e, ERR_USAGE, "%s is a file; a folder or a name ending in .gguf is wanted", folder);
+    TRY(file_list(&names, &n, folder, e));
+    for (size_t i = 0; i < n; i++) {
+        bool known = s->n > 1 && !strcmp(names[i], "model.safetensors.index.json");
+        for (int k = 0; k < s->n && !known; k++) {
+            shard_name(ours, s, k);
+            known = !strcmp(names[i], ours);
+        }
+        bool weights = str_ends_with(names[i], ".safetensors") || str_ends_with(names[i], ".safetensors.index.json");
+        if (weights && !known && !rc)
+            rc = err_set(e, ERR_USAGE, __FILE__, __LINE__, "%s holds other weights (%s); name an empty folder", folder,
+                         names[i]);
+        mem_free(names[i]);
+    }
+    mem_free(names);
+    return rc;
+}
+
+static int write_tensors(struct tf_writer *w, struct convert_plan *p, const struct shards *s, int shard,
+                         const struct convert_options *o, struct convert_result *r, struct err *e)
+{
+    const struct feed *f = &p->feed;
+    TRY(tf_writer_kv_str(w, "format", "pt", e)); /* transformers asks for it */
+    for (size_t i = 0; i < f->n; i++)
+        if (s->of[i] == shard) TRY(tf_writer_declare(w, f->v[i].name, p->to[i], f->v[i].nd, f->v[i].ne, e));
+    TRY(tf_writer_begin(w, e));
+    for (size_t i = 0; i < f->n; i++)
+        if (s->of[i] == shard)
+            TRY(write_tensor(w, &p->feed, &f->v[i], p->to[i], p->wanted[i], &o->write, &r->totals, e));
+    return OK;
+}
+
+static int write_shard(struct convert_plan *p, const struct shards *s, int shard, const struct convert_options *o,
+                       struct convert_result *r, struct err *e)
+{
+    char name[64], path[PATH_MAX];
+    struct tf_writer *w;
+    shard_name(name, s, shard);
+    TRY(path_join(path, sizeof path, o->out, name, e));
+    TRY(tf_writer_safetensors(&w, path, e));
+    int rc = write_tensors(w, p, s, shard, o, r, e);
+    if (!rc) return tf_writer_commit(w, e);
+    tf_writer_abort(w);
+    return rc;
+}
+
+static int write_index(const struct convert_plan *p, const struct shards *s, const char *folder, uint64_t total,
+                       struct err *e)
+{
+    char name[64], path[PATH_MAX];
+    json_t *map = json_object(), *root = json_pack("{s:{s:I}}", "metadata", "total_size", (json_int_t)total);
+    int bad = !map || !root;
+    for (size_t i = 0; i < p->feed.n && !bad; i++) {
+        shard_name(name, s, s->of[i]);
+        bad = json_object_set_new(map, p->feed.v[i].name, json_string(name));
+    }
+    bad |= json_object_set(root, "weight_map", map);
+    char *text = bad ? NULL : json_text_pretty(root);
+    json_decref(map);
+    json_decref(root);
+    if (!text) FAIL(e, ERR_MEMORY, "out of memory for the index of %zu tensors", p->feed.n);
+    int rc = path_join(path, sizeof path, folder, "model.safetensors.index.json", e);
+    if (!rc) rc = file_replace(path, text, strlen(text), e);
+    mem_free(text);
+    return rc;
+}
+
+/* ---- what stands beside the weights ---- */
+
+static int copy_side_files(const char *from, const char *to, struct err *e)
+{
+    char a[PATH_MAX], b[PATH_MAX], *text;
+    size_t len;
+    for (size_t i = 0; i < sizeof side_files / sizeof *side_files; i++) {
+        TRY(path_join(a, sizeof a, from, side_files[i], e));
+        TRY(path_join(b, sizeof b, to, side_files[i], e));
+        if (!file_exists(a)) continue;
+        TRY(file_read(&text, &len, a, SIDE_FILE_MAX, e));
+        int rc = file_replace(b, text, len, e);
+        mem_free(text);
+        TRY(rc);
+    }
+    return OK;
+}
+
+static int write_generation(const char *in, const struct config *c, const char *folder, struct err *e)
+{
+    struct generation g;
+    struct buf b = {0};
+    char path[PATH_MAX];
+    TRY(model_generation(&g, in, c->vocab, e));
+    TRY(path_join(path, sizeof path, folder, "generation_config.json", e));
+    int rc = generation_to_json(&g, c->bos, &b, e);
+    if (!rc) rc = file_replace(path, b.data, b.len, e);
+    buf_free(&b);
+    return rc;
+}
+
+/* Out of GGUF metadata. */
+static int write_side_files(const struct convert_options *o, const struct config *c, struct err *e)
+{
+    struct model_vocab v = {0};
+    struct tokenizer *tok = NULL;
+    struct err why = {0};
+    char *text = NULL;
+    int rc = model_load_tokenizer(&tok, o->in, &why);
+    if (rc == ERR_NOTFOUND || (rc == ERR_UNSUPPORTED && strstr(why.msg, "\"none\""))) {
+        if (o->write.warn) o->write.warn(o->write.ctx, "the model has no tokenizer, and so has the folder");
+        return write_generation(o->in, c, o->out, e);
+    }
+    if (rc) return err_set(e, why.code, why.file, why.line, "%s", why.msg);
+    rc = model_chat_template(&text, o->in, e);
+    v.tok = tok;
+    v.chat_template = text;
+    if (!rc) rc = model_save_tokenizer(&v, c->context, o->out, e);
+    if (!rc) rc = write_generation(o->in, c, o->out, e);
+    mem_free(text);
+    tokenizer_free(tok);
+    return rc;
+}
+
+static int side_files_of(const struct convert_options *o, const struct feed *f, struct err *e)
+{
+    char dir[PATH_MAX];
+    if (!strcmp(feed_file(f)->container, "gguf")) return write_side_files(o, &net_source_net(f->net)->config, e);
+    if (file_is_dir(o->in)) return copy_side_files(o->in, o->out, e);
+    TRY(path_dir(dir, sizeof dir, o->in, e));
+    return copy_side_files(dir, o->out, e);
+}
+
+/* The configuration is made first, since it may be refused, and written last: a folder without it is not a model yet. */
+static int write_folder(const struct convert_options *o, struct convert_plan *p, const struct shards *s,
+                        const struct buf *config, struct convert_result *r, struct err *e)
+{
+    char path[PATH_MAX];
+    r->files = s->n;
+    r->from = convert_main_type(&p->feed, NULL);
+    r->to = convert_main_type(&p->feed, p->to);
+    for (size_t i = 0; i < p->feed.n; i++) {
+        r->bytes += bytes_of(p, i);
+        r->numbers += feed_rows_of(&p->feed.v[i]) * feed_cols(&p->feed.v[i]);
+        r->totals.total += p->feed.v[i].bytes;
+    }
+    TRY(check_folder(o->out, s, e));
+    TRY(convert_check_space(o->out, r->bytes, e));
+    TRY(file_mkdirs(o->out, e));
+    TRY(path_join(path, sizeof path, o->out, "config.json", e));
+    for (int i = 0; i < s->n; i++) TRY(write_shard(p, s, i, o, r, e));
+    if (s->n > 1) TRY(write_index(p, s, o->out, r->bytes, e));
+    TRY(side_files_of(o, &p->feed, e));
+    return file_replace(path, config->data, config->len, e);
+}
+
+int convert_to_folder(const struct convert_options *o, struct convert_result *r, struct err *e)
+{
+    struct convert_plan p = {0};
+    struct shards s = {0};
+    struct buf config = {0};
+    *r = (struct convert_result){0};
+    if (o->type < DT_COUNT && !fits(o->type))
+        FAIL(e, ERR_UNSUPPORTED, "%s: safetensors cannot hold %s; use GGUF", o->out, formats[o->type].name);
+    int rc = feed_open_net(&p.feed, o->in, false, e);
+    if (!rc) rc = config_to_json(&net_source_net(p.feed.net)->config, &config, e);
+    if (!rc) rc = choose_types(&p, o->type, e);
+    if (!rc) rc = divide(&s, &p, o->shard, e);
+    if (!rc) rc = write_folder(o, &p, &s, &config, r, e);
+    mem_free(s.of);
+    buf_free(&config);
+    convert_plan_free(&p);
+    return rc;
+}

@@ -1,0 +1,743 @@
+/* Models written anew: containers, number formats, importance, comparison, and what files say about generating. */
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "infer/engine.h"
+#include "infer/sample.h"
+#include "model/arch.h"
+#include "model/generation.h"
+#include "model/vocab.h"
+#include "quant/collect.h"
+#include "quant/compare.h"
+#include "quant/convert.h"
+#include "sys/file.h"
+#include "tests/model_fixture.h"
+#include "text/chat.h"
+
+static char dir[] = "/tmp/autarky-quant-XXXXXX";
+
+static const char *in_dir(const char *name)
+{
+    static char paths[8][PATH_CAP];
+    static int k;
+    char *out = paths[k++ % 8];
+    snprintf(out, PATH_CAP, "%s/%s", dir, name);
+    return out;
+}
+
+static const char *model_path(const char *model)
+{
+    static char paths[4][PATH_CAP];
+    static int k;
+    char *out = paths[k++ % 4];
+    snprintf(out, PATH_CAP, ROOT "/%s", model);
+    return out;
+}
+
+static void remove_tree(const char *path)
+{
+    char **names = NULL, sub[PATH_CAP];
+    size_t n = 0;
+    struct err e;
+    if (!file_is_dir(path)) {
+        file_remove(path, &e);
+        return;
+    }
+    if (file_list(&names, &n, path, &e)) return;
+    for (size_t i = 0; i < n; i++) {
+        if (!path_join(sub, sizeof sub, path, names[i], &e)) remove_tree(sub);
+        mem_free(names[i]);
+    }
+    mem_free(names);
+    rmdir(path);
+}
+
+/* ---- containers ---- */
+
+static int to_gguf(const char *in, const char *out, const char *mix, const struct imatrix *im, struct convert_result *r,
+                   struct err *e)
+{
+    struct mix m;
+    struct convert_options o = {
+        .in = in, .out = out, .importance_file = "test", .write = {.importance = im, .measure = true}};
+    if (mix && mix_by_name(mix, &m)) o.mix = &m;
+    return convert_to_gguf(&o, r, e);
+}
+
+static int to_folder(const char *in, const char *out, enum dtype type, uint64_t shard, struct convert_result *r,
+                     struct err *e)
+{
+    struct convert_options o = {.in = in, .out = out, .type = type, .shard = shard};
+    return convert_to_folder(&o, r, e);
+}
+
+/* Both files compute the same logits: but for rounding, since rows of heads that are rotated stand in another order. */
+static void check_same(const char *a, const char *b, const struct sample *s)
+{
+    struct load_options o = {.ks = &ks};
+    float *x = logits_of(a, &o, s), *y = logits_of(b, &o, s);
+    double worst = x && y ? 0 : 1, top = 1e-30;
+    for (int64_t i = 0; i < s->n * s->vocab && x && y; i++) {
+        worst = fmax(worst, fabs((double)x[i] - (double)y[i]));
+        top = fmax(top, fabs((double)x[i]));
+    }
+    CHECK(worst <= 1e-5 * top, "%s and %s differ by %g of %g", a, b, worst, top);
+    mem_free(x);
+    mem_free(y);
+}
+
+/* Folder to GGUF, back to a folder in several files, and to GGUF again: always the same network, and the two GGUF files
+ * are the same but for the name in them. */
+static void check_round(const char *model)
+{
+    struct sample s;
+    struct err e = {0};
+    struct convert_result r;
+    const char *from = model_path(model);
+    char a[PATH_CAP], b[PATH_CAP], c[PATH_CAP];
+    snprintf(a, sizeof a, "%s/%s.gguf", dir, model);
+    snprintf(b, sizeof b, "%s/%s-folder", dir, model);
+    snprintf(c, sizeof c, "%s/%s-again.gguf", dir, model);
+    if (!sample_open(&s, model)) return;
+    bool fp8 = !strcmp(model, "deepseek-v3-fp8"); /* which GGUF has not: rounded to bf16 unless f32 is asked for */
+    CHECK_OK(to_gguf(from, a, fp8 ? "f32" : NULL, NULL, &r, &e), &e);
+    CHECK_OK(to_folder(a, b, DT_COUNT, r.bytes / 3, &r, &e), &e);
+    CHECK(r.files > 2, "%s: %d files", model, r.files);
+    CHECK_OK(to_gguf(b, c, NULL, NULL, &r, &e), &e);
+    check_same(from, a, &s);
+    check_same(a, b, &s);
+    check_same(b, c, &s);
+    tf_close(&s.expect);
+}
+
+static void test_round(void)
+{
+    static const char *const round[] = {"llama",           "qwen2", "qwen3",        "qwen3-moe", "deepseek-v2-lite",
+                                        "deepseek-v3-fp8", "full",  "all-moe-tied", "mtp"};
+    for (size_t i = 0; i < ARRAY_LEN(round); i++) check_round(round[i]);
+}
+
+static void test_folder_refusals(void)
+{
+    struct err e = {0};
+    struct convert_result r;
+    CHECK_OK(to_folder(in_dir("llama.gguf"), in_dir("one"), DT_F32, 1 << 30, &r, &e), &e);
+    CHECK(r.files == 1, "%d files", r.files);
+    CHECK_OK(to_folder(in_dir("llama.gguf"), in_dir("one"), DT_F32, 1 << 30, &r, &e), &e); /* over itself */
+    CHECK(to_folder(in_dir("llama.gguf"), in_dir("one"), DT_F32, 1000, &r, &e) == ERR_USAGE &&
+              strstr(e.msg, "other weights"),
+          "shards beside model.safetensors: %s", e.msg);
+    CHECK(to_folder(in_dir("llama.gguf"), in_dir("llama.gguf"), DT_F32, 1000, &r, &e) == ERR_USAGE,
+          "a file as folder: %s", e.msg);
+    CHECK(to_folder(in_dir("llama.gguf"), in_dir("two"), DT_Q8_0, 1000, &r, &e) == ERR_UNSUPPORTED, "q8_0 in a folder");
+}
+
+/* Gemma, whose norms folders hold less one: its shape here is one that GGUF cannot say, so from folder to folder. */
+static void test_norms(void)
+{
+    struct sample s;
+    struct err e = {0};
+    struct convert_result r;
+    if (!sample_open(&s, "gemma3")) return;
+    CHECK_OK(to_folder(model_path("gemma3"), in_dir("gemma"), DT_COUNT, 1 << 30, &r, &e), &e);
+    check_same(model_path("gemma3"), in_dir("gemma"), &s);
+    tf_close(&s.expect);
+}
+
+/* ---- number formats ---- */
+
+enum { SYN_VOCAB = 320 };
+
+static struct tokenizer *tiny_tokenizer(const char *text)
+{
+    const char *const specials[] = {CHAT_BOS, CHAT_EOS, CHAT_PAD, CHAT_USER_MARK, CHAT_ASSISTANT_MARK};
+    struct bpe_options o = {300, specials, 5, true};
+    struct bpe_trainer *b = NULL;
+    struct tokenizer *t = NULL;
+    struct err e = {0};
+    CHECK_OK(bpe_trainer_new(&b, &o, &e), &e);
+    CHECK_OK(bpe_trainer_add(b, text, strlen(text), &e), &e);
+    CHECK_OK(bpe_trainer_finish(b, &t, NULL, NULL, &e), &e);
+    bpe_trainer_free(b);
+    return t;
+}
+
+/* A random Llama with rows of 64 and of 256, as a folder whose tokenizer has fewer tokens than the network, and as GGUF. */
+static void make_syn(void)
+{
+    struct net net;
+    struct config c;
+    struct err e = {0};
+    struct convert_result r;
+    struct tokenizer *t = tiny_tokenizer("the fox and the fox and the owl ");
+    struct model_vocab v = {.tok = t};
+    config_default_of(&c, arch_by_hf("llama"));
+    c.vocab = SYN_VOCAB;
+    c.dim = 64;
+    c.dense_ffn = 256;
+    c.layers = c.heads = 4;
+    c.kv_heads = 2;
+    c.head_dim = 16;
+    c.context = 64;
+    CHECK_OK(net_build(&net, &c, &e), &e);
+    CHECK_OK(net_alloc(&net, false, &e), &e);
+    net_init(&net, 5, 0.2);
+    CHECK_OK(net_save_folder(&net, in_dir("syn"), DT_F32, &e), &e);
+    CHECK_OK(model_save_tokenizer(&v, 64, in_dir("syn"), &e), &e);
+    CHECK_OK(to_gguf(in_dir("syn"), in_dir("syn.gguf"), NULL, NULL, &r, &e), &e);
+    net_free(&net);
+    tokenizer_free(t);
+}
+
+static bool syn_sample(struct sample *s)
+{
+    if (!sample_open(s, "llama")) return false;
+    s->vocab = SYN_VOCAB;
+    return true;
+}
+
+struct seen {
+    int matrices, fallbacks, plain;
+    enum dtype head, embed, experts;
+    double worst;
+};
+
+static void see(void *ctx, const struct tensor_result *r)
+{
+    struct seen *s = ctx;
+    if (r->matrix) {
+        s->matrices++;
+        s->fallbacks += r->to != r->wanted;
+        if (r->rms_error > s->worst) s->worst = r->rms_error;
+    } else s->plain += r->to == DT_F32;
+    if (!strcmp(r->name, "output.weight")) s->head = r->to;
+    if (!strcmp(r->name, "token_embd.weight")) s->embed = r->to;
+    if (strstr(r->name, "_exps.")) s->experts = r->to;
+}
+
+static void quantise(const char *in, const char *out, const char *mix, struct seen *s, struct convert_result *r)
+{
+    struct mix m;
+    struct err e = {0};
+    struct convert_options o = {.in = in, .out = out, .mix = &m, .write = {.measure = true, .report = see, .ctx = s}};
+    *s = (struct seen){0};
+    CHECK(mix_by_name(mix, &m), "no mixture %s", mix);
+    CHECK_OK(convert_to_gguf(&o, r, &e), &e);
+}
+
+/* Rows of 64 fall back from K formats, rows of 256 do not; every file loads, and is near the original. */
+static void test_formats(void)
+{
+    static const struct {
+        const char *mix;
+        double error; /* of the worst matrix */
+    } want[] = {{"q8_0", 0.02},  {"q4_0", 0.2},  {"q4_1", 0.2},   {"q5_0", 0.1},   {"q5_1", 0.1},  {"q4_k", 0.1},
+                {"Q4_K_M", 0.1}, {"q6_k", 0.02}, {"mxfp4", 0.25}, {"iq4_nl", 0.2}, {"f16", 0.001}, {"bf16", 0.01}};
+    struct sample s;
+    if (!syn_sample(&s)) return;
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        struct seen seen;
+        struct convert_result r;
+        const char *out = in_dir("q.gguf");
+        quantise(in_dir("syn.gguf"), out, want[i].mix, &seen, &r);
+        CHECK(seen.matrices > 0 && seen.worst < want[i].error, "%s: %d matrices, error %g", want[i].mix, seen.matrices,
+              seen.worst);
+        CHECK(seen.worst > 0 && seen.plain > 0, "%s: nothing was measured, or norms have lost numbers", want[i].mix);
+        bool k = strchr(want[i].mix, 'k') || strchr(want[i].mix, 'K');
+        CHECK(k ? seen.fallbacks > 1 && seen.fallbacks < seen.matrices : seen.fallbacks <= 1,
+              "%s: %d of %d matrices fell back", want[i].mix, seen.fallbacks, seen.matrices);
+        struct load_options o = {.ks = &ks};
+        float *x = logits_of(out, &o, &s);
+        CHECK(x != NULL, "%s does not load", want[i].mix);
+        mem_free(x);
+    }
+    tf_close(&s.expect);
+}
+
+static void test_mixtures(void)
+{
+    struct mix m;
+    enum dtype wanted;
+    struct mix_model tied = {.tied = true, .layers = 16}, free_head = {.layers = 16};
+    CHECK(!mix_by_name("q9_k", &m) && mix_by_name("q4_k_m", &m), "names of mixtures");
+    CHECK(mix_type(&m, &tied, "token_embd.weight", 512, &wanted) == DT_Q6_K, "tied embedding");
+    CHECK(mix_type(&m, &free_head, "token_embd.weight", 512, &wanted) == DT_Q4_K, "embedding");
+    CHECK(mix_type(&m, &free_head, "output.weight", 512, &wanted) == DT_Q6_K, "head");
+    CHECK(mix_type(&m, &free_head, "output.weight", 96, &wanted) == DT_Q8_0 && wanted == DT_Q6_K, "head, short rows");
+    CHECK(mix_type(&m, &tied, "blk.3.attn_q.weight", 96, &wanted) == DT_Q5_0 && wanted == DT_Q4_K, "short rows");
+    CHECK(mix_type(&m, &tied, "blk.3.attn_q.weight", 40, &wanted) == DT_F32, "rows of no whole block");
+    CHECK(mix_type(&m, &tied, "blk.0.attn_v.weight", 512, &wanted) == DT_Q6_K, "values of the first layer");
+    CHECK(mix_type(&m, &tied, "blk.5.attn_v.weight", 512, &wanted) == DT_Q4_K, "values of a middle layer");
+    CHECK(mix_by_name("mxfp4_moe", &m) && mix_type(&m, &tied, "blk.2.ffn_up_exps.weight", 64, &wanted) == DT_MXFP4 &&
+              mix_type(&m, &tied, "blk.2.ffn_up_shexp.weight", 64, &wanted) == DT_Q8_0,
+          "experts alone");
+    CHECK(mix_layer("blk.12.x") == 12 && mix_layer("blk.x") == -1 && mix_layer("output.weight") == -1,
+          "layers of names");
+}
+
+/* The same bytes with any number of threads; metadata and small tensors of a GGUF file are kept. */
+static void test_threads(void)
+{
+    struct err e = {0};
+    struct pool *pool;
+    struct convert_result r;
+    struct mix m;
+    char *a, *b;
+    size_t n = 0, k = 0;
+    mix_by_name("q4_0", &m);
+    CHECK_OK(pool_open(&pool, 3, &e), &e);
+    struct convert_options o = {.in = in_dir("syn.gguf"), .out = in_dir("t1.gguf"), .mix = &m};
+    CHECK_OK(convert_to_gguf(&o, &r, &e), &e);
+    o.out = in_dir("t3.gguf");
+    o.write.pool = pool;
+    CHECK_OK(convert_to_gguf(&o, &r, &e), &e);
+    CHECK_OK(file_read(&a, &n, in_dir("t1.gguf"), 1 << 26, &e), &e);
+    CHECK_OK(file_read(&b, &k, in_dir("t3.gguf"), 1 << 26, &e), &e);
+    CHECK(n == k && !memcmp(a, b, n), "threads change bytes");
+    mem_free(a);
+    mem_free(b);
+    pool_close(pool);
+    CHECK(!r.requantised, "f32 counts as quantised");
+    struct seen s;
+    quantise(in_dir("t1.gguf"), in_dir("t2.gguf"), "q8_0", &s, &r);
+    CHECK(r.requantised, "quantised input is not noticed");
+}
+
+static bool stop_at_once(void *ctx, uint64_t done, uint64_t total)
+{
+    (void)ctx;
+    return done > 0 && total > 0;
+}
+
+static void test_stop(void)
+{
+    struct err e = {0};
+    struct convert_result r;
+    struct convert_options o = {
+        .in = in_dir("llama.gguf"), .out = in_dir("stopped.gguf"), .write = {.progress = stop_at_once}};
+    CHECK(convert_to_gguf(&o, &r, &e) == ERR_INTERRUPTED, "is not stopped");
+    CHECK(!file_exists(o.out), "half a file is left");
+}
+
+/* ---- importance ---- */
+
+/* An engine with a session around a fixture, which has no tokenizer. */
+struct player {
+    struct engine en;
+    struct decoder dec;
+    struct session s;
+};
+
+static bool player_open(struct player *p, const char *path, enum engine_compute compute)
+{
+    struct err e = {0};
+    struct net net;
+    struct load_options o = {.ks = &ks, .absorbed = true};
+    memset(p, 0, sizeof *p);
+    struct engine_options eo = {.model = path, .compute = compute, .all_logits = true, .threads = 1, .chunk = 4};
+    int rc = net_load(&net, path, &o, &e);
+    CHECK(rc == OK, "%s", e.msg);
+    if (rc) return false;
+    CHECK_OK(engine_from_net(&p->en, &net, &eo, &e), &e);
+    CHECK_OK(decoder_open(&p->dec, &p->en, &e), &e);
+    CHECK_OK(session_open(&p->s, &p->dec, &e), &e);
+    return true;
+}
+
+static void player_close(struct player *p)
+{
+    session_close(&p->s);
+    decoder_close(&p->dec);
+    engine_close(&p->en);
+}
+
+static const struct imatrix_sums *sums_named(const struct collector *c, const char *name)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (!strcmp(c->v[i].name, name)) return &c->v[i];
+    return NULL;
+}
+
+/* The first layer's queries meet the normed embeddings: computed here by hand. */
+static void check_first(const struct collector *c, const struct net *net, const struct sample *s, int64_t n)
+{
+    const struct imatrix_sums *q = sums_named(c, "blk.0.attn_q.weight");
+    int64_t d = net->config.dim;
+    double worst = 0;
+    CHECK(q && q->cols == d && q->count[0] == n, "sums of the first queries");
+    if (!q) return;
+    float *row = mem_alloc((size_t)d * sizeof *row);
+    double *want = mem_alloc((size_t)d * sizeof *want);
+    const struct tensor *t = net->embed;
+    for (int64_t i = 0; i < n; i++) {
+        double sum = 0;
+        formats[t->dtype].to_f32(row, (const char *)t->data + format_bytes(t->dtype, s->ids[i] * d), d);
+        for (int64_t k = 0; k < d; k++) sum += (double)row[k] * (double)row[k];
+        double scale = 1 / sqrt(sum / (double)d + net->config.norm_eps);
+        for (int64_t k = 0; k < d; k++) {
+            double v = (double)row[k] * scale * (double)tensor_f32(net->layers[0].attn_norm)[k];
+            want[k] += v * v;
+        }
+    }
+    for (int64_t k = 0; k < d; k++) worst = fmax(worst, fabs(q->sum[k] - want[k]) / (want[k] + 1e-9));
+    CHECK(worst < 1e-4, "sums of squares are off by %g", worst);
+    mem_free(row);
+    mem_free(want);
+}
+
+static void collect_from(struct player *p, struct collector *c, const struct sample *s, int64_t n)
+{
+    struct err e = {0};
+    double nats[MAX_ROWS];
+    int32_t targets[MAX_ROWS];
+    for (int64_t i = 0; i < n; i++) targets[i] = -1;
+    CHECK_OK(collector_init(c, &p->en.net, &e), &e);
+    p->dec.run.observe = collector_observe;
+    p->dec.run.observe_ctx = c;
+    CHECK_OK(session_score(&p->s, s->ids, n, targets, nats, &e), &e);
+    p->dec.run.observe = NULL;
+}
+
+static void test_collect(void)
+{
+    struct sample s;
+    struct player p;
+    struct collector c;
+    if (!sample_open(&s, "llama") || !player_open(&p, model_path("llama"), ENGINE_F32)) return;
+    int64_t n = s.n / SEQS;
+    collect_from(&p, &c, &s, n);
+    check_first(&c, &p.en.net, &s, n);
+    for (size_t i = 0; i < c.n; i++)
+        CHECK(c.v[i].count[0] == n, "%s met %lld rows", c.v[i].name, (long long)c.v[i].count[0]);
+    collector_free(&c);
+    player_close(&p);
+    tf_close(&s.expect);
+}
+
+/* Experts: every row reaches as many experts as are used; what meets gate and up is the same, and adds up over the experts to
+ * what meets the shared ones, times that number. Absorbed attention: sums per head. */
+static void test_collect_experts(void)
+{
+    struct sample s;
+    struct player p;
+    struct collector c;
+    if (!sample_open(&s, "deepseek-v2-lite") || !player_open(&p, model_path("deepseek-v2-lite"), ENGINE_F32)) return;
+    int64_t n = s.n / SEQS, total = 0, layer = config_first_moe(&p.en.net.config);
+    char name[64];
+    collect_from(&p, &c, &s, n);
+    snprintf(name, sizeof name, "blk.%lld.ffn_gate_exps.weight", (long long)layer);
+    const struct imatrix_sums *gate = sums_named(&c, name);
+    snprintf(name, sizeof name, "blk.%lld.ffn_up_exps.weight", (long long)layer);
+    const struct imatrix_sums *up = sums_named(&c, name);
+    snprintf(name, sizeof name, "blk.%lld.ffn_down_exps.weight", (long long)layer);
+    const struct imatrix_sums *down = sums_named(&c, name);
+    snprintf(name, sizeof name, "blk.%lld.ffn_gate_shexp.weight", (long long)layer);
+    const struct imatrix_sums *shared = sums_named(&c, name), *k_b = sums_named(&c, "blk.0.attn_k_b.weight"),
+                              *v_b = sums_named(&c, "blk.0.attn_v_b.weight");
+    CHECK(gate && up && down && shared && k_b && v_b, "sums are missing");
+    if (gate && up && down && shared && k_b && v_b) {
+        double experts = 0, once = 0, met = 0;
+        for (int64_t e = 0; e < gate->matrices; e++) {
+            total += gate->count[e];
+            CHECK(gate->count[e] == down->count[e], "expert %lld: rows of gate and down", (long long)e);
+        }
+        for (int64_t i = 0; i < gate->matrices * gate->cols; i++) experts += gate->sum[i];
+        for (int64_t i = 0; i < shared->cols; i++) once += shared->sum[i];
+        for (int64_t i = 0; i < down->matrices * down->cols; i++) met += down->sum[i];
+        CHECK(total == n * p.en.net.config.experts_used, "%lld rows of experts", (long long)total);
+        CHECK(fabs(experts - once * (double)p.en.net.config.experts_used) < 1e-6 * experts && met > 0, "sums %g and %g",
+              experts, once);
+        CHECK(!memcmp(gate->sum, up->sum, (size_t)(gate->matrices * gate->cols) * sizeof *gate->sum),
+              "gate and up differ");
+        CHECK(k_b->matrices == p.en.net.config.heads && k_b->cols == p.en.net.config.qk_nope_dim && k_b->count[1] == n,
+              "keys");
+        CHECK(v_b->matrices == p.en.net.config.heads && v_b->cols == p.en.net.config.kv_lora_rank && v_b->sum[1] > 0,
+              "values");
+    }
+    collector_free(&c);
+    player_close(&p);
+    tf_close(&s.expect);
+}
+
+/* Written, read, and used: with the importance of some columns high, errors move to the others. */
+static void test_imatrix(void)
+{
+    struct err e = {0};
+    struct imatrix im;
+    enum { COLS = 64, TENSORS = 2 };
+    double sum[2 * COLS];
+    int64_t count[2] = {4, 0};
+    for (int i = 0; i < 2 * COLS; i++) sum[i] = i % COLS < 8 ? 4000 : 4;
+    struct imatrix_sums v[TENSORS] = {{"a.weight", 2, COLS, sum, count}, {"never.weight", 1, COLS, sum, count + 1}};
+    float *m = NULL;
+    CHECK_OK(imatrix_write(in_dir("im.gguf"), v, TENSORS, "text.txt", 3, 512, &e), &e);
+    CHECK_OK(imatrix_open(&im, in_dir("im.gguf"), &e), &e);
+    CHECK(im.entries == 1 && im.chunks == 3 && im.dataset && !strcmp(im.dataset, "text.txt"), "what the file says");
+    CHECK_OK(imatrix_means(&im, "a.weight", 2, COLS, &m, &e), &e);
+    CHECK(m && m[0] == 1000 && m[8] == 1 && m[COLS] == 0, "means");
+    if (m) {
+        float x[COLS], y[COLS];
+        uint8_t bytes[COLS];
+        double near[2] = {0}, far[2] = {0};
+        for (int i = 0; i < COLS; i++) x[i] = (float)sin(7.0 * i) + (i % 32 == 9 ? 3 : 0);
+        for (int w = 0; w < 2; w++) {
+            if (w) formats[DT_Q4_0].from_f32_weighted(bytes, x, COLS, m);
+            else formats[DT_Q4_0].from_f32(bytes, x, COLS);
+            formats[DT_Q4_0].to_f32(y, bytes, COLS);
+            for (int i = 0; i < 32; i++) *(i < 8 ? &near[w] : &far[w]) += pow((double)x[i] - (double)y[i], 2);
+        }
+        CHECK(near[1] < near[0] && far[1] > far[0], "errors %g %g, weighted %g %g", near[0], far[0], near[1], far[1]);
+    }
+    mem_free(m);
+    CHECK_OK(imatrix_means(&im, "b.weight", 1, COLS, &m, &e), &e);
+    CHECK(!m, "a weight that is not there");
+    CHECK(imatrix_means(&im, "a.weight", 2, COLS / 2, &m, &e) == ERR_FORMAT && strstr(e.msg, "columns"),
+          "other shape: %s", e.msg);
+    CHECK(imatrix_means(&im, "a.weight", 3, COLS, &m, &e) == ERR_FORMAT, "other stack");
+    imatrix_close(&im);
+    CHECK(imatrix_open(&im, in_dir("llama.gguf"), &e) == ERR_FORMAT && strstr(e.msg, "imatrix"), "a model: %s", e.msg);
+    imatrix_close(&im);
+    CHECK(imatrix_open(&im, "tests/check_quant.c", &e) != OK, "a text is an importance matrix");
+    imatrix_close(&im);
+}
+
+/* One tensor and its count, with contents that are no mean squares. */
+static void hostile_imatrix(float sum, float count, bool with_counts, enum dtype type, const char *what)
+{
+    struct tf_writer *w;
+    struct err e = {0};
+    struct imatrix im;
+    float row[32], *m = NULL;
+    uint8_t bytes[128];
+    for (int i = 0; i < 32; i++) row[i] = sum;
+    formats[type].from_f32(bytes, row, 32);
+    CHECK_OK(tf_writer_gguf(&w, in_dir("hostile.gguf"), &e), &e);
+    CHECK_OK(tf_writer_kv_str(w, "general.type", "imatrix", &e), &e);
+    CHECK_OK(tf_writer_declare(w, "a.weight.in_sum2", type, 2, (const int64_t[]){1, 32}, &e), &e);
+    if (with_counts) CHECK_OK(tf_writer_declare(w, "a.weight.counts", DT_F32, 2, (const int64_t[]){1, 1}, &e), &e);
+    CHECK_OK(tf_writer_begin(w, &e), &e);
+    CHECK_OK(tf_writer_data(w, bytes, format_bytes(type, 32), &e), &e);
+    if (with_counts) CHECK_OK(tf_writer_data(w, &count, sizeof count, &e), &e);
+    CHECK_OK(tf_writer_commit(w, &e), &e);
+    int rc = imatrix_open(&im, in_dir("hostile.gguf"), &e);
+    if (!rc) rc = imatrix_means(&im, "a.weight", 1, 32, &m, &e);
+    CHECK(rc == ERR_FORMAT && !m, "%s: %d %s", what, rc, e.msg);
+    mem_free(m);
+    imatrix_close(&im);
+}
+
+static void test_hostile_imatrix(void)
+{
+    hostile_imatrix(-1, 1, true, DT_F32, "negative sums");
+    hostile_imatrix(NAN, 1, true, DT_F32, "sums that are no numbers");
+    hostile_imatrix(INFINITY, 1, true, DT_F32, "infinite sums");
+    hostile_imatrix(1, -1, true, DT_F32, "negative counts");
+    hostile_imatrix(1, NAN, true, DT_F32, "counts that are no numbers");
+    hostile_imatrix(3e38f, 1e-10f, true, DT_F32, "means that overflow");
+    hostile_imatrix(1, 1, false, DT_F32, "no counts");
+    hostile_imatrix(1, 1, true, DT_F16, "sums in f16");
+}
+
+/* ---- comparison ---- */
+
+static void windows_of(struct windows *w, const struct sample *s)
+{
+    struct err e = {0};
+    *w = (struct windows){.size = s->n / SEQS, .step = s->n / SEQS, .count = 1, .bos = -1};
+    for (int64_t i = 0; i < s->n / SEQS; i++) CHECK_OK(tokens_add(&w->ids, s->ids[i], &e), &e);
+    CHECK_OK(mem_new((void **)&w->row, (size_t)w->size * sizeof *w->row, "a window", &e), &e);
+    CHECK_OK(mem_new((void **)&w->target, (size_t)w->size * sizeof *w->target, "a window", &e), &e);
+}
+
+/* The divergence by its definition, from the logits of the two files in one pass. */
+static double naive_divergence(const float *a, const float *b, int64_t rows, int64_t vocab)
+{
+    double all = 0;
+    for (int64_t r = 0; r < rows; r++, a += vocab, b += vocab) {
+        double sa = 0, sb = 0;
+        for (int64_t i = 0; i < vocab; i++) {
+            sa += exp((double)a[i]);
+            sb += exp((double)b[i]);
+        }
+        for (int64_t i = 0; i < vocab; i++) {
+            double p = exp((double)a[i]) / sa, q = exp((double)b[i]) / sb;
+            all += p * log(p / q);
+        }
+    }
+    return all / (double)rows;
+}
+
+static void test_compare(void)
+{
+    struct sample s;
+    struct player a, b;
+    struct windows w;
+    struct compare_result r;
+    struct seen seen;
+    struct convert_result c;
+    struct err e = {0};
+    quantise(in_dir("syn.gguf"), in_dir("q.gguf"), "q4_0", &seen, &c);
+    if (!syn_sample(&s) || !player_open(&a, in_dir("syn.gguf"), ENGINE_F32)) return;
+    if (!player_open(&b, in_dir("q.gguf"), ENGINE_F32)) return;
+    windows_of(&w, &s);
+    CHECK_OK(compare_models(&a.s, &b.s, &w, &r, NULL, NULL, &e), &e);
+    struct load_options o = {.ks = &ks};
+    float *x = logits_of(in_dir("syn.gguf"), &o, &s), *y = logits_of(in_dir("q.gguf"), &o, &s);
+    double want = x && y ? naive_divergence(x, y, r.tokens, s.vocab) : 0;
+    CHECK(r.tokens == s.n / SEQS - 1 && fabs(r.mean - want) < 1e-4 * want && want > 0, "divergence %g, expected %g",
+          r.mean, want);
+    CHECK(r.median <= r.p90 && r.p90 <= r.p99 && r.p99 <= r.max && r.max > 0, "quantiles");
+    CHECK(r.same_top <= r.tokens && r.near_ties <= r.tokens - r.same_top, "tops");
+    mem_free(x);
+    mem_free(y);
+    struct player again;
+    if (player_open(&again, in_dir("syn.gguf"), ENGINE_F32)) {
+        CHECK_OK(compare_models(&a.s, &again.s, &w, &r, NULL, NULL, &e), &e);
+        CHECK(r.max < 1e-12 && r.same_top == r.tokens && r.nats_a == r.nats_b, "a model differs from itself by %g",
+              r.max);
+        player_close(&again);
+    }
+    windows_free(&w);
+    player_close(&a);
+    player_close(&b);
+    tf_close(&s.expect);
+}
+
+static void test_vocabularies(void)
+{
+    struct err e = {0};
+    struct tokenizer *a = tiny_tokenizer("the fox and the fox and the owl "),
+                     *b = tiny_tokenizer("ein Wort und ein Wort und noch ein Wort");
+    CHECK_OK(compare_vocabularies(a, a, &e), &e);
+    CHECK(compare_vocabularies(a, b, &e) == ERR_USAGE && strstr(e.msg, "vocabular"), "different tokens: %s", e.msg);
+    tokenizer_free(a);
+    tokenizer_free(b);
+}
+
+/* Windows cover a text once. */
+static void test_windows(void)
+{
+    struct err e = {0};
+    struct tokenizer *t = tiny_tokenizer("the fox and the fox and the owl ");
+    static const char text[] = "the owl and the fox sat down, and then the owl sat up again";
+    struct windows w;
+    struct tokens all = {0};
+    CHECK_OK(tokenizer_encode(t, text, sizeof text - 1, &all, &e), &e);
+    CHECK_OK(windows_open(&w, t, text, sizeof text - 1, 0, 8, "text", &e), &e);
+    size_t at = 0;
+    for (int64_t i = 0; i < w.count; i++) {
+        int64_t n = windows_take(&w, i);
+        CHECK(n > 0 && n <= 8 && w.row[0] == tokenizer_bos(t), "window %lld has %lld", (long long)i, (long long)n);
+        for (int64_t k = 0; k < n; k++, at++) CHECK(at < all.n && w.target[k] == all.ids[at], "token %zu", at);
+        for (int64_t k = 1; k < n; k++) CHECK(w.row[k] == w.target[k - 1], "what is read is not what was predicted");
+    }
+    CHECK(at == all.n && windows_end(&w, w.count - 1) == (int64_t)all.n, "%zu of %zu tokens", at, all.n);
+    windows_free(&w);
+    CHECK(windows_open(&w, t, "x", 1, 0, 8, "text", &e) == ERR_FORMAT, "one token is enough");
+    windows_free(&w);
+    tokens_free(&all);
+    tokenizer_free(t);
+}
+
+/* ---- generation_config.json ---- */
+
+static int read_generation(struct generation *g, const char *text, struct err *e)
+{
+    generation_init(g);
+    return generation_from_json(g, text, strlen(text), 100, "generation_config.json", e);
+}
+
+static void test_generation(void)
+{
+    static const char *const hostile[] = {"{\"eos_token_id\": 100}",
+                                          "{\"eos_token_id\": [1, -2]}",
+                                          "{\"eos_token_id\": \"2\"}",
+                                          "{\"eos_token_id\": [1, 2.5]}",
+                                          "{\"eos_token_id\": {}}",
+                                          "{\"eos_token_id\": [[1]]}",
+                                          "{\"eos_token_id\": 99999999999999999999}",
+                                          "{\"eos_token_id\": [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]}",
+                                          "{\"temperature\": -1}",
+                                          "{\"temperature\": 1e400}",
+                                          "{\"temperature\": \"hot\"}",
+                                          "{\"top_p\": 2}",
+                                          "{\"top_k\": 1e9}",
+                                          "{\"top_k\": 99999999}",
+                                          "{\"repetition_penalty\": 0}",
+                                          "[]",
+                                          "",
+                                          "{",
+                                          "{\"top_p\": 1, \"top_p\": 1}"};
+    struct generation g, back;
+    struct err e = {0};
+    struct buf b = {0};
+    CHECK_OK(
+        read_generation(&g, "{\"eos_token_id\": [7, 3, 7], \"temperature\": 0.6, \"top_k\": 20, \"top_p\": null}", &e),
+        &e);
+    CHECK(g.n_ends == 2 && g.ends[0] == 7 && g.ends[1] == 3, "%d ends", g.n_ends);
+    CHECK(g.temp == 0.6 && g.top_k == 20 && g.top_p < 0 && g.repeat < 0, "sampling");
+    CHECK_OK(generation_to_json(&g, 1, &b, &e), &e);
+    CHECK_OK(read_generation(&back, b.data, &e), &e);
+    CHECK(back.n_ends == 2 && back.ends[1] == 3 && back.temp == 0.6 && back.top_k == 20 && back.top_p < 0,
+          "there and back");
+    buf_free(&b);
+    CHECK_OK(read_generation(&g, "{\"eos_token_id\": 99}", &e), &e);
+    CHECK(g.n_ends == 1 && g.ends[0] == 99, "a single id");
+    for (size_t i = 0; i < ARRAY_LEN(hostile); i++)
+        CHECK(read_generation(&g, hostile[i], &e) != OK, "%s is accepted", hostile[i]);
+}
+
+/* A folder whose files name other ends and advise a temperature: the engine ends answers there and uses it, and both come
+ * through GGUF. */
+static void test_engine_advice(void)
+{
+    static const char said[] = "{\"eos_token_id\": [1, 4], \"temperature\": 0.25, \"top_k\": 11}";
+    struct err e = {0};
+    struct convert_result r;
+    CHECK_OK(file_replace(in_dir("syn/generation_config.json"), said, sizeof said - 1, &e), &e);
+    int rc = to_gguf(in_dir("syn"), in_dir("said.gguf"), NULL, NULL, &r, &e);
+    CHECK(rc == OK, "%s", e.msg);
+    for (int i = 0; i < 2 && !rc; i++) {
+        struct engine en;
+        struct sample_params p;
+        struct engine_options o = {.model = i ? in_dir("said.gguf") : in_dir("syn"), .threads = 1, .no_panels = true};
+        rc = engine_open(&en, &o, &e);
+        CHECK(rc == OK, "%s", e.msg);
+        if (rc) break;
+        bool end = false;
+        for (size_t k = 0; k < en.stops.n; k++) end |= en.stops.ids[k] == 4;
+        CHECK(end, "%s: token 4 does not end an answer", o.model);
+        engine_sampling(&en, &p);
+        CHECK(p.temp == 0.25 && p.top_k == 11 && p.repeat == 1.05, "%s: temperature %g", o.model, p.temp);
+        CHECK(tokenizer_vocab(en.tok) <= en.net.config.vocab, "%s: %d tokens", o.model, tokenizer_vocab(en.tok));
+        if (i) CHECK(tokenizer_vocab(en.tok) == en.net.config.vocab, "rows without a token have no name");
+        engine_close(&en);
+    }
+}
+
+int main(void)
+{
+    (void)expected; /* of the fixture, not needed here */
+    (void)release;
+    if (!mkdtemp(dir)) return EXIT_FAILURE;
+    kernels_init(&ks, kernels_max_level());
+    make_syn();
+    test_round();
+    test_norms();
+    test_folder_refusals();
+    test_formats();
+    test_mixtures();
+    test_threads();
+    test_stop();
+    test_collect();
+    test_collect_experts();
+    test_imatrix();
+    test_hostile_imatrix();
+    test_compare();
+    test_vocabularies();
+    test_windows();
+    test_generation();
+    test_engine_advice();
+    remove_tree(dir);
+    return test_end();
+}
