@@ -91,9 +91,16 @@ def reference_json(path):
     return vocab, specials, lambda s: True, lambda s: t.encode(s, add_special_tokens=False).ids
 
 
+def newest_characters():
+    """What Unicode 15.1 and 16.0 have added, from the table of our own."""
+    with open("src/text/unicode.c", encoding="ascii") as f:
+        table = f.read().split("added[] = {")[1].split("};")[0]
+    return "".join(f"{chr(int(a, 16))}-{chr(int(b, 16))}" for a, b in re.findall(r"\{(0x\w+), (0x\w+),", table))
+
+
 def reference_gguf(path):
-    from llama_cpp import Llama
-    m = Llama(path, vocab_only=True, verbose=False)
+    import llama_cpp
+    m = llama_cpp.Llama(path, vocab_only=True, verbose=False)
     spm = m.metadata["tokenizer.ggml.model"] == "llama"
     raw = [m.detokenize([i], special=True) for i in range(m.n_vocab())]
     vocab = [s for s in (b.decode("utf8", "replace") for b in raw) if s and "\ufffd" not in s]
@@ -102,12 +109,18 @@ def reference_gguf(path):
     def encode(s):
         return m.tokenize(s.encode("utf8"), add_bos=False, special=False)
 
-    # llama.cpp takes markers of type "user-defined" from text, drops bytes that a vocabulary cannot write, and holds
-    # Gemma's HTML element </s> for an end of text.
-    markers = [re.escape(s) for s in specials if is_marker(s, spm, specials) and encode(s)[-1:] == m.tokenize(s.encode(), False, True)[-1:]]
-    marker = re.compile("|".join(markers + ["</s>"] * ("<bos>" in specials)) or "(?!)")
+    # llama.cpp takes markers of type "user-defined" from text, and holds Gemma's HTML element </s> for an end of text.
+    attr, model = llama_cpp.llama_vocab_get_attr, llama_cpp.llama_model_get_vocab(m.model)
+    user = {raw[i].decode("utf8", "replace") for i in range(m.n_vocab()) if attr(model, i) & llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED}
+    out = [re.escape(s) for s in user if is_marker(s, spm, specials)] + ["</s>"] * ("<bos>" in specials)
+    # Its tables know an older Unicode; its rules for DeepSeek's first models see U+3000 as another space (the model's
+    # own file has it among the signs); where a vocabulary lacks a byte, its neighbours do not merge.
+    out.append(f"[{newest_characters()}]")
+    if m.metadata.get("tokenizer.ggml.pre") == "deepseek-llm":
+        out.append("\u3000")
+    left_out = re.compile("|".join(out))
     writable = set(range(256)) if spm else {b[0] for b in raw if len(b) == 1}
-    return vocab, specials, lambda s: not marker.search(s) and writable.issuperset(s.encode()), encode
+    return vocab, specials, lambda s: not left_out.search(s) and writable.issuperset(s.encode()), encode
 
 
 def ours(program, path, strings):

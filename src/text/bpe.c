@@ -11,7 +11,8 @@ enum { SHORT_PIECE = 48 }; /* symbols; above this the heap is faster */
 struct symbol {
     int32_t id;
     uint32_t prev, next; /* index + 1, 0: none */
-    uint32_t rank;       /* of the merge with the next one, plus 1; 0: none, or the symbol is gone */
+    uint32_t order;      /* of the merge with the next one; 0: none, or the symbol is gone */
+    int32_t result;      /* of that merge */
 };
 
 void bpe_scratch_free(struct bpe_scratch *k)
@@ -19,13 +20,6 @@ void bpe_scratch_free(struct bpe_scratch *k)
     mem_free(k->sym);
     mem_free(k->heap);
     *k = (struct bpe_scratch){0};
-}
-
-static int byte_symbol(const struct tokenizer *t, char c, int32_t *id, struct err *e)
-{
-    *id = t->byte_id[(uint8_t)c];
-    if (*id < 0) FAIL(e, ERR_UNSUPPORTED, "this vocabulary has no token for the byte 0x%02x", (uint8_t)c);
-    return OK;
 }
 
 int bpe_symbols(const struct tokenizer *t, const char *s, size_t len, bool atoms, int32_t *ids, size_t *n, struct err *e)
@@ -36,51 +30,59 @@ int bpe_symbols(const struct tokenizer *t, const char *s, size_t len, bool atoms
         uint32_t cp;
         const struct word_slot *w = NULL;
         k = spm || (atoms && (uint8_t)s[i] >= 0x80) ? utf8_decode(s + i, len - i, &cp) : 1;
-        if (k && (spm || k > 1)) w = word_find(t, word_key(s + i, k), s + i, k);
+        if (k && (spm || k > 1)) {
+            struct word_key key = word_key(s + i, k);
+            w = word_find(t, &key, s + i, k);
+        }
         if (w && (spm || w->atom)) {
             ids[(*n)++] = (int32_t)w->id;
             continue;
         }
         if (k == 0) k = 1;
-        for (size_t b = 0; b < k; b++) TRY(byte_symbol(t, s[i + b], &ids[(*n)++], e));
+        for (size_t b = 0; b < k; b++) {
+            int32_t id = t->byte_id[(uint8_t)s[i + b]];
+            if (id < 0 && spm)
+                FAIL(e, ERR_UNSUPPORTED, "this vocabulary has no token for the byte 0x%02x", (uint8_t)s[i + b]);
+            if (id >= 0) ids[(*n)++] = id;
+        }
     }
     return OK;
 }
 
-/* What decides between two merges: rank + 1 from merge_find, or the priority in its place. No merge is the largest. */
-static inline uint32_t order_of(const uint32_t *prio, uint32_t rank)
+/* The pairs (i, i + 1) of a short piece: what decides between them (no merge is the largest) and what they become. */
+struct pairs {
+    uint32_t order[SHORT_PIECE];
+    int32_t result[SHORT_PIECE];
+};
+
+static inline void find_pair(const struct tokenizer *t, struct pairs *p, const int32_t *id, size_t i)
 {
-    return rank == 0 ? UINT32_MAX : prio ? prio[rank - 1] : rank;
+    const struct merge_slot *m = merge_find(t, id[i], id[i + 1]);
+    p->order[i] = m ? m->order : UINT32_MAX;
+    p->result[i] = m ? m->result : -1;
 }
 
 static size_t merge_short(const struct tokenizer *t, int32_t *id, size_t n)
 {
-    uint32_t order[SHORT_PIECE], rank[SHORT_PIECE]; /* of the pair (i, i + 1) */
-    const uint32_t *prio = t->prio;
+    struct pairs p;
     for (size_t i = 0; i + 1 < n; i++)
         __builtin_prefetch(&t->slots[merge_home(merge_key(id[i], id[i + 1]), t->slot_mask)]);
-    for (size_t i = 0; i + 1 < n; i++) rank[i] = merge_find(t, id[i], id[i + 1]);
-    for (size_t i = 0; i + 1 < n; i++) order[i] = order_of(prio, rank[i]);
+    for (size_t i = 0; i + 1 < n; i++) find_pair(t, &p, id, i);
     while (n > 1) {
         size_t best = 0;
         for (size_t i = 1; i + 1 < n; i++)
-            if (order[i] < order[best]) best = i;
-        if (order[best] == UINT32_MAX) break;
-        id[best] = t->merges[rank[best] - 1].result;
+            if (p.order[i] < p.order[best]) best = i;
+        if (p.order[best] == UINT32_MAX) break;
+        id[best] = p.result[best];
         n--;
         for (size_t i = best + 1; i < n; i++) {
             id[i] = id[i + 1];
-            order[i - 1] = order[i];
-            rank[i - 1] = rank[i];
+            p.order[i - 1] = p.order[i];
+            p.result[i - 1] = p.result[i];
         }
-        if (best > 0) {
-            rank[best - 1] = merge_find(t, id[best - 1], id[best]);
-            order[best - 1] = order_of(prio, rank[best - 1]);
-        }
-        if (best + 1 < n) {
-            rank[best] = merge_find(t, id[best], id[best + 1]);
-            order[best] = order_of(prio, rank[best]);
-        }
+        if (best + 1 < n) __builtin_prefetch(&t->slots[merge_home(merge_key(id[best], id[best + 1]), t->slot_mask)]);
+        if (best > 0) find_pair(t, &p, id, best - 1);
+        if (best + 1 < n) find_pair(t, &p, id, best);
     }
     return n;
 }
@@ -124,8 +126,13 @@ static int reserve_symbols(struct bpe_scratch *k, size_t n, struct err *e)
 static void queue_pair(const struct tokenizer *t, struct bpe_scratch *k, uint32_t i)
 {
     struct symbol *s = &k->sym[i];
-    s->rank = s->next ? merge_find(t, s->id, k->sym[s->next - 1].id) : 0;
-    if (s->rank) heap_push(k, (uint64_t)order_of(t->prio, s->rank) << 32 | i);
+    s->order = 0;
+    if (s->next == 0) return;
+    const struct merge_slot *m = merge_find(t, s->id, k->sym[s->next - 1].id);
+    if (!m) return;
+    s->order = m->order;
+    s->result = m->result;
+    heap_push(k, (uint64_t)m->order << 32 | i);
 }
 
 static int merge_long(const struct tokenizer *t, struct bpe_scratch *k, int32_t *ids, size_t *n, struct err *e)
@@ -140,12 +147,12 @@ static int merge_long(const struct tokenizer *t, struct bpe_scratch *k, int32_t 
         uint64_t top = heap_pop(k);
         uint32_t i = (uint32_t)top;
         /* An entry is out of date when the pair has changed or its left symbol is gone. */
-        if (sym[i].rank == 0 || order_of(t->prio, sym[i].rank) != top >> 32) continue;
+        if (sym[i].order != top >> 32) continue;
         struct symbol *r = &sym[sym[i].next - 1];
-        sym[i].id = t->merges[sym[i].rank - 1].result;
+        sym[i].id = sym[i].result;
         sym[i].next = r->next;
         if (r->next) sym[r->next - 1].prev = i + 1;
-        r->rank = 0;
+        r->order = 0;
         queue_pair(t, k, i);
         if (sym[i].prev) queue_pair(t, k, sym[i].prev - 1);
     }

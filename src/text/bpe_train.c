@@ -263,7 +263,8 @@ static int to_tokenizer(struct growing *g, const struct bpe_trainer *t, struct t
     for (size_t i = 0; i < g->n; i++) g->src[i].s = g->text.data + g->at[i];
     TRY(vocab_new(out, &(struct vocab_src){g->src, g->n, TOKENIZER_BYTES}, "trained tokenizer", e));
     TRY(vocab_reserve_merges(*out, g->n_merges, "trained tokenizer", e));
-    for (size_t i = 0; i < g->n_merges; i++) TRY(vocab_put_merge(*out, g->merges[i], "trained tokenizer", e));
+    for (size_t i = 0; i < g->n_merges; i++)
+        TRY(vocab_put_merge(*out, g->merges[i], (uint32_t)i + 1, "trained tokenizer", e));
     TRY(vocab_finish(*out, pretok_name(t->pre), "trained tokenizer", e));
     (*out)->bos = t->n_specials > 0 ? 0 : -1;
     (*out)->eos = t->n_specials > 1 ? 1 : -1;

@@ -1,22 +1,23 @@
 /* Encoding: text -> pieces -> symbols -> merges. A piece that is known to become one token is looked up; other pieces
- * met before in the same call are copied from where their ids lie in the output. */
+ * met before in the same call are taken from a cache. */
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "text/vocab.h"
 
 enum {
-    CACHE_MIN_TEXT = 1024,  /* bytes; shorter texts repeat too little */
-    CACHE_MAX_PIECE = 64,   /* bytes */
-    CUT_MIN_PIECE = 12,     /* bytes; shorter ones are merged in no time */
-    BATCH = 16,             /* pieces whose places in the table of words are asked from memory together */
-    CACHE_MAX_SLOTS = 8192, /* direct mapped, 256 KiB: fits a second-level cache */
+    CACHE_MIN_TEXT = 1024,   /* bytes; shorter texts repeat too little */
+    CACHE_MAX_PIECE = 16,    /* bytes */
+    CACHE_MAX_IDS = 11,      /* a slot is a cache line */
+    CACHE_MAX_SLOTS = 16384, /* direct mapped, 1 MiB */
+    CUT_MIN_PIECE = 12,      /* bytes; shorter ones are merged in no time */
+    BATCH = 16,              /* pieces whose places in the tables are asked from memory together */
 };
 
-/* A piece of this text, and its ids in the output. */
+/* A piece (its bytes: see struct word_key) and its ids. Free when len is 0. */
 struct cache_slot {
-    const char *s; /* NULL: free */
-    uint32_t len, n;
-    size_t at;
+    uint64_t a, b;
+    uint8_t len, n;
+    int32_t ids[CACHE_MAX_IDS];
 };
 
 /* A piece, or a part of one. */
@@ -58,21 +59,25 @@ static int encode_cached(struct encoder *en, const struct piece *p)
 {
     if (!en->cache || p->len > CACHE_MAX_PIECE) return merge_piece(en, p->s, p->len, p->atoms);
     struct cache_slot *c = &en->cache[p->key.hash >> 40 & en->cache_mask];
-    if (c->s && c->len == p->len && memcmp(c->s, p->s, p->len) == 0) {
-        TRY(tokens_reserve(en->out, c->n, en->e));
-        memcpy(en->out->ids + en->out->n, en->out->ids + c->at, c->n * sizeof *en->out->ids);
-        en->out->n += c->n;
+    struct tokens *out = en->out;
+    if (c->a == p->key.a && c->b == p->key.b && c->len == p->len) {
+        if (out->cap - out->n < CACHE_MAX_IDS) TRY(tokens_reserve(out, CACHE_MAX_IDS, en->e));
+        memcpy(out->ids + out->n, c->ids, sizeof c->ids);
+        out->n += c->n;
         return OK;
     }
-    size_t at = en->out->n;
+    size_t at = out->n;
     TRY(merge_piece(en, p->s, p->len, p->atoms));
-    *c = (struct cache_slot){.s = p->s, .len = (uint32_t)p->len, .n = (uint32_t)(en->out->n - at), .at = at};
+    size_t n = out->n - at;
+    if (n > CACHE_MAX_IDS) return OK;
+    *c = (struct cache_slot){.a = p->key.a, .b = p->key.b, .len = (uint8_t)p->len, .n = (uint8_t)n};
+    memcpy(c->ids, out->ids + at, n * sizeof *c->ids);
     return OK;
 }
 
 static int encode_part(struct encoder *en, const struct piece *p)
 {
-    const struct word_slot *w = word_find(en->t, p->key, p->s, p->len);
+    const struct word_slot *w = word_find(en->t, &p->key, p->s, p->len);
     return w && w->merged ? tokens_add(en->out, (int32_t)w->id, en->e) : encode_cached(en, p);
 }
 
@@ -93,10 +98,19 @@ static int encode_parts(struct encoder *en, const char *s, size_t len)
     return OK;
 }
 
+/* With a byte that leaves no symbol, what it stood between becomes neighbours: nothing is known of its places. */
+static bool loses_bytes(const struct tokenizer *t, const struct piece *p)
+{
+    for (size_t i = 0; i < p->len; i++)
+        if (t->byte_id[(uint8_t)p->s[i]] < 0) return true;
+    return false;
+}
+
 static int encode_piece(struct encoder *en, const struct piece *p)
 {
-    const struct word_slot *w = word_find(en->t, p->key, p->s, p->len);
+    const struct word_slot *w = word_find(en->t, &p->key, p->s, p->len);
     if (w) return tokens_add(en->out, (int32_t)w->id, en->e);
+    if (en->t->lacks_bytes && loses_bytes(en->t, p)) return merge_piece(en, p->s, p->len, false);
     if (p->len >= CUT_MIN_PIECE && (uint8_t)p->s[p->len - 1] >= 0x80) return encode_parts(en, p->s, p->len);
     return encode_cached(en, p);
 }

@@ -45,24 +45,34 @@ void spm_read(struct buf *b, const char *s, size_t len)
     }
 }
 
-/* All pairs that together are token id. */
+static int add_pair(struct scored_list *l, const struct scored *pair, struct err *e)
+{
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 1 << 12;
+        struct scored *v = mem_grow(l->v, l->n * sizeof *v, cap * sizeof *v);
+        if (!v) FAIL(e, ERR_MEMORY, "out of memory: %zu merges", cap);
+        l->v = v;
+        l->cap = cap;
+    }
+    if (l->n >= MAX_MERGES) FAIL(e, ERR_LIMIT, "more than %d merges", MAX_MERGES);
+    l->v[l->n++] = *pair;
+    return OK;
+}
+
+/* All pairs that together are token id. The places of all parts are asked from memory before the first is needed. */
 static int add_cuts(const struct tokenizer *t, int32_t id, float score, struct scored_list *l, struct err *e)
 {
+    struct spelling left[MAX_TOKEN], right[MAX_TOKEN];
     const char *s = t->bytes + t->off[id];
-    size_t len = t->off[id + 1] - t->off[id];
+    size_t len = t->off[id + 1] - t->off[id], n = 0;
     for (size_t cut = 1; cut < len; cut++) {
         if (((uint8_t)s[cut] & 0xC0) == 0x80) continue;
-        int32_t left = vocab_find_part(t, s, cut), right = left < 0 ? -1 : vocab_find_part(t, s + cut, len - cut);
-        if (right < 0) continue;
-        if (l->n == l->cap) {
-            size_t cap = l->cap ? l->cap * 2 : 1 << 12;
-            struct scored *v = mem_grow(l->v, l->n * sizeof *v, cap * sizeof *v);
-            if (!v) FAIL(e, ERR_MEMORY, "out of memory: %zu merges", cap);
-            l->v = v;
-            l->cap = cap;
-        }
-        if (l->n >= MAX_MERGES) FAIL(e, ERR_LIMIT, "more than %d merges", MAX_MERGES);
-        l->v[l->n++] = (struct scored){score, (uint32_t)cut, {left, right, id}};
+        left[n] = vocab_spelling(t, s, cut);
+        right[n++] = vocab_spelling(t, s + cut, len - cut);
+    }
+    for (size_t i = 0; i < n; i++) {
+        int32_t a = vocab_find_part(t, &left[i]), b = a < 0 ? -1 : vocab_find_part(t, &right[i]);
+        if (b >= 0) TRY(add_pair(l, &(struct scored){score, (uint32_t)left[i].len, {a, b, id}}, e));
     }
     return OK;
 }
@@ -79,12 +89,10 @@ static int by_score(const void *a, const void *b)
 static int put_all(struct tokenizer *t, const struct scored_list *l, const char *name, struct err *e)
 {
     TRY(vocab_reserve_merges(t, l->n, name, e));
-    TRY(mem_new((void **)&t->prio, l->n * sizeof *t->prio, "merges", e));
-    uint32_t prio = 0;
+    uint32_t order = 1;
     for (size_t i = 0; i < l->n; i++) {
-        if (i && l->v[i].score != l->v[i - 1].score) prio++;
-        t->prio[i] = prio;
-        TRY(vocab_put_merge(t, l->v[i].m, name, e));
+        if (i && l->v[i].score != l->v[i - 1].score) order++;
+        TRY(vocab_put_merge(t, l->v[i].m, order, name, e));
     }
     return OK;
 }
@@ -97,8 +105,10 @@ int spm_merges(struct tokenizer *t, const float *scores, const char *name, struc
     for (int32_t id = 0; id < t->n && rc == OK; id++) {
         size_t len = t->off[id + 1] - t->off[id];
         if (!isfinite(scores[id])) rc = err_set(e, ERR_FORMAT, __FILE__, __LINE__, "%s: score %d is not finite", name, id);
-        else if (len > 1 && len <= MAX_TOKEN && vocab_find_part(t, t->bytes + t->off[id], len) == id)
-            rc = add_cuts(t, id, scores[id], &l, e);
+        else if (len > 1 && len <= MAX_TOKEN) {
+            struct spelling k = vocab_spelling(t, t->bytes + t->off[id], len);
+            if (vocab_find_part(t, &k) == id) rc = add_cuts(t, id, scores[id], &l, e);
+        }
     }
     if (rc == OK && l.n) qsort(l.v, l.n, sizeof *l.v, by_score);
     if (rc == OK) rc = put_all(t, &l, name, e);

@@ -3,10 +3,11 @@
  * characters and has tokens for single bytes to fall back on.
  * Invariant: decode(encode(x)) == x for any bytes, but for what the model itself cannot tell apart: SentencePiece
  * takes U+2581 for a space and (Llama 2) puts a space in front of text, after added tokens too; a file may ask for
- * NFC. User text never yields a control token: encode() maps the spelling of a special token to ordinary tokens.
- * Added tokens that are plain text (letters, runs of line ends, Gemma's HTML) are taken where text spells them, as
- * the models' own tokenizers do; added tokens that look like markers of a chat form (<think>, <|user|>) are not:
- * who builds a prompt puts them there by id. */
+ * NFC; and byte-level vocabularies that lack bytes (SmolLM2's: some control characters) lose them from text, as with
+ * the models' own tokenizers. User text never yields a control token: encode() maps the spelling of a special token to
+ * ordinary tokens. Added tokens that are plain text (letters, runs of line ends, Gemma's HTML) are taken where text
+ * spells them, as the models' own tokenizers do; added tokens that look like markers of a chat form (<think>,
+ * <|user|>) are not: who builds a prompt puts them there by id. */
 #ifndef TEXT_TOKENIZER_H
 #define TEXT_TOKENIZER_H
 

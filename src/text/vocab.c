@@ -40,22 +40,37 @@ const char *text_quote(char *out, size_t cap, const char *s, size_t len)
 static bool special(uint8_t type) { return type == TOKEN_CONTROL || type == TOKEN_USER || type == TOKEN_UNKNOWN; }
 
 /* Slot of the token with these bytes, or the free slot where it belongs; SIZE_MAX after too many probes. */
-static size_t index_slot(const struct tokenizer *t, const char *s, size_t len, bool is_special, size_t most, size_t *probes)
+static size_t index_slot(const struct tokenizer *t, const struct spelling *k, bool is_special, size_t most,
+                         size_t *probes)
 {
-    size_t i = (hash_bytes(s, len) + is_special) & t->index_mask;
+    uint64_t hash = k->hash + is_special;
+    size_t i = hash & t->index_mask;
     for (*probes = 0; *probes <= most; ++*probes, i = (i + 1) & t->index_mask) {
-        int32_t id = t->index[i];
+        int32_t id = t->index[i].id;
         if (id < 0) return i;
-        bool same = t->off[id + 1] - t->off[id] == len && special(t->type[id]) == is_special;
-        if (same && memcmp(t->bytes + t->off[id], s, len) == 0) return i;
+        if (t->index[i].tag != (uint32_t)(hash >> 32)) continue;
+        bool same = t->off[id + 1] - t->off[id] == k->len && special(t->type[id]) == is_special;
+        if (same && memcmp(t->bytes + t->off[id], k->s, k->len) == 0) return i;
     }
     return SIZE_MAX;
 }
 
+struct spelling vocab_spelling(const struct tokenizer *t, const char *s, size_t len)
+{
+    struct spelling k = {s, len, hash_bytes(s, len)};
+    __builtin_prefetch(&t->index[k.hash & t->index_mask]);
+    return k;
+}
+
+static int32_t find(const struct tokenizer *t, const struct spelling *k, bool is_special)
+{
+    size_t probes, i = index_slot(t, k, is_special, t->index_probes, &probes);
+    return i == SIZE_MAX ? -1 : t->index[i].id;
+}
+
 int32_t vocab_find(const struct tokenizer *t, const char *s, size_t len, bool is_special)
 {
-    size_t probes, i = index_slot(t, s, len, is_special, t->index_probes, &probes);
-    return i == SIZE_MAX ? -1 : t->index[i];
+    return find(t, &(struct spelling){s, len, hash_bytes(s, len)}, is_special);
 }
 
 static bool is_indexed(const struct tokenizer *t, int32_t id)
@@ -73,10 +88,11 @@ static int build_index(struct tokenizer *t, const char *name, struct err *e)
     t->index_mask = cap - 1;
     for (int32_t id = 0; id < t->n; id++) {
         if (!is_indexed(t, id)) continue;
-        size_t len = t->off[id + 1] - t->off[id];
-        size_t i = index_slot(t, t->bytes + t->off[id], len, special(t->type[id]), MAX_PROBES, &probes);
+        struct spelling k = vocab_spelling(t, t->bytes + t->off[id], t->off[id + 1] - t->off[id]);
+        size_t i = index_slot(t, &k, special(t->type[id]), MAX_PROBES, &probes);
         if (i == SIZE_MAX) FAIL(e, ERR_LIMIT, "%s: token %d: too many hash collisions", name, id);
-        if (t->index[i] < 0) t->index[i] = id;
+        uint64_t hash = k.hash + special(t->type[id]);
+        if (t->index[i].id < 0) t->index[i] = (struct index_slot){(uint32_t)(hash >> 32), id};
         if (probes > t->index_probes) t->index_probes = probes;
     }
     return OK;
@@ -88,6 +104,7 @@ static void find_bytes(struct tokenizer *t)
     for (int b = 0; b < 256 && t->model == TOKENIZER_BYTES; b++) {
         char c = (char)b;
         t->byte_id[b] = vocab_find(t, &c, 1, false);
+        t->lacks_bytes |= t->byte_id[b] < 0;
     }
     for (int32_t id = t->n; id-- > 0;)
         if (t->type[id] == TOKEN_BYTE && t->model == TOKENIZER_SPM) t->byte_id[(uint8_t)t->bytes[t->off[id]]] = id;
@@ -165,7 +182,6 @@ void tokenizer_free(struct tokenizer *t)
     mem_free(t->bytes);
     mem_free(t->index);
     mem_free(t->merges);
-    mem_free(t->prio);
     mem_free(t->slots);
     mem_free(t->words);
     mem_free(t->scores);
@@ -183,17 +199,20 @@ int vocab_reserve_merges(struct tokenizer *t, size_t n, const char *name, struct
     return mem_new((void **)&t->slots, cap * sizeof *t->slots, "merge table", e);
 }
 
-int vocab_put_merge(struct tokenizer *t, struct merge m, const char *name, struct err *e)
+int vocab_put_merge(struct tokenizer *t, struct merge m, uint32_t order, const char *name, struct err *e)
 {
     uint64_t key = merge_key(m.left, m.right);
     size_t i = merge_home(key, t->slot_mask), probes = 0;
-    for (; t->slots[i] && t->slots[i] >> RANK_BITS != key; i = (i + 1) & t->slot_mask)
+    for (; t->slots[i].order && t->slots[i].key != key; i = (i + 1) & t->slot_mask)
         if (++probes > MAX_PROBES) FAIL(e, ERR_LIMIT, "%s: merge %zu: too many hash collisions", name, t->n_merges);
-    if (t->slots[i])
-        FAIL(e, ERR_FORMAT, "%s: merge %zu is the same as merge %u", name, t->n_merges, merge_find(t, m.left, m.right) - 1);
+    if (t->slots[i].order) {
+        size_t same = 0;
+        while (t->merges[same].left != m.left || t->merges[same].right != m.right) same++;
+        FAIL(e, ERR_FORMAT, "%s: merge %zu is the same as merge %zu", name, t->n_merges, same);
+    }
     if (probes > t->slot_probes) t->slot_probes = probes;
     t->merges[t->n_merges++] = m;
-    t->slots[i] = key << RANK_BITS | t->n_merges;
+    t->slots[i] = (struct merge_slot){key, order, m.result};
     return OK;
 }
 
@@ -204,11 +223,11 @@ static bool is_mergeable(const struct tokenizer *t, int32_t id)
     return t->model == TOKENIZER_SPM && t->type[id] == TOKEN_USER && !(t->flags[id] & FLAG_LITERAL);
 }
 
-int32_t vocab_find_part(const struct tokenizer *t, const char *s, size_t len)
+int32_t vocab_find_part(const struct tokenizer *t, const struct spelling *k)
 {
-    int32_t id = vocab_find(t, s, len, false);
+    int32_t id = find(t, k, false);
     if (id >= 0 || t->model != TOKENIZER_SPM) return id;
-    id = vocab_find(t, s, len, true);
+    id = find(t, k, true);
     return id >= 0 && is_mergeable(t, id) ? id : -1;
 }
 
@@ -236,9 +255,10 @@ int vocab_add_merge(struct tokenizer *t, const char *a, size_t na, const char *b
         return rc;
     }
     if (ok) {
-        m.left = vocab_find_part(t, bytes.data, cut);
-        m.right = vocab_find_part(t, bytes.data + cut, bytes.len - cut);
-        m.result = vocab_find_part(t, bytes.data, bytes.len);
+        struct spelling left = vocab_spelling(t, bytes.data, cut);
+        struct spelling right = vocab_spelling(t, bytes.data + cut, bytes.len - cut);
+        struct spelling result = vocab_spelling(t, bytes.data, bytes.len);
+        m = (struct merge){vocab_find_part(t, &left), vocab_find_part(t, &right), vocab_find_part(t, &result)};
     }
     buf_free(&bytes);
     const char *part = m.left < 0 ? "left part" : m.right < 0 ? "right part" : m.result < 0 ? "result" : NULL;
@@ -247,7 +267,7 @@ int vocab_add_merge(struct tokenizer *t, const char *a, size_t na, const char *b
         FAIL(e, ERR_FORMAT, "%s: merge %zu: %s at \"%s\" is not an ordinary token", name, t->n_merges, part,
              text_quote(quoted, sizeof quoted, s, m.left < 0 ? na : nb));
     }
-    return vocab_put_merge(t, m, name, e);
+    return vocab_put_merge(t, m, (uint32_t)t->n_merges + 1, name, e);
 }
 
 void vocab_spell(struct buf *b, const struct tokenizer *t, int32_t id)
@@ -270,12 +290,12 @@ static int add_word(struct tokenizer *t, int32_t id, bool merged, bool atom, con
     const char *s = t->bytes + t->off[id];
     size_t len = t->off[id + 1] - t->off[id], probes = 0;
     struct word_key key = word_key(s, len);
-    if (len > UINT32_MAX || word_find(t, key, s, len)) return OK;
+    if (len > UINT32_MAX || word_find(t, &key, s, len)) return OK;
     size_t i = key.hash & t->word_mask;
     for (; t->words[i].len; i = (i + 1) & t->word_mask)
         if (++probes > MAX_PROBES) FAIL(e, ERR_LIMIT, "%s: token %d: too many hash collisions", name, id);
     if (probes > t->word_probes) t->word_probes = probes;
-    t->words[i] = (struct word_slot){key.tag, (uint32_t)len, (unsigned)id & 0xFFFFFF, merged, atom};
+    t->words[i] = (struct word_slot){key.a, key.b, (uint32_t)len, (unsigned)id & 0xFFFFFF, merged, atom};
     return OK;
 }
 
@@ -303,16 +323,18 @@ static uint32_t last_merge(const struct tokenizer *t, const char *s, size_t n)
     for (size_t i = 0; i < n; i++) id[i] = t->byte_id[(uint8_t)s[i]];
     for (; n > 1; n--) {
         uint32_t best = UINT32_MAX;
+        int32_t result = -1;
         size_t at = 0;
         for (size_t i = 0; i + 1 < n; i++) {
-            uint32_t rank = merge_find(t, id[i], id[i + 1]);
-            if (rank == 0 || rank >= best) continue;
-            best = rank;
+            const struct merge_slot *m = merge_find(t, id[i], id[i + 1]);
+            if (!m || m->order >= best) continue;
+            best = m->order;
+            result = m->result;
             at = i;
         }
         if (best == UINT32_MAX) return UINT32_MAX;
         if (best > last) last = best;
-        id[at] = t->merges[best - 1].result;
+        id[at] = result;
         memmove(id + at + 1, id + at + 2, (n - at - 2) * sizeof *id);
     }
     return last;

@@ -28,7 +28,6 @@ enum token_flag {
 
 enum {
     ID_BITS = 20, /* ids are below TOK_MAX_VOCAB */
-    RANK_BITS = 24,
     MAX_MERGES = 4 << 20,
 };
 
@@ -37,9 +36,22 @@ struct merge {
     int32_t left, right, result;
 };
 
-/* A slot of the table of words; free when len is 0. tag: see struct word_key. */
+/* A slot of the table of merges; free when order is 0. All that merging asks for lies together. */
+struct merge_slot {
+    uint64_t key;   /* merge_key */
+    uint32_t order; /* lower ones merge first, equal ones from left to right: the rank + 1, or what scores say */
+    int32_t result;
+};
+
+/* A slot of the table of spellings. The tag is a part of the hash, so that other spellings are told apart at once. */
+struct index_slot {
+    uint32_t tag;
+    int32_t id; /* -1: free */
+};
+
+/* A slot of the table of words; free when len is 0. a, b: see struct word_key. */
 struct word_slot {
-    uint64_t tag;
+    uint64_t a, b;
     uint32_t len;
     unsigned id : 24;
     unsigned merged : 1; /* merging gives it too (always, but for ignore_merges) */
@@ -64,14 +76,14 @@ struct tokenizer {
     uint64_t *off;         /* n + 1: token i is bytes[off[i] .. off[i+1]) */
     char *bytes;
     int32_t byte_id[256];      /* -1: this vocabulary cannot write the byte */
+    bool lacks_bytes;          /* byte-level: there is such a byte; text loses it, as with the models' own tokenizers */
     struct user_tokens *users; /* those with FLAG_TEXT; NULL if there are none */
-    int32_t *index;            /* hash table of ids by (bytes, findable or not), -1 free */
+    struct index_slot *index;  /* ids by (bytes, special or not) */
     size_t index_mask, index_probes;
     struct merge *merges;
-    uint32_t *prio; /* n_merges: what decides instead of the rank, equal ones from left to right; NULL: the rank */
     size_t n_merges, cap_merges;
-    uint64_t *slots; /* left, right, rank + 1 packed; 0 free */
-    size_t slot_mask, slot_probes;
+    struct merge_slot *slots;
+    size_t slot_mask, slot_probes; /* no merge is further from its home than slot_probes */
     struct word_slot *words; /* tokens that their own bytes become */
     size_t word_mask, word_probes;
     float *scores;       /* SentencePiece from parts: as they came */
@@ -105,8 +117,8 @@ int vocab_reserve_merges(struct tokenizer *t, size_t n, const char *name, struct
 /* The parts of merge number n_merges in the form of files. */
 int vocab_add_merge(struct tokenizer *t, const char *a, size_t na, const char *b, size_t nb, const char *name,
                     struct err *e);
-/* The same with ids known to be right. */
-int vocab_put_merge(struct tokenizer *t, struct merge m, const char *name, struct err *e);
+/* The same with ids known to be right; order: see struct merge_slot, not 0. */
+int vocab_put_merge(struct tokenizer *t, struct merge m, uint32_t order, const char *name, struct err *e);
 /* Sets the pre-tokenizer (NULL for SentencePiece) and makes the tables for encoding. */
 int vocab_finish(struct tokenizer *t, const char *pre, const char *name, struct err *e);
 /* Recognises bos, eos and pad by the spellings that published models use. */
@@ -114,8 +126,15 @@ void vocab_guess_specials(struct tokenizer *t);
 
 /* The NORMAL token with these bytes, or the CONTROL, UNKNOWN or USER one when special; -1 if none. */
 int32_t vocab_find(const struct tokenizer *t, const char *s, size_t len, bool special);
+/* Something to look up soon: asks for its place in memory. */
+struct spelling {
+    const char *s;
+    size_t len;
+    uint64_t hash;
+};
+struct spelling vocab_spelling(const struct tokenizer *t, const char *s, size_t len);
 /* The token with these bytes that merges may take and make: NORMAL, in SentencePiece also USER; -1 if none. */
-int32_t vocab_find_part(const struct tokenizer *t, const char *s, size_t len);
+int32_t vocab_find_part(const struct tokenizer *t, const struct spelling *k);
 /* Appends the token as files spell it. */
 void vocab_spell(struct buf *b, const struct tokenizer *t, int32_t id);
 
@@ -141,47 +160,53 @@ static inline size_t merge_home(uint64_t key, size_t mask)
     return (key ^ key >> 32) & mask;
 }
 
-/* Rank + 1 of the merge of two neighbours, or 0. */
-static inline uint32_t merge_find(const struct tokenizer *t, int32_t left, int32_t right)
+/* The merge of two neighbours, or NULL. */
+static inline const struct merge_slot *merge_find(const struct tokenizer *t, int32_t left, int32_t right)
 {
     uint64_t key = merge_key(left, right);
     size_t i = merge_home(key, t->slot_mask);
     for (size_t k = 0; k <= t->slot_probes; k++, i = (i + 1) & t->slot_mask) {
-        uint64_t s = t->slots[i];
-        if (s >> RANK_BITS == key) return (uint32_t)s & ((1u << RANK_BITS) - 1);
-        if (s == 0) return 0;
+        const struct merge_slot *s = &t->slots[i];
+        if (s->key == key && s->order) return s;
+        if (s->order == 0) return NULL;
     }
-    return 0;
+    return NULL;
 }
 
-/* A piece's bytes as a number: themselves up to 8, a hash beyond. */
+/* A piece's bytes as two numbers: themselves up to 16 (with the length), a hash beyond. */
 struct word_key {
-    uint64_t tag, hash;
+    uint64_t a, b, hash;
 };
 
 static inline struct word_key word_key(const char *s, size_t len)
 {
-    uint64_t tag = 0;
-    if (len > 8) tag = hash_bytes(s, len);
-    else if (len >= 4) {
-        uint32_t a, b;
-        memcpy(&a, s, 4);
-        memcpy(&b, s + len - 4, 4);
-        tag = a | (uint64_t)b << (8 * (len - 4));
+    uint64_t a = 0, b = 0;
+    if (len > 16) a = hash_bytes(s, len);
+    else if (len >= 8) {
+        memcpy(&a, s, 8);
+        memcpy(&b, s + len - 8, 8);
+    } else if (len >= 4) {
+        uint32_t u, v;
+        memcpy(&u, s, 4);
+        memcpy(&v, s + len - 4, 4);
+        a = u | (uint64_t)v << 32;
     } else if (len) {
-        tag = (uint8_t)s[0] | (uint64_t)(uint8_t)s[len / 2] << 8 * (len / 2) | (uint64_t)(uint8_t)s[len - 1] << 8 * (len - 1);
+        a = (uint8_t)s[0] | (uint64_t)(uint8_t)s[len / 2] << 8 | (uint64_t)(uint8_t)s[len - 1] << 16;
     }
-    uint64_t h = (tag + len) * 0x9E3779B97F4A7C15u;
-    return (struct word_key){tag, h ^ h >> 29};
+    uint64_t h = (a + len) * 0x9E3779B97F4A7C15u;
+    h = (h ^ h >> 32 ^ b) * 0xD6E8FEB86659FD93u;
+    return (struct word_key){a, b, h ^ h >> 32};
 }
 
 /* The token that a piece becomes as a whole, if that is known in advance; else NULL. */
-static inline const struct word_slot *word_find(const struct tokenizer *t, struct word_key key, const char *s, size_t len)
+static inline const struct word_slot *word_find(const struct tokenizer *t, const struct word_key *key, const char *s,
+                                                size_t len)
 {
-    size_t i = key.hash & t->word_mask;
+    size_t i = key->hash & t->word_mask;
     for (size_t k = 0; k <= t->word_probes; k++, i = (i + 1) & t->word_mask) {
         const struct word_slot *w = &t->words[i];
-        if (w->tag == key.tag && w->len == len && (len <= 8 || memcmp(t->bytes + t->off[w->id], s, len) == 0)) return w;
+        bool same = w->a == key->a && w->b == key->b && w->len == len;
+        if (same && (len <= 16 || memcmp(t->bytes + t->off[w->id], s, len) == 0)) return w;
         if (w->len == 0) return NULL;
     }
     return NULL;
@@ -194,7 +219,8 @@ struct bpe_scratch {
     size_t n_heap, cap;
 };
 void bpe_scratch_free(struct bpe_scratch *k);
-/* The symbols that merging starts from: bytes, or characters in SentencePiece. ids has room for len. atoms: s is valid
+/* The symbols that merging starts from: bytes, or characters in SentencePiece. ids has room for len. Byte-level: bytes
+ * that the vocabulary cannot write are left out. atoms: s is valid
  * UTF-8 in which no token joins parts of characters (see seams_cut), so that characters known to be one token may be
  * taken as such. */
 int bpe_symbols(const struct tokenizer *t, const char *s, size_t len, bool atoms, int32_t *ids, size_t *n, struct err *e);
