@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
-#include "model/net.h"
+#include "infer/engine.h"
 
 enum { FUZZ_MAX_LAYERS = 4 }; /* more are only slower */
 
@@ -30,6 +30,27 @@ static inline void fuzz_build(const struct config *c)
     net_free(&net);
 }
 
+static inline enum dtype fuzz_type(void *ctx, const char *name, int64_t cols)
+{
+    (void)ctx;
+    return strstr(name, "attn_q") ? DT_F16 : cols % 256 == 0 ? DT_Q4_K : cols % 32 == 0 ? DT_Q8_0 : DT_F32;
+}
+
+/* What it would take: sums without overflow, and the same refusal for the same figures. */
+static inline void fuzz_plan(const struct config *c)
+{
+    struct engine_shape s = {c, true, fuzz_type, NULL};
+    struct engine_options o = {.model = "fuzz", .shape = &s, .threads = 1, .memory = UINT64_C(1) << 34};
+    struct engine_memory m;
+    struct err e;
+    if (c->layers > FUZZ_MAX_LAYERS) return;
+    int rc = engine_plan(&o, &m, &e);
+    fuzz_check(rc == OK || rc == ERR_MEMORY || (rc == ERR_LIMIT && c->context > 1 << 24));
+    if (rc == ERR_LIMIT) return;
+    fuzz_check(m.parts.all.params == config_params(c, NULL) && m.total >= m.weights && m.total >= m.cache);
+    fuzz_check((rc == OK) == (m.total <= m.available) && (m.fits == m.context) == (rc == OK));
+}
+
 static inline void fuzz_look_at_config(const struct config *c)
 {
     double freq[512], magnitude;
@@ -40,6 +61,7 @@ static inline void fuzz_look_at_config(const struct config *c)
     config_rope_freq_local(c, freq);
     for (int64_t i = 0; i < c->layers; i++) config_is_local(c, i);
     fuzz_build(c);
+    fuzz_plan(c);
     struct buf one = {0}, two = {0};
     struct config again;
     struct err e;

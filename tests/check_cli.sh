@@ -68,6 +68,16 @@ t 1 run "$dir/zero.gguf" hi; has "$err" zero.gguf
 esc=$(printf '\033')
 t 3 run "$dir/x${esc}[31m.gguf" hi
 
+# what a model takes: the shipped one fits, the largest does not, and nothing of it is needed to know that
+t 0 plan "$model"; has "$out" 'Yes, it fits'; has "$out" 'tokens per second at most'; empty "$err"
+t 4 plan deepseek-r1 --quant q4_k --memory 24G; has "$out" '671.03 B parameters'; has "$out" 'No, it does not fit'; has "$out" 'a machine with'
+t 0 plan deepseek-ai/DeepSeek-R1 --quant q4_k --memory 900G --json; has "$out" '"fits":true'; has "$out" '"kind":"experts"'
+mkdir -p "$dir/bare" && cp tests/fixtures/models/llama/config.json "$dir/bare"
+t 0 plan "$dir/bare"; has "$out" 'as q4_k_m'
+t 2 plan "$dir/bare" --quant q4; has "$err" 'no format'
+t 3 plan qwen3-8c; has "$err" 'did you mean qwen3-8b'
+t 4 run "$model" hi --memory 1M; has "$err" 'does not fit'
+
 # one answer: the same bits whatever the chunk and the threads, and only the answer on stdout
 t 0 run "$model" --seed 3 -n 20 -t 1 Tell me; cp "$out" "$dir/one"; empty "$err"
 t 0 run "$model" --seed 3 -n 20 -t 3 --chunk 1 Tell me; same "$out" "$dir/one" 'another chunk size and threads'

@@ -21,6 +21,7 @@ int cmd_list(int argc, char **argv);
 int cmd_cp(int argc, char **argv);
 int cmd_rm(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_plan(int argc, char **argv);
 
 /* Called by cmd_bench. */
 int cmd_bench_kernels(int argc, char **argv);

@@ -92,8 +92,9 @@ static void tell_model(struct doctor *d)
         return;
     }
     tell(d, "model", path, NULL);
-    snprintf(text, sizeof text, "weights %.1f MiB + cache %.1f MiB + computing %.1f MiB", (double)m.weights / (1 << 20),
-             (double)m.cache / (1 << 20), (double)m.run / (1 << 20));
+    snprintf(text, sizeof text, "weights %.1f MiB for products in %s + cache %.1f MiB in %s + computing %.1f MiB",
+             (double)m.weights / (1 << 20), m.int8 ? "int8" : "f32", (double)m.cache / (1 << 20), formats[m.cache_type].name,
+             (double)m.run / (1 << 20));
     tell(d, "model_memory", text,
          m.available && m.total > m.available ? "more than is free: use a smaller --ctx" : NULL);
 }

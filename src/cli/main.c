@@ -35,6 +35,7 @@ static const struct command {
     {"convert", "GGUF file to folder and back", cmd_convert},
     {"export", NULL, cmd_convert},
     {"compare", "how far one model is from another", cmd_compare},
+    {"plan", "what a model takes, and whether it fits", cmd_plan},
     {"doctor", "what this machine can do, and what is missing", cmd_doctor},
     {"help", "this text; help COMMAND: about one command", cmd_help},
     {"version", NULL, cmd_version},
