@@ -85,23 +85,45 @@ class Peer:
         return time.perf_counter() - t
 
 
-def open_peers(lib, rules, path, threads, n_ctx):
-    peers = []
-    for flags in rules["models"]:
-        p = lib.llama_model_default_params()
-        p.n_gpu_layers = 0
-        for key, value in flags.items():
-            setattr(p, key, value)
-        model = lib.llama_model_load_from_file(path.encode(), p)
-        if not model:
-            raise SystemExit("the peer could not load " + path)
-        vocab = lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model))
+def open_model(lib, path, flags):
+    p = lib.llama_model_default_params()
+    p.n_gpu_layers = 0
+    for key, value in flags.items():
+        setattr(p, key, value)
+    model = lib.llama_model_load_from_file(path.encode(), p)
+    if not model:
+        raise SystemExit("the peer could not load " + path)
+    return model, lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model))
+
+
+def trial(lib, rules, path, threads):
+    """Seconds of short runs with every combination of flags, one model in memory at a time."""
+    times = []
+    for m in rules["models"]:
+        model, vocab = open_model(lib, path, m)
         for c in rules["contexts"]:
             try:
-                peers.append((Peer(lib, model, vocab, threads, n_ctx, c), {**flags, **c}))
+                p = Peer(lib, model, vocab, threads, 512, c)
             except SystemExit:
-                pass
-    return peers
+                continue
+            p.pp(16)
+            pp = min(p.pp(128) for _ in range(2))
+            times.append((pp, min(p.tg(8, 64) for _ in range(3)), m, c))
+            lib.llama_free(p.ctx)
+        free = getattr(lib, "llama_model_free", None) or lib.llama_free_model
+        free(model)
+    return times
+
+
+def best(lib, rules, path, threads, n_ctx):
+    """The fastest for pp and for tg. Flags of the model are those that tg wants: two models need not fit."""
+    times = trial(lib, rules, path, threads)
+    tg = min(times, key=lambda t: t[1])
+    pp = min((t for t in times if t[2] == tg[2]), key=lambda t: t[0])
+    model, vocab = open_model(lib, path, tg[2])
+    fast_tg = Peer(lib, model, vocab, threads, n_ctx, tg[3]), {**tg[2], **tg[3]}
+    fast_pp = fast_tg if pp is tg else (Peer(lib, model, vocab, threads, n_ctx, pp[3]), {**pp[2], **pp[3]})
+    return fast_pp, fast_tg
 
 
 def main():
@@ -112,11 +134,7 @@ def main():
         quiet = lib.llama_log_callback(lambda *a: None)
         lib.llama_log_set(quiet, None)
     lib.llama_backend_init()
-    peers = open_peers(lib, rules, path, threads, n_ctx)
-    for p, _ in peers:
-        p.pp(64)
-    fast_pp = min(peers, key=lambda p: min(p[0].pp(256) for _ in range(2)))
-    fast_tg = min(peers, key=lambda p: min(p[0].tg(16, 64) for _ in range(3)))
+    fast_pp, fast_tg = best(lib, rules, path, threads, n_ctx)
     print(json.dumps(dict(ready=dict(pp=str(fast_pp[1]), tg=str(fast_tg[1])))), flush=True)
     for line in sys.stdin:
         word = line.split()

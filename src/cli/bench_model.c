@@ -23,7 +23,7 @@ enum { MAX_ROUNDS = 99, MAX_TESTS = 10, MAX_PEERS = 4, NAME = 48 };
 struct test {
     char name[NAME];
     int64_t prompt, generate, depth; /* one of prompt, generate is 0 */
-    double ours[MAX_ROUNDS], theirs[MAX_PEERS][MAX_ROUNDS];
+    double ours[MAX_PEERS][MAX_ROUNDS], theirs[MAX_PEERS][MAX_ROUNDS]; /* seconds; ours[p] in turn with theirs[p] */
 };
 
 struct bench {
@@ -108,19 +108,19 @@ static void show_round(const struct bench *b, const char *who, const struct test
                 (double)test_tokens(t) / seconds);
 }
 
-/* One test: rounds of ours and of each peer in turn. The first round of each warms up and is not counted. */
-static int run_test(struct bench *b, struct test *t, struct err *e)
+/* One test: rounds of ours and, where there is one, of peer p in turn. The first of each warms up and is not counted. */
+static int run_test(struct bench *b, struct test *t, size_t p, struct err *e)
 {
     double ignored;
+    bool peer = p < b->peers.n;
     TRY(run_ours(b, t, &ignored, e));
-    for (size_t p = 0; p < b->peers.n; p++) TRY(run_theirs(b, p, t, &ignored, e));
+    if (peer) TRY(run_theirs(b, p, t, &ignored, e));
     for (int64_t r = 0; r < b->rounds; r++) {
-        TRY(run_ours(b, t, &t->ours[r], e));
-        show_round(b, "autarky", t, r, t->ours[r]);
-        for (size_t p = 0; p < b->peers.n; p++) {
-            TRY(run_theirs(b, p, t, &t->theirs[p][r], e));
-            show_round(b, b->peers.v[p], t, r, t->theirs[p][r]);
-        }
+        TRY(run_ours(b, t, &t->ours[p][r], e));
+        show_round(b, "autarky", t, r, t->ours[p][r]);
+        if (!peer) continue;
+        TRY(run_theirs(b, p, t, &t->theirs[p][r], e));
+        show_round(b, b->peers.v[p], t, r, t->theirs[p][r]);
     }
     return OK;
 }
@@ -140,7 +140,7 @@ static int start_peer(struct bench *b, size_t i, const char *model, int64_t cont
 
 static int add_result(struct bench *b, const char *model, const struct test *t, struct err *e)
 {
-    double ours = rate(t, t->ours, b->rounds), limit = 0;
+    double ours = rate(t, t->ours[0], b->rounds), limit = 0;
     if (t->generate) {
         double bytes = b->token_bytes + b->cache_bytes * ((double)t->depth + (double)t->generate / 2);
         limit = b->bandwidth / bytes;
@@ -150,15 +150,17 @@ static int add_result(struct bench *b, const char *model, const struct test *t, 
     if (!o || json_array_append_new(b->results, o)) FAIL(e, ERR_MEMORY, "out of memory for the results");
     for (size_t p = 0; p < b->peers.n; p++) {
         double theirs = rate(t, t->theirs[p], b->rounds);
+        ours = rate(t, t->ours[p], b->rounds);
         o = json_pack("{s:s,s:s,s:s,s:f,s:f,s:f,s:O?}", "model", model, "test", t->name, "peer", b->peers.v[p], "ours", ours,
                       "theirs", theirs, "ratio", ours / theirs, "flags", b->flags[p]);
         if (!o || json_array_append_new(b->ratios, o)) FAIL(e, ERR_MEMORY, "out of memory for the results");
     }
     if (b->json) return OK;
-    printf("%-28s %-14s %9.1f tok/s", model, t->name, ours);
-    if (limit > 0) printf("  %3.0f%% of the memory's %.0f", 100 * ours / limit, limit);
+    printf("%-28s %-14s %9.1f tok/s", model, t->name, rate(t, t->ours[0], b->rounds));
+    if (limit > 0) printf("  %3.0f%% of the memory's %.1f", 100 * rate(t, t->ours[0], b->rounds) / limit, limit);
     for (size_t p = 0; p < b->peers.n; p++)
-        printf("  %s %.1f (x%.2f)", b->peers.v[p], rate(t, t->theirs[p], b->rounds), ours / rate(t, t->theirs[p], b->rounds));
+        printf("  %s %.1f (x%.2f)", b->peers.v[p], rate(t, t->theirs[p], b->rounds),
+               rate(t, t->ours[p], b->rounds) / rate(t, t->theirs[p], b->rounds));
     printf("\n");
     fflush(stdout);
     return OK;
@@ -203,11 +205,12 @@ static int bench_one(struct bench *b, const char *path, struct err *e)
     b->token_bytes = (double)net_token_bytes(&b->t.engine.net);
     b->cache_bytes = (double)cache_bytes(&b->t.decoder.cache) / (double)(b->t.decoder.cache.context * b->t.decoder.cache.slots);
     b->bandwidth = bandwidth_read(b->t.engine.pool);
-    for (size_t i = 0; i < b->peers.n; i++) TRY(start_peer(b, i, path, context + 64, e));
-    for (size_t i = 0; i < b->n_tests; i++) {
-        TRY(run_test(b, &b->tests[i], e));
-        TRY(add_result(b, name, &b->tests[i], e));
+    for (size_t p = 0; p == 0 || p < b->peers.n; p++) { /* one peer at a time: two copies of the model are enough */
+        if (p < b->peers.n) TRY(start_peer(b, p, path, context + 64, e));
+        for (size_t i = 0; i < b->n_tests; i++) TRY(run_test(b, &b->tests[i], p, e));
+        peer_stop(&b->running[p]);
     }
+    for (size_t i = 0; i < b->n_tests; i++) TRY(add_result(b, name, &b->tests[i], e));
     return OK;
 }
 
