@@ -76,7 +76,7 @@ static void problem_free(struct problem *p)
 static void reset(struct problem *p) { memcpy(p->c, p->c0, (size_t)p->c_len * 4); }
 
 /* True where the level's bf16 product is the scalar chain over rounded inputs. */
-static bool is_chain(void) { return compute == COMPUTE_F32 || ks.level < CPU_AVX512_BF16; }
+static bool is_chain(void) { return compute == COMPUTE_F32 || kernels_bf16_is_chain(ks.level); }
 
 static bool element_ok(const struct problem *p, int64_t i, int64_t j)
 {

@@ -2,10 +2,13 @@
 # Every header compiles alone, and the public one needs nothing but the standard integer types.
 cd "$(dirname "$0")/.." || exit 1
 libs=$(pkg-config --cflags jansson libpcre2-8 libutf8proc libcrypto libzstd libedit libcurl)
-simd=
-[ "$(uname -m)" = x86_64 ] && simd='-mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16'    # for kernel/x86/
+simd='' others='/(x86|arm)/'
+case $(cc -dumpmachine) in
+x86_64-*) simd='-mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16' others=/arm/ ;;
+aarch64-*) others=/x86/ ;;
+esac
 flags="-std=c11 -D_GNU_SOURCE -Isrc -Iinclude -I. $libs $simd -Wall -Wextra -Werror -Wno-unused"
-find src include tests -name '*.h' | if [ -n "$simd" ]; then cat; else grep -v /x86/; fi |
+find src include tests -name '*.h' | grep -Ev "$others" |
     xargs -P "$(nproc)" -n 8 sh -c '
         flags=$1 bad=0
         shift

@@ -88,6 +88,7 @@ length($0) > 130 && !/^ *\{?"/ { bad("line of " length($0) " columns, at most 13
 /^# *include <(pthread\.h|unistd\.h|sys\/|fcntl\.h|dirent\.h)/ && FILENAME ~ /^src\// && FILENAME !~ /^src\/(sys|cli)\// {
     bad("a header of the operating system outside sys/ and cli/") }
 /^# *include <immintrin\.h>/ && FILENAME !~ /^src\/kernel\/x86\// { bad("intrinsics outside kernel/x86/") }
+/^# *include <arm_neon\.h>/ && FILENAME !~ /^src\/kernel\/arm\// { bad("intrinsics outside kernel/arm/") }
 END { close_file(); exit failures > 0 }' "$@" || rc=1
 for f; do
     [ -z "$(tail -c 1 "$f")" ] || { echo "$f: no newline at the end"; rc=1; }

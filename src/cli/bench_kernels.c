@@ -352,7 +352,7 @@ static int run(const char *level_name, int64_t threads, bool json, struct err *e
 {
     enum cpu_level level = kernels_max_level(), top = level;
     if (level_name && !cpu_level_parse(level_name, &level))
-        FAIL(e, ERR_USAGE, "--level is \"%s\", expected c, avx2, avx512, avx512-vnni or avx512-bf16", level_name);
+        FAIL(e, ERR_USAGE, "--level is \"%s\", expected one of the levels that autarky doctor names", level_name);
     if (level > top) FAIL(e, ERR_UNSUPPORTED, "--level is %s, this machine has %s", level_name, cpu_level_name(top));
     struct bench b = {0};
     TRY(pool_open(&b.pool, (int)threads, e));

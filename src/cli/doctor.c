@@ -44,7 +44,7 @@ static void tell_machine(struct doctor *d)
     tell(d, "processors", text, NULL);
     for (int i = 0; i <= (int)best; i++) buf_printf(&all, "%s%s", i ? ", " : "", cpu_level_name((enum cpu_level)i));
     tell(d, "kernel_level", cpu_level_name(best),
-         best == CPU_C ? "this processor has no AVX2: everything works, slowly" : NULL);
+         best == CPU_C ? "this processor has neither AVX2 nor NEON: everything works, slowly" : NULL);
     tell(d, "kernel_levels", all.failed ? "?" : all.data, NULL);
     buf_free(&all);
     meminfo_read(&m);

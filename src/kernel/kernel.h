@@ -1,7 +1,7 @@
 /* Hot inner loops behind one run-time table.
  *
  * A kernel sees raw pointers and counts: no tensors, no threads, no allocation, no errors. The C version is the
- * definition; src/kernel/x86/ holds variants. tests/check_kernel.c checks every variant against C and times it.
+ * definition; src/kernel/x86/ and src/kernel/arm/ hold variants. tests/check_kernel.c checks every variant against C.
  *
  * Numerics contract (docs/ARCHITECTURE.md, "Same bits"):
  *  - Every f32 kernel performs the same IEEE operations in the same order in every variant, so that results are
@@ -128,6 +128,8 @@ struct kernels {
 void kernels_init(struct kernels *k, enum cpu_level level);
 /* cpu_detect(), or the highest level there is in a build that emulates AVX-512 (make SIMDE=1). */
 enum cpu_level kernels_max_level(void);
+/* Whether the bf16 GEMM of a level follows the f32 chain; else its sums have the rounding of an instruction. */
+bool kernels_bf16_is_chain(enum cpu_level level);
 
 /* The float exponential that all variants share: relative error at most 2 ulp on [-87.3, 88.7], 0 below -87.34
  * (so exp(-inf) = 0), +inf above 88.72. Scalar definition, for tests and for C code. */

@@ -38,6 +38,27 @@ void kernels_init(struct kernels *k, enum cpu_level level)
     qmul_init_avx512_vnni(k);
     if (level < CPU_AVX512_BF16) return;
     gemm_init_avx512_bf16(k);
+#elif defined(__aarch64__)
+    if (level < CPU_NEON) return;
+    gemm_init_neon(k);
+    qmul_init_neon(k);
+    vector_init_neon(k);
+    activation_init_neon(k);
+    attention_init_neon(k);
+    if (level < CPU_NEON_DOTPROD) return;
+    qmul_init_neon_dotprod(k);
+    if (level < CPU_NEON_I8MM) return;
+    qmul_init_neon_i8mm(k);
+#endif
+}
+
+bool kernels_bf16_is_chain(enum cpu_level level)
+{
+#if defined(__x86_64__)
+    return level < CPU_AVX512_BF16;
+#else
+    (void)level;
+    return true;
 #endif
 }
 

@@ -28,6 +28,14 @@ void attention_init_avx512(struct kernels *k);
 void q8_init_avx512_vnni(struct kernels *k);
 void qmul_init_avx512_vnni(struct kernels *k);
 void gemm_init_avx512_bf16(struct kernels *k);
+#elif defined(__aarch64__)
+void gemm_init_neon(struct kernels *k);
+void qmul_init_neon(struct kernels *k);
+void vector_init_neon(struct kernels *k);
+void activation_init_neon(struct kernels *k);
+void attention_init_neon(struct kernels *k);
+void qmul_init_neon_dotprod(struct kernels *k);
+void qmul_init_neon_i8mm(struct kernels *k);
 #endif
 
 /* For micro-kernels: loops of constant length over accumulators must vanish before registers are assigned. */
