@@ -23,15 +23,11 @@ static int read_dataset(struct imatrix *im, struct err *e)
     return OK;
 }
 
-int imatrix_open(struct imatrix *im, const char *path, struct err *e)
+int imatrix_check(struct imatrix *im, struct err *e)
 {
     char *type = NULL;
     bool found;
-    *im = (struct imatrix){0};
-    int rc = tf_open(&im->file, path, e);
-    if (rc == ERR_FORMAT)
-        err_prefix(e, "an importance matrix is a GGUF file (llama-imatrix makes one of the older form with --in-file)");
-    TRY(rc);
+    const char *path = im->file.path;
     if (strcmp(im->file.container, "gguf") != 0) FAIL(e, ERR_FORMAT, "%s is not a GGUF file", path);
     TRY(tf_kv_str(&im->file, "general.type", &type, &found, e));
     bool good = found && !strcmp(type, "imatrix");
@@ -42,6 +38,15 @@ int imatrix_open(struct imatrix *im, const char *path, struct err *e)
     for (size_t i = 0; i < im->file.n_tensors; i++) im->entries += str_ends_with(im->file.tensors[i].name, SUMS);
     if (!im->entries) FAIL(e, ERR_FORMAT, "%s: no tensor's name ends in \"%s\"", path, SUMS);
     return OK;
+}
+
+int imatrix_open(struct imatrix *im, const char *path, struct err *e)
+{
+    *im = (struct imatrix){0};
+    int rc = tf_open(&im->file, path, e);
+    if (rc == ERR_FORMAT)
+        err_prefix(e, "an importance matrix is a GGUF file (llama-imatrix makes one of the older form with --in-file)");
+    return rc ? rc : imatrix_check(im, e);
 }
 
 void imatrix_close(struct imatrix *im)

@@ -15,6 +15,8 @@ struct imatrix {
 /* Free with imatrix_close in every case. */
 int imatrix_open(struct imatrix *im, const char *path, struct err *e);
 void imatrix_close(struct imatrix *im);
+/* The same for the opened file im->file. */
+int imatrix_check(struct imatrix *im, struct err *e);
 /* *out (matrices, cols), owned: the mean squares; a matrix that nothing met has zeros. NULL when the weight is not in the
  * file. Other shapes, and numbers that are no mean squares, are errors. */
 int imatrix_means(const struct imatrix *im, const char *name, int64_t matrices, int64_t cols, float **out,
