@@ -141,6 +141,11 @@ static void test_norms(void)
     if (!sample_open(&s, "gemma3")) return;
     CHECK_OK(to_folder(model_path("gemma3"), in_dir("gemma"), DT_COUNT, 1 << 30, &r, &e), &e);
     check_same(model_path("gemma3"), in_dir("gemma"), &s);
+    char *json = NULL;
+    size_t len;
+    CHECK_OK(file_read(&json, &len, in_dir("gemma/config.json"), 1 << 20, &e), &e);
+    CHECK(json && strstr(json, "\"query_pre_attn_scalar\": 11,"), "transformers wants an integer here");
+    mem_free(json);
     tf_close(&s.expect);
 }
 

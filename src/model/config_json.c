@@ -1,4 +1,5 @@
 /* config.json, as transformers reads and writes it. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/mem.h"
@@ -281,8 +282,11 @@ static void write_field(const struct config *c, const struct field *f, const cha
         if (!strcmp(key, "q_lora_rank") && !c->q_lora_rank) buf_add_str(out, "null");
         else buf_printf(out, "%lld", (long long)*int_at(c, f));
     } else if (f->type == FIELD_NUM) {
-        number_text(num, *num_at(c, f), false);
-        buf_add_str(out, num);
+        double v = *num_at(c, f);
+        bool whole = !strcmp(key, "query_pre_attn_scalar") && v == rint(v); /* transformers wants an integer there */
+        number_text(num, v, false);
+        if (whole) buf_printf(out, "%.0f", v);
+        else buf_add_str(out, num);
     } else {
         buf_add_str(out, *bool_at(c, f) ? "true" : "false");
     }
