@@ -22,28 +22,32 @@ void bpe_scratch_free(struct bpe_scratch *k)
     *k = (struct bpe_scratch){0};
 }
 
+/* The token of the character at s, or -1; *n is its length, at least 1. */
+static int32_t char_symbol(const struct tokenizer *t, const char *s, size_t len, size_t *n)
+{
+    uint32_t cp = (uint8_t)*s;
+    *n = cp < 0x80 ? 1 : utf8_decode(s, len, &cp);
+    if (*n == 0) return *n = 1, -1;
+    if (cp < N_CHARS) return t->chars[cp];
+    struct word_key key = word_key(s, *n);
+    const struct word_slot *w = word_find(t, &key, s, *n);
+    return w && (w->atom || t->model == TOKENIZER_SPM) ? (int32_t)w->id : -1;
+}
+
 int bpe_symbols(const struct tokenizer *t, const char *s, size_t len, bool atoms, int32_t *ids, size_t *n, struct err *e)
 {
     bool spm = t->model == TOKENIZER_SPM;
     *n = 0;
-    for (size_t i = 0, k; i < len; i += k) {
-        uint32_t cp;
-        const struct word_slot *w = NULL;
-        k = spm || (atoms && (uint8_t)s[i] >= 0x80) ? utf8_decode(s + i, len - i, &cp) : 1;
-        if (k && (spm || k > 1)) {
-            struct word_key key = word_key(s + i, k);
-            w = word_find(t, &key, s + i, k);
-        }
-        if (w && (spm || w->atom)) {
-            ids[(*n)++] = (int32_t)w->id;
-            continue;
-        }
-        if (k == 0) k = 1;
-        for (size_t b = 0; b < k; b++) {
-            int32_t id = t->byte_id[(uint8_t)s[i + b]];
-            if (id < 0 && spm)
+    for (size_t i = 0, k = 1; i < len; i += k) {
+        bool whole = spm || (atoms && (uint8_t)s[i] >= 0x80);
+        int32_t id = whole ? char_symbol(t, s + i, len - i, &k) : t->byte_id[(uint8_t)s[i]];
+        if (!whole) k = 1;
+        if (id >= 0) ids[(*n)++] = id;
+        for (size_t b = 0; whole && id < 0 && b < k; b++) {
+            int32_t byte = t->byte_id[(uint8_t)s[i + b]];
+            if (byte < 0 && spm)
                 FAIL(e, ERR_UNSUPPORTED, "this vocabulary has no token for the byte 0x%02x", (uint8_t)s[i + b]);
-            if (id >= 0) ids[(*n)++] = id;
+            if (byte >= 0) ids[(*n)++] = byte;
         }
     }
     return OK;

@@ -184,6 +184,7 @@ void tokenizer_free(struct tokenizer *t)
     mem_free(t->merges);
     mem_free(t->slots);
     mem_free(t->words);
+    mem_free(t->chars);
     mem_free(t->scores);
     mem_free(t);
 }
@@ -367,6 +368,8 @@ static int make_words(struct tokenizer *t, struct word_maker *k, bool chars, con
         if (!one || !spm) TRY(is_whole(t, id, k, &whole, e));
         bool atom = one && whole && len > 1 && !spm && last_merge(t, s, len) < k->first_use[id];
         if (whole || t->ignore_merges) TRY(add_word(t, id, whole, atom, name, e));
+        bool start = one && (atom || spm) && utf8_decode(s, len, &cp) == len && cp < N_CHARS;
+        if (start && t->chars[cp] < 0) t->chars[cp] = id;
     }
     return OK;
 }
@@ -379,6 +382,8 @@ static int build_words(struct tokenizer *t, const char *name, struct err *e)
     while (cap < (size_t)t->n + (size_t)t->n / 2) cap *= 2;
     TRY(mem_new((void **)&t->words, cap * sizeof *t->words, "token table", e));
     t->word_mask = cap - 1;
+    TRY(mem_new((void **)&t->chars, N_CHARS * sizeof *t->chars, "token table", e));
+    memset(t->chars, 0xFF, N_CHARS * sizeof *t->chars);
     int rc = word_maker_init(&k, t, e);
     if (rc == OK) rc = make_words(t, &k, true, name, e);
     if (rc == OK) rc = make_words(t, &k, false, name, e);

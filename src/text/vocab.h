@@ -29,6 +29,7 @@ enum token_flag {
 enum {
     ID_BITS = 20, /* ids are below TOK_MAX_VOCAB */
     MAX_MERGES = 4 << 20,
+    N_CHARS = 0x10000, /* characters above are looked up among the words */
 };
 
 /* A pair of neighbours and what it becomes. Rank = index in the list; lower ranks merge first. */
@@ -85,6 +86,7 @@ struct tokenizer {
     struct merge_slot *slots;
     size_t slot_mask, slot_probes; /* no merge is further from its home than slot_probes */
     struct word_slot *words; /* tokens that their own bytes become */
+    int32_t *chars;          /* N_CHARS: the token of a character, where merging may start from it; else -1 */
     size_t word_mask, word_probes;
     float *scores;       /* SentencePiece from parts: as they came */
     struct seams *seams; /* places where no merge can happen */
