@@ -48,6 +48,8 @@ t 2 run "$model" hi --temp 9; has "$err" 'autarky run: --temp is 9, expected 0 t
 t 2 run "$model" hi --tepm 1; has "$err" 'did you mean --temp'
 t 2 run "$model" hi --seed -1; has "$err" 'seed is "-1"'
 t 2 run "$model" hi --form other; has "$err" 'absorbed, plain'
+t 2 bench tokenizer; has "$err" 'expected one model'; empty "$out"
+t 0 bench tokenizer "$model" --text tests/fixtures/text/corpus.txt --json; has "$out" '"mb_per_second":'; empty "$err"
 t 2 run "$model" hi --max-tokens; has "$err" 'needs a value'
 t 2 run "$model"; has "$err" 'no prompt'
 t 2 chat "$model" hello

@@ -27,5 +27,6 @@ int cmd_plan(int argc, char **argv);
 int cmd_bench_kernels(int argc, char **argv);
 int cmd_bench_model(int argc, char **argv);
 int cmd_bench_train(int argc, char **argv);
+int cmd_bench_tokenizer(int argc, char **argv);
 
 #endif
