@@ -337,7 +337,7 @@ static bool player_open(struct player *p, const char *path, enum engine_compute 
 {
     struct err e = {0};
     struct net net;
-    struct load_options o = {.ks = &ks, .absorbed = true};
+    struct load_options o = {.ks = &ks, .absorbed = true, .int8 = compute == ENGINE_INT8};
     memset(p, 0, sizeof *p);
     struct engine_options eo = {.model = path, .compute = compute, .all_logits = true, .threads = 1, .chunk = 4};
     int rc = net_load(&net, path, &o, &e);
@@ -461,6 +461,60 @@ static void test_collect_experts(void)
     }
     collector_free(&c);
     player_close(&p);
+    tf_close(&s.expect);
+}
+
+/* A random DeepSeek whose matrices can all be stored in blocks of 32, as q8_0. */
+static void make_deepseek(const char *path)
+{
+    struct net net;
+    struct config c;
+    struct err e = {0};
+    config_default(&c);
+    c.vocab = SYN_VOCAB;
+    c.dim = c.dense_ffn = 64;
+    c.layers = c.heads = 2;
+    c.kv_lora_rank = c.qk_nope_dim = c.v_dim = c.expert_ffn = 32;
+    c.qk_rope_dim = 16;
+    c.dense_layers = 1;
+    c.experts = 4;
+    c.experts_used = 2;
+    c.experts_shared = c.expert_groups = c.expert_groups_used = 1;
+    c.context = 64;
+    CHECK_OK(net_build(&net, &c, &e), &e);
+    CHECK_OK(net_alloc(&net, false, &e), &e);
+    net_init(&net, 9, 0.2);
+    CHECK_OK(net_save_gguf(&net, path, DT_Q8_0, NULL, NULL, &e), &e);
+    net_free(&net);
+}
+
+/* Products with integer panels meet the same numbers as those in f32, but for the rounding of what came before: also the
+ * halves of W_kvb, which have panels of their own, and the experts. */
+static void test_collect_integer(void)
+{
+    struct sample s;
+    struct player p[2];
+    struct collector c[2];
+    make_deepseek(in_dir("ds.gguf"));
+    if (!syn_sample(&s)) return;
+    for (int i = 0; i < 2; i++) {
+        if (!player_open(&p[i], in_dir("ds.gguf"), i ? ENGINE_INT8 : ENGINE_F32)) return;
+        collect_from(&p[i], &c[i], &s, s.n / SEQS);
+    }
+    CHECK(p[1].en.net.layers[0].w_uk && !p[0].en.net.layers[0].w_uk, "no panels of W_kvb's halves");
+    for (size_t i = 0; i < c[0].n; i++) {
+        const struct imatrix_sums *a = &c[0].v[i], *b = &c[1].v[i];
+        double x = 0, y = 0;
+        for (int64_t k = 0; k < a->matrices * a->cols; k++) {
+            x += a->sum[k];
+            y += b->sum[k];
+        }
+        CHECK(x > 0 && fabs(x - y) < 0.05 * x, "%s: %g and %g", a->name, x, y);
+    }
+    for (int i = 0; i < 2; i++) {
+        collector_free(&c[i]);
+        player_close(&p[i]);
+    }
     tf_close(&s.expect);
 }
 
@@ -736,6 +790,7 @@ int main(void)
     test_stop();
     test_collect();
     test_collect_experts();
+    test_collect_integer();
     test_imatrix();
     test_hostile_imatrix();
     test_compare();
