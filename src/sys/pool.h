@@ -16,8 +16,9 @@ int pool_open(struct pool **out, int threads, struct err *e);
 void pool_close(struct pool *p); /* NULL allowed */
 int pool_threads(const struct pool *p); /* NULL: 1 */
 
-/* Calls fn for every task in [0, n) and returns when all are done. Tasks are handed out in increasing order.
- * p == NULL runs all inline. Only the owner's thread calls it; fn must not call it again. */
+/* Calls fn for every task in [0, n) and returns when all are done. Every thread begins with a run of
+ * neighbouring tasks, in increasing order, and goes on with what others leave. p == NULL runs all inline. Only the owner's
+ * thread calls it; fn must not call it again. */
 void pool_for(struct pool *p, int64_t n, pool_fn *fn, void *ctx);
 
 #endif

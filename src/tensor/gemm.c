@@ -16,7 +16,7 @@ enum {
     ALIGN = 64
 };
 
-/* Where a worker stands in the list of products; tasks come in increasing order, so it only moves forward. */
+/* Where a worker stands in the list of products: most tasks come in increasing order. */
 struct cursor {
     int64_t product, first; /* first: number of the product's first task */
 };
@@ -264,6 +264,7 @@ static void task(void *ctx, int64_t index, int worker)
 {
     const struct job *job = ctx;
     struct work w = work_of(job, worker);
+    if (index < w.cursor->first) *w.cursor = (struct cursor){0, 0};
     struct cuts c = product_cuts(job, &job->g[w.cursor->product]);
     while (index >= w.cursor->first + c.row_blocks * c.col_blocks) {
         w.cursor->first += c.row_blocks * c.col_blocks;
