@@ -1,6 +1,7 @@
 /* autarky bench MODEL: how fast a model reads a prompt and answers, the bytes a token must read and what the memory of this
  * machine can deliver, and the same requests to peers, in turn. Tests are named as in llama-bench. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct test {
     char name[NAME];
     int64_t prompt, generate, depth; /* one of prompt, generate is 0 */
     double ours[MAX_PEERS][MAX_ROUNDS], theirs[MAX_PEERS][MAX_ROUNDS]; /* seconds; ours[p] in turn with theirs[p] */
+    double memory[MAX_ROUNDS]; /* bytes per second, measured beside each round: neighbours on a machine take their share */
 };
 
 struct bench {
@@ -117,6 +119,7 @@ static int run_test(struct bench *b, struct test *t, size_t p, struct err *e)
     if (peer) TRY(run_theirs(b, p, t, &ignored, e));
     for (int64_t r = 0; r < b->rounds; r++) {
         TRY(run_ours(b, t, &t->ours[p][r], e));
+        if (p == 0 && t->generate) t->memory[r] = bandwidth_read(b->t.engine.pool);
         show_round(b, "autarky", t, r, t->ours[p][r]);
         if (!peer) continue;
         TRY(run_theirs(b, p, t, &t->theirs[p][r], e));
@@ -143,7 +146,8 @@ static int add_result(struct bench *b, const char *model, const struct test *t, 
     double ours = rate(t, t->ours[0], b->rounds), limit = 0;
     if (t->generate) {
         double bytes = b->token_bytes + b->cache_bytes * ((double)t->depth + (double)t->generate / 2);
-        limit = b->bandwidth / bytes;
+        limit = median(t->memory, b->rounds) / bytes;
+        b->bandwidth = fmax(b->bandwidth, median(t->memory, b->rounds));
     }
     json_t *o = json_pack("{s:s,s:s,s:f,s:f,s:f,s:f}", "model", model, "test", t->name, "tokens_per_second", ours,
                           "limit_of_memory", limit, "share_of_limit", limit > 0 ? ours / limit : 0.0, "token_bytes", b->token_bytes);
@@ -204,7 +208,7 @@ static int bench_one(struct bench *b, const char *path, struct err *e)
     const char *slash = strrchr(path, '/'), *name = slash && slash[1] ? slash + 1 : path;
     b->token_bytes = (double)net_token_bytes(&b->t.engine.net);
     b->cache_bytes = (double)cache_bytes(&b->t.decoder.cache) / (double)(b->t.decoder.cache.context * b->t.decoder.cache.slots);
-    b->bandwidth = bandwidth_read(b->t.engine.pool);
+    if (b->bandwidth == 0) b->bandwidth = bandwidth_read(b->t.engine.pool);
     for (size_t p = 0; p == 0 || p < b->peers.n; p++) { /* one peer at a time: two copies of the model are enough */
         if (p < b->peers.n) TRY(start_peer(b, p, path, context + 64, e));
         for (size_t i = 0; i < b->n_tests; i++) TRY(run_test(b, &b->tests[i], p, e));
