@@ -153,6 +153,13 @@ t 0 perplexity "$model" "$dir/text.txt" --json; has "$out" '"perplexity":'; cp "
 nats=$(sed 's/.*"nats_per_token":\([0-9.]*\).*/\1/' "$dir/ppl")
 t 0 perplexity "$model" "$dir/text.txt" --ctx 16 -t 2; has "$out" 'bits/byte'
 t 3 perplexity "$model" "$dir/none.txt"
+t 0 perplexity "$model" "$dir/text.txt" --ctx 16 --json --logits "$dir/logits"
+if [ "$(wc -c <"$dir/logits")" = "$(sed 's/.*"tokens":\([0-9]*\).*"vocab":\([0-9]*\).*/\1 \2/' "$out" |
+    awk '{ print 4 * $1 * $2 }')" ]; then ok; else bad "$what: the size of the logits"; fi
+t 2 perplexity "$model" "$dir/text.txt" --logits "$dir/../${dir##*/}/text.txt"; has "$err" 'is the text'
+t 2 perplexity "$model" "$dir/text.txt" --logits "$model"; has "$err" 'is the model'
+t 1 perplexity "$model" "$dir/text.txt" --logits "$dir/none/logits"; has "$err" 'none/logits: cannot create'
+if [ -e /dev/full ]; then t 1 perplexity "$model" "$dir/text.txt" --logits /dev/full; has "$err" '/dev/full: cannot write'; fi
 t 0 quantize "$model" "$dir/q8.gguf" --json; has "$out" '"type":"q8_0"'; has "$out" '"relative_rms_error":0.00'
 t 0 run "$dir/q8.gguf" --seed 3 -n 20 --json Tell me; has "$out" '"compute":"int8"'
 t 0 perplexity "$dir/q8.gguf" "$dir/text.txt" --json

@@ -5,7 +5,9 @@
  * stands before it in its window. A model without such a token predicts all but the first of each window of W tokens.
  *   nats per token = sum of -log p / tokens predicted
  *   perplexity     = exp(nats per token)
- *   bits per byte  = sum of -log2 p / bytes of the tokens predicted: comparable between tokenizers */
+ *   bits per byte  = sum of -log2 p / bytes of the tokens predicted: comparable between tokenizers
+ * --logits keeps the numbers behind these: f32 (tokens predicted, vocabulary), rows in the order of the text, no header. */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -27,7 +29,8 @@ enum { MAX_TEXT = 1 << 30, DEFAULT_WINDOW = 2048 };
 struct ppl {
     struct talker t;
     struct windows w;
-    double *nats; /* of one window */
+    const char *out_path; /* of the logits; NULL: they are not kept */
+    FILE *out;
     double sum, seconds;
     int64_t predicted, bytes;
 };
@@ -36,7 +39,7 @@ static void ppl_free(struct ppl *p)
 {
     talker_close(&p->t);
     windows_free(&p->w);
-    mem_free(p->nats);
+    if (p->out) fclose(p->out); /* after a failure only: close_logits has looked at the rest */
 }
 
 static int open_all(struct ppl *p, const char *model, const struct model_args *m, struct err *e)
@@ -53,7 +56,7 @@ static int open_all(struct ppl *p, const char *model, const struct model_args *m
     TRY(decoder_open(&p->t.decoder, &p->t.engine, e));
     TRY(session_open(&p->t.session, &p->t.decoder, e));
     p->t.session.interrupt = &term_interrupted;
-    return mem_new((void **)&p->nats, (size_t)p->t.engine.context * sizeof *p->nats, "a window", e);
+    return OK;
 }
 
 static int read_text(struct ppl *p, const char *path, int64_t limit, struct err *e)
@@ -66,19 +69,54 @@ static int read_text(struct ppl *p, const char *path, int64_t limit, struct err 
     return rc;
 }
 
+/* Written in place, not beside and renamed: the file is large, may be a pipe, and is worth nothing after a crash. */
+static int open_logits(struct ppl *p, const char *text, struct err *e)
+{
+    if (!p->out_path) return OK;
+    const char *inputs[2] = {p->t.engine.path, text};
+    for (int i = 0; i < 2; i++)
+        if (same_file(p->out_path, inputs[i]))
+            FAIL(e, ERR_USAGE, "--logits: %s is %s, which would be lost", p->out_path, i ? "the text" : "the model");
+    p->out = fopen(p->out_path, "wbe");
+    if (!p->out) FAIL(e, ERR_IO, "%s: cannot create: %s", p->out_path, strerror(errno));
+    return OK;
+}
+
+static int close_logits(struct ppl *p, struct err *e)
+{
+    FILE *f = p->out;
+    p->out = NULL;
+    if (f && fclose(f) != 0) FAIL(e, ERR_IO, "%s: cannot write: %s", p->out_path, strerror(errno));
+    return OK;
+}
+
+/* A logits_fn: rows of the window at hand. */
+static int score_rows(void *ctx, int64_t first, int64_t rows, const float *logits, int64_t stride, struct err *e)
+{
+    struct ppl *p = ctx;
+    int64_t vocab = p->t.engine.net.config.vocab;
+    for (int64_t i = 0; i < rows; i++, logits += stride) {
+        size_t len;
+        int32_t target = p->w.target[first + i];
+        if (target >= vocab)
+            FAIL(e, ERR_FORMAT, "%s: the text has token %d, the network predicts 0 to %" PRId64, p->t.engine.path,
+                 target, vocab - 1);
+        if (p->out && fwrite(logits, sizeof *logits, (size_t)vocab, p->out) != (size_t)vocab)
+            FAIL(e, ERR_IO, "%s: cannot write the logits of token %" PRId64 ": %s", p->out_path, p->predicted,
+                 strerror(errno));
+        tokenizer_bytes(p->t.engine.tok, target, &len);
+        p->sum += session_nats(logits, vocab, target);
+        p->bytes += (int64_t)len;
+        p->predicted++;
+    }
+    return OK;
+}
+
 static int score_window(struct ppl *p, int64_t i, struct err *e)
 {
     int64_t n = windows_take(&p->w, i);
     session_rewind(&p->t.session, 0);
-    if (n) TRY(session_score(&p->t.session, p->w.row, n, p->w.target, p->nats, e));
-    for (int64_t k = 0; k < n; k++) {
-        size_t len;
-        tokenizer_bytes(p->t.engine.tok, p->w.target[k], &len);
-        p->sum += p->nats[k];
-        p->bytes += (int64_t)len;
-    }
-    p->predicted += n;
-    return OK;
+    return n ? session_logits(&p->t.session, p->w.row, n, score_rows, p, e) : OK;
 }
 
 static int score(struct ppl *p, struct err *e)
@@ -108,13 +146,14 @@ static int report(const struct ppl *p, const char *file, bool json, struct err *
         if (!term_flush()) FAIL(e, ERR_IO, "stdout: cannot write");
         return OK;
     }
-    json_t *o = json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:b,s:f,s:f,s:f,s:f,s:s,s:s,s:s,s:s}", "model", p->t.engine.path,
-                          "file", file, "tokens", (json_int_t)p->predicted, "bytes", (json_int_t)p->bytes, "windows",
-                          (json_int_t)p->w.count, "window", (json_int_t)p->t.engine.context, "begin_token",
-                          tokenizer_bos(p->t.engine.tok) >= 0, "nats_per_token", nats, "perplexity", exp(nats),
-                          "bits_per_byte", bits, "seconds", p->seconds, "level", cpu_level_name(p->t.engine.ks.level),
-                          "compute", engine_compute_name(&p->t.engine), "cache", formats[p->t.engine.cache].name,
-                          "form", p->t.engine.net.absorbed ? "absorbed" : "plain");
+    json_t *o =
+        json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:b,s:f,s:f,s:f,s:f,s:s,s:s,s:s,s:s}", "model", p->t.engine.path,
+                  "file", file, "tokens", (json_int_t)p->predicted, "bytes", (json_int_t)p->bytes, "windows",
+                  (json_int_t)p->w.count, "window", (json_int_t)p->t.engine.context, "vocab",
+                  (json_int_t)p->t.engine.net.config.vocab, "begin_token", tokenizer_bos(p->t.engine.tok) >= 0,
+                  "nats_per_token", nats, "perplexity", exp(nats), "bits_per_byte", bits, "seconds", p->seconds,
+                  "level", cpu_level_name(p->t.engine.ks.level), "compute", engine_compute_name(&p->t.engine), "cache",
+                  formats[p->t.engine.cache].name, "form", p->t.engine.net.absorbed ? "absorbed" : "plain");
     if (!o) FAIL(e, ERR_MEMORY, "the result cannot be written as JSON (out of memory, or a path that is not UTF-8)");
     return answer_print_json(o, e);
 }
@@ -134,13 +173,17 @@ int cmd_perplexity(int argc, char **argv)
                          "Windows of --ctx tokens that do not overlap, each after the token that begins a text;\n"
                          "every token of the file is predicted exactly once.\n"};
     opts_add(&o, (struct opt){"limit", 'n', OPT_I64, &limit, 2, 1e15, .help = "only the first N tokens of the file"});
+    opts_add(&o, (struct opt){"logits", 0, OPT_STR, &p.out_path, .arg = "OUT",
+                              .help = "write the logits to OUT, to compare with other programs: f32 (tokens, vocabulary)"});
     opts_flag(&o, "json", 0, &json, "one JSON object");
     model_args_add(&o, &m);
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     if (n != 2) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d names, expected MODEL and FILE", n);
     else rc = open_all(&p, argv[1], &m, &e);
     if (!rc) rc = read_text(&p, argv[2], limit, &e);
+    if (!rc) rc = open_logits(&p, argv[2], &e);
     if (!rc) rc = score(&p, &e);
+    if (!rc) rc = close_logits(&p, &e);
     if (!rc) rc = report(&p, argv[2], json, &e);
     ppl_free(&p);
     return rc ? exit_fail(argv[0], &e) : EXIT_OK;

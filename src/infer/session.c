@@ -221,7 +221,7 @@ int session_eval(struct session *s, const int32_t *ids, int64_t n, struct err *e
 }
 
 /* In double and in the order of the ids: a softmax over a large vocabulary sums many small numbers. */
-static double nats_of(const float *logits, int64_t vocab, int32_t target)
+double session_nats(const float *logits, int64_t vocab, int32_t target)
 {
     double top = logits[0], sum = 0;
     for (int64_t i = 1; i < vocab; i++)
@@ -259,7 +259,7 @@ static int score_rows(void *ctx, int64_t first, int64_t rows, const float *logit
     (void)e;
     for (int64_t i = 0; i < rows; i++) {
         int32_t target = c->targets[first + i];
-        c->nats[first + i] = target < 0 ? 0 : nats_of(logits + i * stride, c->vocab, target);
+        c->nats[first + i] = target < 0 ? 0 : session_nats(logits + i * stride, c->vocab, target);
     }
     return OK;
 }

@@ -71,6 +71,8 @@ int session_logits(struct session *s, const int32_t *ids, int64_t n, logits_fn *
  * below 0 are not looked at and give 0. Needs an engine opened with all_logits. */
 int session_score(struct session *s, const int32_t *ids, int64_t n, const int32_t *targets, double *nats,
                   struct err *e);
+/* -log of the probability that logits (vocab) give to target, 0 <= target < vocab. */
+double session_nats(const float *logits, int64_t vocab, int32_t target);
 /* Forgets tokens from position n on. */
 void session_rewind(struct session *s, int64_t n);
 
