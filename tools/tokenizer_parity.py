@@ -113,11 +113,11 @@ def reference_gguf(path):
     attr, model = llama_cpp.llama_vocab_get_attr, llama_cpp.llama_model_get_vocab(m.model)
     user = {raw[i].decode("utf8", "replace") for i in range(m.n_vocab()) if attr(model, i) & llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED}
     out = [re.escape(s) for s in user if is_marker(s, spm, specials)] + ["</s>"] * ("<bos>" in specials)
-    # Its tables know an older Unicode; its rules for DeepSeek's first models see U+3000 as another space (the model's
-    # own file has it among the signs); where a vocabulary lacks a byte, its neighbours do not merge.
+    # Its tables know an older Unicode. In its rules for DeepSeek's first models, which cut out U+0800 to U+4E00, spaces
+    # that are not ASCII stand for another one and stay. Where a vocabulary lacks a byte, its neighbours do not merge.
     out.append(f"[{newest_characters()}]")
-    if m.metadata.get("tokenizer.ggml.pre") == "deepseek-llm":
-        out.append("\u3000")
+    if m.metadata.get("tokenizer.ggml.pre") in ("deepseek-llm", "deepseek-coder"):
+        out.append("[\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
     left_out = re.compile("|".join(out))
     writable = set(range(256)) if spm else {b[0] for b in raw if len(b) == 1}
     return vocab, specials, lambda s: not left_out.search(s) and writable.issuperset(s.encode()), encode
