@@ -13,6 +13,7 @@ trials, and kept.
 """
 import ctypes
 import json
+import os
 import sys
 import time
 
@@ -127,6 +128,8 @@ def best(lib, rules, path, threads, n_ctx):
 
 
 def main():
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # the libraries print to stdout what they like
     rules = RULES[sys.argv[1]]
     path, threads, n_ctx = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     lib = __import__(rules["package"], fromlist=["x"])
@@ -135,13 +138,13 @@ def main():
         lib.llama_log_set(quiet, None)
     lib.llama_backend_init()
     fast_pp, fast_tg = best(lib, rules, path, threads, n_ctx)
-    print(json.dumps(dict(ready=dict(pp=str(fast_pp[1]), tg=str(fast_tg[1])))), flush=True)
+    print(json.dumps(dict(ready=dict(pp=str(fast_pp[1]), tg=str(fast_tg[1])))), file=out, flush=True)
     for line in sys.stdin:
         word = line.split()
         if word[0] == "pp":
-            print(json.dumps(dict(seconds=fast_pp[0].pp(int(word[1])))), flush=True)
+            print(json.dumps(dict(seconds=fast_pp[0].pp(int(word[1])))), file=out, flush=True)
         elif word[0] == "tg":
-            print(json.dumps(dict(seconds=fast_tg[0].tg(int(word[1]), int(word[2])))), flush=True)
+            print(json.dumps(dict(seconds=fast_tg[0].tg(int(word[1]), int(word[2])))), file=out, flush=True)
         else:
             break
 
