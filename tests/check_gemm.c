@@ -263,12 +263,13 @@ static void check_q8_shape(int64_t m, int64_t n, int64_t k, int first_pool)
     void *packed = mem_alloc(qpanel_bytes(DT_Q8_0, n, k)), *tmp = mem_alloc(qrows_bytes(m, k));
     struct qrows q = qrows_in(tmp, m, k);
     int8_t *xq = mem_array((size_t)(m * k), 1);
-    float *xd = mem_array((size_t)(m * blocks), 4);
+    float *xd = mem_array((size_t)(m * blocks), 4), *sx = mem_array((size_t)blocks, 4);
+    int16_t *half = mem_array((size_t)blocks, 4);
     for (int64_t i = 0; i < n * k; i++) w[i] = value();
     for (int64_t i = 0; i < m * ldx; i++) x[i] = value();
     formats[DT_Q8_0].from_f32(stored, w, n * k);
     qpanel_pack(DT_Q8_0, packed, stored, n, k);
-    for (int64_t i = 0; i < m; i++) ks.quantize_q8(xq + i * k, xd + i * blocks, x + i * ldx, k);
+    for (int64_t i = 0; i < m; i++) ks.quantize_acts(xq + i * k, xd + i * blocks, sx, half, x + i * ldx, k);
     for (int t = first_pool; t < POOLS; t += 2) {
         for (int64_t i = 0; i < m * ldy; i++) y[i] = -7;
         struct qproduct p[2] = {{.type = DT_Q8_0, .panels = packed, .n = n, .rows = m, .y = y, .ldy = ldy}, {.type = DT_Q8_0}};
@@ -291,7 +292,7 @@ static void check_q8_shape(int64_t m, int64_t n, int64_t k, int first_pool)
         CHECK(wrong == 0, "q8 m %lld n %lld k %lld, %d threads: %lld wrong", (long long)m, (long long)n, (long long)k,
               pool_sizes[t], (long long)wrong);
     }
-    void *all[] = {w, x, y, stored, packed, tmp, xq, xd};
+    void *all[] = {w, x, y, stored, packed, tmp, xq, xd, sx, half};
     for (size_t i = 0; i < ARRAY_LEN(all); i++) mem_free(all[i]);
 }
 

@@ -228,58 +228,24 @@ static void check_quantize(void)
 {
     for (int t = 0; t < 400; t++) {
         enum { N = 96 };
-        float x[N + 4], d[2][N / 32 + 2];
+        float x[N + 4], d[2][N / 32 + 2], sx[2][N / 32 + 2];
+        int16_t half[2][N / 16 + 4];
         int8_t q[2][N + 8];
         memset(q, 0x55, sizeof q);
+        memset(half, 0x55, sizeof half);
         memset(d, 0, sizeof d);
+        memset(sx, 0, sizeof sx);
         for (int i = 0; i < N + 4; i++) x[i] = value((enum flavour)(t % FLAVOURS));
         if (t % 7 == 0) /* quotients that lie between integers */
             for (int i = 0; i < N + 4; i++) x[i] = (float)((int)rng_next_below(&rng, 255) - 127) / 2 + (i % 32 == 5 ? 63.5f : 0);
         if (t % 11 == 0) memset(x + t % 4, 0, 32 * sizeof *x);
         int64_t n = 32 * (t % 4);
-        ref.quantize_q8(q[0] + 3, d[0] + 1, x + t % 4, n);
-        ks.quantize_q8(q[1] + 3, d[1] + 1, x + t % 4, n);
-        CHECK(memcmp(q[0], q[1], sizeof q[0]) == 0 && differences(d[0], d[1], N / 32 + 2) == 0, "quantize_q8 of %s, case %d",
-              cpu_level_name(ks.level), t);
+        for (int v = 0; v < 2; v++)
+            (v ? &ks : &ref)->quantize_acts(q[v] + 3, d[v] + 1, sx[v] + 1, half[v] + 1, x + t % 4, n);
+        bool bytes = memcmp(q[0], q[1], sizeof q[0]) == 0 && memcmp(half[0], half[1], sizeof half[0]) == 0;
+        CHECK(bytes && differences(d[0], d[1], N / 32 + 2) == 0 && differences(sx[0], sx[1], N / 32 + 2) == 0,
+              "quantize_acts of %s, case %d", cpu_level_name(ks.level), t);
     }
-}
-
-static void check_q8_case(int64_t m, int64_t n, int64_t k)
-{
-    int64_t blocks = k / 32, ldy = n + 5;
-    char *w = mem_alloc((size_t)(n * blocks) * 34);
-    int8_t *xq = mem_alloc((size_t)(m * k));
-    float *xd = mem_array((size_t)(m * blocks), 4), *y[2];
-    for (int64_t i = 0; i < n * blocks * 34; i++) w[i] = (char)rng_next_below(&rng, 256);
-    for (int64_t i = 0; i < n * blocks; i++) {
-        uint16_t h = f16_from_f32(value(ORDINARY));
-        memcpy(w + i * 34, &h, 2);
-        if (i % 3 == 0) memset(w + i * 34 + 2, 0x80, 32); /* -128 everywhere: the largest sums */
-    }
-    for (int64_t i = 0; i < m * k; i++) xq[i] = (int8_t)(i % 5 ? (int)rng_next_below(&rng, 255) - 127 : i % 2 ? 127 : -127);
-    for (int64_t i = 0; i < m * blocks; i++) xd[i] = value(ORDINARY);
-    for (int v = 0; v < 2; v++) {
-        const struct q8_kernel *q = v ? &ks.q8 : &ref.q8;
-        void *packed = mem_alloc(q->packed_bytes(n, k));
-        y[v] = mem_array((size_t)(m * ldy), 4);
-        for (int64_t i = 0; i < m * ldy; i++) y[v][i] = 42;
-        q->pack(packed, w, n, k);
-        int64_t cut = min_i64(n, 2 * q->nr);
-        q->mul(packed, n, k, xq, xd, m, 0, cut, y[v], ldy);
-        q->mul(packed, n, k, xq, xd, m, cut, n, y[v], ldy);
-        mem_free(packed);
-    }
-    CHECK(differences(y[0], y[1], m * ldy) == 0, "q8 of %s differs at m %lld n %lld k %lld", cpu_level_name(ks.level),
-          (long long)m, (long long)n, (long long)k);
-    void *all[] = {w, xq, xd, y[0], y[1]};
-    for (size_t i = 0; i < ARRAY_LEN(all); i++) mem_free(all[i]);
-}
-
-static void check_q8(void)
-{
-    static const int64_t ms[] = {1, 2, 3, 4, 5, 8, 11}, ns[] = {1, 5, 8, 9, 16, 17, 31, 40};
-    for (size_t i = 0; i < ARRAY_LEN(ms); i++)
-        for (size_t j = 0; j < ARRAY_LEN(ns); j++) check_q8_case(ms[i], ns[j], 32 * (int64_t)(1 + (i * j) % 6));
 }
 
 /* Packed operands, and the values that they stand for. */
@@ -524,7 +490,6 @@ int main(void)
         check_meaning();
         check_gradients();
         check_quantize();
-        check_q8();
         check_gemm_kernel(false);
         check_gemm_kernel(true);
         check_product(false);

@@ -162,6 +162,7 @@ static int bench_products(struct bench *b, json_t *out, bool table, double peaks
 struct args {
     float *v[ARRAYS];
     int8_t *q;
+    float sx[N / QP_BLOCK];
     int16_t half[N / QP_BLOCK * 2];
     float *d;
     void *weights;       /* 64 x N in Q8_0 */
@@ -180,7 +181,7 @@ static void run_scale(const struct kernels *k, struct args *a) { k->scale(a->v[2
 static void run_add(const struct kernels *k, struct args *a) { k->add(a->v[2], a->v[0], a->v[1], N); }
 static void run_mul(const struct kernels *k, struct args *a) { k->mul(a->v[2], a->v[0], a->v[1], N); }
 static void run_round(const struct kernels *k, struct args *a) { k->round_bf16(a->v[2], a->v[0], N); }
-static void run_quantize(const struct kernels *k, struct args *a) { k->quantize_q8(a->q, a->d, a->v[0], N); }
+static void run_quantize(const struct kernels *k, struct args *a) { k->quantize_acts(a->q, a->d, a->sx, a->half, a->v[0], N); }
 static void run_rmsnorm(const struct kernels *k, struct args *a) { k->rmsnorm(a->v[2], a->v[0], a->v[1], N, 1e-6f); }
 static void run_rmsnorm_back(const struct kernels *k, struct args *a)
 {
@@ -210,7 +211,7 @@ static void run_row_f32(const struct kernels *k, struct args *a) { run_row(k, a,
 static void run_row_bf16(const struct kernels *k, struct args *a) { run_row(k, a, COMPUTE_BF16); }
 static void run_q8(const struct kernels *k, struct args *a)
 {
-    k->qmul[DT_Q8_0](a->packed[2], COLUMNS, N, &(struct qacts){a->q, a->d, a->d, a->half}, 1, a->v[2], COLUMNS);
+    k->qmul[DT_Q8_0](a->packed[2], COLUMNS, N, &(struct qacts){a->q, a->d, a->sx, a->half}, 1, a->v[2], COLUMNS);
 }
 
 static const struct {
@@ -226,7 +227,7 @@ static const struct {
     {"add", run_add},
     {"mul", run_mul},
     {"round_bf16", run_round},
-    {"quantize_q8", run_quantize},
+    {"quantize_acts", run_quantize},
     {"rmsnorm", run_rmsnorm},
     {"rmsnorm_back", run_rmsnorm_back},
     {"exp_sum", run_exp_sum},

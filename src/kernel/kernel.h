@@ -43,18 +43,6 @@ struct gemm_kernel {
     double (*peak)(int64_t rounds, float x[2]);
 };
 
-/* Q8_0 weights times activations quantised to 8 bits per block of 32 (struct q8_row). Weights interleaved by
- * panels of nr rows; the layout is private to the kernel. y[j] = chain over blocks b of
- * acc = fma(dw[j][b] * dx[b], (float)isum, acc), isum = exact integer sum. Equal bits in every variant. */
-struct q8_kernel {
-    int nr;
-    size_t (*packed_bytes)(int64_t n, int64_t k);
-    void (*pack)(void *dst, const void *q8_0, int64_t n, int64_t k); /* rows of Q8_0 blocks, k a multiple of 32 */
-    /* m rows of x against rows [j0, j1) of W, j0 and j1 multiples of nr or j1 == n; y[i * ldy + j]. */
-    void (*mul)(const void *packed, int64_t n, int64_t k, const int8_t *xq, const float *xd, int64_t m, int64_t j0, int64_t j1,
-                float *y, int64_t ldy);
-};
-
 /* One product of attention: C (m, n) = A (m, k) B (k, n), or C += when accumulate; rows of A, B and C are contiguous. */
 struct product {
     int64_t m, n, k;
@@ -77,11 +65,9 @@ struct adamw_args {
 struct kernels {
     enum cpu_level level;
     struct gemm_kernel gemm_f32, gemm_bf16;
-    struct q8_kernel q8;
     void (*round_bf16)(float *dst, const float *src, int64_t n);   /* to bf16 values, kept as f32; may be in place */
-    /* Per block of 32 (n a multiple of 32): d = max|x| / 127, q = round half away (x / d); d == 0 gives q = 0. */
-    void (*quantize_q8)(int8_t *q, float *d, const float *x, int64_t n);
-    /* One row of struct qacts, n a multiple of 32; quantised as by quantize_q8. */
+    /* One row of struct qacts, n a multiple of 32. Per block: d = max|x| / 127, q = round half away (x / d), 0 for NaN;
+     * d == 0 gives q = 0. */
     void (*quantize_acts)(int8_t *q, float *d, float *sx, int16_t *half, const float *x, int64_t n);
     qmul_fn *qmul[DT_COUNT]; /* products with panels (qpanel.h), exactly its chains; NULL: the format has no panels */
 

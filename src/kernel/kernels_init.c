@@ -15,7 +15,6 @@ void kernels_init(struct kernels *k, enum cpu_level level)
 {
     k->level = level;
     gemm_init_c(k);
-    q8_init_c(k);
     qmul_init_c(k);
     vector_init_c(k);
     activation_init_c(k);
@@ -23,7 +22,6 @@ void kernels_init(struct kernels *k, enum cpu_level level)
 #if defined(__x86_64__)
     if (level < CPU_AVX2) return;
     gemm_init_avx2(k);
-    q8_init_avx2(k);
     qmul_init_avx2(k);
     vector_init_avx2(k);
     activation_init_avx2(k);
@@ -34,7 +32,6 @@ void kernels_init(struct kernels *k, enum cpu_level level)
     activation_init_avx512(k);
     attention_init_avx512(k);
     if (level < CPU_AVX512_VNNI) return;
-    q8_init_avx512_vnni(k);
     qmul_init_avx512_vnni(k);
     if (level < CPU_AVX512_BF16) return;
     gemm_init_avx512_bf16(k);

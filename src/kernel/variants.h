@@ -9,14 +9,12 @@
 
 /* Each sets the entries it has something better for; called in this order up to the wanted level. */
 void gemm_init_c(struct kernels *k);
-void q8_init_c(struct kernels *k);
 void qmul_init_c(struct kernels *k);
 void vector_init_c(struct kernels *k);
 void activation_init_c(struct kernels *k);
 void attention_init_c(struct kernels *k);
 #if defined(__x86_64__)
 void gemm_init_avx2(struct kernels *k);
-void q8_init_avx2(struct kernels *k);
 void qmul_init_avx2(struct kernels *k);
 void vector_init_avx2(struct kernels *k);
 void activation_init_avx2(struct kernels *k);
@@ -25,7 +23,6 @@ void gemm_init_avx512(struct kernels *k);
 void vector_init_avx512(struct kernels *k);
 void activation_init_avx512(struct kernels *k);
 void attention_init_avx512(struct kernels *k);
-void q8_init_avx512_vnni(struct kernels *k);
 void qmul_init_avx512_vnni(struct kernels *k);
 void gemm_init_avx512_bf16(struct kernels *k);
 #elif defined(__aarch64__)
@@ -144,7 +141,7 @@ static inline void adamw_scalar(float *w, float *m, float *v, float g, const str
     *w = fmaf(-c->lr, fmaf(c->decay, *w, step), *w);
 }
 
-/* One value of quantize_q8. d may be so small that x / d leaves the range, or NaN. */
+/* One value of quantize_acts. d may be so small that x / d leaves the range, or NaN. */
 static inline int8_t q8_scalar(float x, float d)
 {
     float v = roundf(x / d);

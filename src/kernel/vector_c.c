@@ -6,20 +6,6 @@ static void round_bf16_c(float *dst, const float *src, int64_t n)
     for (int64_t i = 0; i < n; i++) dst[i] = bf16_to_f32(bf16_from_f32(src[i]));
 }
 
-/* The largest magnitude is found on the bits, so that a NaN wins and shows in the scale. */
-static void quantize_q8_c(int8_t *q, float *d, const float *x, int64_t n)
-{
-    for (int64_t b = 0; b < n / Q8_BLOCK; b++, x += Q8_BLOCK, q += Q8_BLOCK) {
-        uint32_t top = 0;
-        for (int j = 0; j < Q8_BLOCK; j++) {
-            uint32_t a = float_bits(x[j]) & 0x7fffffffu;
-            if (a > top) top = a;
-        }
-        d[b] = bits_float(top) / 127.0f;
-        for (int j = 0; j < Q8_BLOCK; j++) q[j] = d[b] == 0 ? 0 : q8_scalar(x[j], d[b]);
-    }
-}
-
 static float dot_c(const float *a, const float *b, int64_t n)
 {
     float lane[LANES] = {0};
@@ -78,7 +64,6 @@ static void adamw_c(float *w, float *m, float *v, const float *g, int64_t n, con
 void vector_init_c(struct kernels *k)
 {
     k->round_bf16 = round_bf16_c;
-    k->quantize_q8 = quantize_q8_c;
     k->dot = dot_c;
     k->sum_sq = sum_sq_c;
     k->sum = sum_c;

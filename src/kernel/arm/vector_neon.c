@@ -8,15 +8,6 @@ static void round_bf16_neon(float *dst, const float *src, int64_t n)
     for (; i < n; i++) dst[i] = bf16_to_f32(bf16_from_f32(src[i]));
 }
 
-static void quantize_q8_neon(int8_t *q, float *d, const float *x, int64_t n)
-{
-    for (int64_t b = 0; b < n / Q8_BLOCK; b++, x += Q8_BLOCK, q += Q8_BLOCK) {
-        int8x16x2_t v = quantize32(x, d + b);
-        vst1q_s8(q, v.val[0]);
-        vst1q_s8(q + 16, v.val[1]);
-    }
-}
-
 static float dot_neon(const float *a, const float *b, int64_t n)
 {
     struct lanes s = lanes_all(0);
@@ -110,7 +101,6 @@ static void adamw_neon(float *w, float *m, float *v, const float *g, int64_t n, 
 void vector_init_neon(struct kernels *k)
 {
     k->round_bf16 = round_bf16_neon;
-    k->quantize_q8 = quantize_q8_neon;
     k->dot = dot_neon;
     k->sum_sq = sum_sq_neon;
     k->sum = sum_neon;

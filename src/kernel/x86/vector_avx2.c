@@ -9,12 +9,6 @@ static void round_bf16_avx2(float *dst, const float *src, int64_t n)
     for (; i < n; i++) dst[i] = bf16_to_f32(bf16_from_f32(src[i]));
 }
 
-static void quantize_q8_avx2(int8_t *q, float *d, const float *x, int64_t n)
-{
-    for (int64_t b = 0; b < n / Q8_BLOCK; b++, x += Q8_BLOCK, q += Q8_BLOCK)
-        _mm256_storeu_si256((void *)q, quantize32(x, d + b));
-}
-
 static float dot_avx2(const float *a, const float *b, int64_t n)
 {
     __m256 lo = _mm256_setzero_ps(), hi = lo;
@@ -121,7 +115,6 @@ static void adamw_avx2(float *w, float *m, float *v, const float *g, int64_t n, 
 void vector_init_avx2(struct kernels *k)
 {
     k->round_bf16 = round_bf16_avx2;
-    k->quantize_q8 = quantize_q8_avx2;
     k->dot = dot_avx2;
     k->sum_sq = sum_sq_avx2;
     k->sum = sum_avx2;
