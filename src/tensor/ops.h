@@ -1,8 +1,8 @@
 /* The operations. Each is shape + forward + backward in one ops_*.c file, reached through run_op. Shapes in comments;
  * all numbers f32 unless said. x: activations (N rows). Weights W (M, K) row-major, y = x W^T.
  *
- * Where each lives: ops_basic.c embed, rmsnorm, add, swiglu, concat, rows; ops_simple.c geglu, bias,
- * scale; ops_linear.c linear, head_linear;
+ * Where each lives: ops_basic.c embed, rmsnorm, add, concat, rows; ops_simple.c swiglu, geglu, bias, scale;
+ * ops_linear.c linear, linears, head_linear, head_product;
  * ops_mla.c rope, mla_kv; ops_cache.c; ops_attention*.c; ops_moe.c route, experts; ops_loss.c head_loss. */
 #ifndef TENSOR_OPS_H
 #define TENSOR_OPS_H

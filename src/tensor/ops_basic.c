@@ -1,4 +1,4 @@
-/* Operations by row or by element: embed, rmsnorm, add, swiglu, concat, rows. */
+/* Operations by row or by element: embed, rmsnorm, add, concat, rows. */
 #include "tensor/ops_internal.h"
 #include <assert.h>
 #include <string.h>
@@ -161,46 +161,6 @@ static const struct op add_op = {"add", add_shape, add_forward, add_backward, fa
 struct tensor *op_add(struct run *r, struct tensor *a, struct tensor *b)
 {
     return run_op(r, &add_op, &(struct step){.in = {a, b}});
-}
-
-/* ---- swiglu: silu(g) * u (N, F) ---- */
-
-static void swiglu_shape(struct run *r, struct step *s)
-{
-    assert(tensor_rows(s->in[0]) == tensor_rows(s->in[1]) && tensor_cols(s->in[0]) == tensor_cols(s->in[1]));
-    s->out[0] = run_tensor2(r, tensor_rows(s->in[0]), tensor_cols(s->in[0]), "swiglu");
-}
-
-static void swiglu_task(void *ctx, int64_t task, int worker)
-{
-    (void)worker;
-    struct job *j = ctx;
-    struct step *s = j->s;
-    int64_t d = tensor_cols(s->out[0]), at = task_row0(task) * d, end = task_row1(task, tensor_rows(s->out[0])) * d;
-    j->r->ks->swiglu(tensor_f32(s->out[0]) + at, tensor_f32(s->in[0]) + at, tensor_f32(s->in[1]) + at, end - at);
-}
-
-static void swiglu_forward(struct run *r, struct step *s) { for_rows(r, s, tensor_rows(s->out[0]), swiglu_task); }
-
-static void swiglu_back_task(void *ctx, int64_t task, int worker)
-{
-    (void)worker;
-    struct job *j = ctx;
-    struct step *s = j->s;
-    int64_t d = tensor_cols(s->out[0]), at = task_row0(task) * d, end = task_row1(task, tensor_rows(s->out[0])) * d;
-    for (int i = 0; i < 2; i++)
-        if (s->fresh[i]) zero(s->in[i]->grad + at, end - at);
-    j->r->ks->swiglu_back(s->in[0]->grad + at, s->in[1]->grad + at, s->out[0]->grad + at, tensor_f32(s->in[0]) + at,
-                          tensor_f32(s->in[1]) + at, end - at);
-}
-
-static void swiglu_backward(struct run *r, struct step *s) { for_rows(r, s, tensor_rows(s->out[0]), swiglu_back_task); }
-
-static const struct op swiglu_op = {"swiglu", swiglu_shape, swiglu_forward, swiglu_backward, false};
-
-struct tensor *op_swiglu(struct run *r, struct tensor *g, struct tensor *u)
-{
-    return run_op(r, &swiglu_op, &(struct step){.in = {g, u}});
 }
 
 /* ---- concat: (N, A), (N, B) -> (N, A + B) ---- */

@@ -1,27 +1,30 @@
-/* Operations by element that only some architectures need: geglu, bias, scale. */
+/* Operations by element: swiglu, geglu, bias, scale. */
 #include "tensor/ops_internal.h"
 #include <assert.h>
 
-/* ---- geglu: gelu(g) * u (N, F) ---- */
+/* ---- swiglu: silu(g) * u, geglu: gelu(g) * u (N, F) ---- */
 
-static void geglu_shape(struct run *r, struct step *s)
+static const struct op swiglu_op, geglu_op;
+
+static void gated_shape(struct run *r, struct step *s)
 {
     assert(tensor_rows(s->in[0]) == tensor_rows(s->in[1]) && tensor_cols(s->in[0]) == tensor_cols(s->in[1]));
-    s->out[0] = run_tensor2(r, tensor_rows(s->in[0]), tensor_cols(s->in[0]), "geglu");
+    s->out[0] = run_tensor2(r, tensor_rows(s->in[0]), tensor_cols(s->in[0]), s->op->name);
 }
 
-static void geglu_task(void *ctx, int64_t task, int worker)
+static void gated_task(void *ctx, int64_t task, int worker)
 {
     (void)worker;
     struct job *j = ctx;
     struct step *s = j->s;
     int64_t d = tensor_cols(s->out[0]), at = task_row0(task) * d, end = task_row1(task, tensor_rows(s->out[0])) * d;
-    j->r->ks->geglu(tensor_f32(s->out[0]) + at, tensor_f32(s->in[0]) + at, tensor_f32(s->in[1]) + at, end - at);
+    (s->op == &geglu_op ? j->r->ks->geglu : j->r->ks->swiglu)(tensor_f32(s->out[0]) + at, tensor_f32(s->in[0]) + at,
+                                                              tensor_f32(s->in[1]) + at, end - at);
 }
 
-static void geglu_forward(struct run *r, struct step *s) { for_rows(r, s, tensor_rows(s->out[0]), geglu_task); }
+static void gated_forward(struct run *r, struct step *s) { for_rows(r, s, tensor_rows(s->out[0]), gated_task); }
 
-static void geglu_back_task(void *ctx, int64_t task, int worker)
+static void gated_back_task(void *ctx, int64_t task, int worker)
 {
     (void)worker;
     struct job *j = ctx;
@@ -29,13 +32,20 @@ static void geglu_back_task(void *ctx, int64_t task, int worker)
     int64_t d = tensor_cols(s->out[0]), at = task_row0(task) * d, end = task_row1(task, tensor_rows(s->out[0])) * d;
     for (int i = 0; i < 2; i++)
         if (s->fresh[i]) zero(s->in[i]->grad + at, end - at);
-    j->r->ks->geglu_back(s->in[0]->grad + at, s->in[1]->grad + at, s->out[0]->grad + at, tensor_f32(s->in[0]) + at,
-                         tensor_f32(s->in[1]) + at, end - at);
+    (s->op == &geglu_op ? j->r->ks->geglu_back : j->r->ks->swiglu_back)(s->in[0]->grad + at, s->in[1]->grad + at,
+                                                                        s->out[0]->grad + at, tensor_f32(s->in[0]) + at,
+                                                                        tensor_f32(s->in[1]) + at, end - at);
 }
 
-static void geglu_backward(struct run *r, struct step *s) { for_rows(r, s, tensor_rows(s->out[0]), geglu_back_task); }
+static void gated_backward(struct run *r, struct step *s) { for_rows(r, s, tensor_rows(s->out[0]), gated_back_task); }
 
-static const struct op geglu_op = {"geglu", geglu_shape, geglu_forward, geglu_backward, false};
+static const struct op swiglu_op = {"swiglu", gated_shape, gated_forward, gated_backward, false};
+static const struct op geglu_op = {"geglu", gated_shape, gated_forward, gated_backward, false};
+
+struct tensor *op_swiglu(struct run *r, struct tensor *g, struct tensor *u)
+{
+    return run_op(r, &swiglu_op, &(struct step){.in = {g, u}});
+}
 
 struct tensor *op_geglu(struct run *r, struct tensor *g, struct tensor *u)
 {
