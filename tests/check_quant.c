@@ -694,6 +694,17 @@ static void test_windows(void)
     windows_free(&w);
     CHECK(windows_open(&w, t, "x", 1, 0, 8, "text", &e) == ERR_FORMAT, "one token is enough");
     windows_free(&w);
+    CHECK_OK(tokenizer_set_specials(t, tokenizer_bos(t), tokenizer_eos(t), tokenizer_pad(t), false, &e), &e);
+    CHECK_OK(windows_open(&w, t, text, sizeof text - 1, 0, 8, "text", &e), &e);
+    for (int64_t i = 0; i < w.count; i++) {
+        int64_t n = windows_take(&w, i), first = 8 * i;
+        CHECK(n == min_i64(8, (int64_t)all.n - first) - 1, "without a begin token window %lld has %lld", (long long)i,
+              (long long)n);
+        for (int64_t k = 0; k < n; k++)
+            CHECK(w.row[k] == all.ids[first + k] && w.target[k] == all.ids[first + k + 1], "token %lld of the window",
+                  (long long)k);
+    }
+    windows_free(&w);
     tokens_free(&all);
     tokenizer_free(t);
 }

@@ -2,7 +2,8 @@
  *
  * Protocol: the whole text is tokenized once. It is cut into windows of W - 1 tokens (W = --ctx), which do not overlap;
  * each is preceded by the token that begins a text, so every token of the text is predicted exactly once, from what
- * stands before it in its window. A model without such a token predicts all but the first of each window of W tokens.
+ * stands before it in its window. A model whose texts do not begin with such a token (its tokenizer says so) predicts all
+ * but the first of each window of W tokens.
  *   nats per token = sum of -log p / tokens predicted
  *   perplexity     = exp(nats per token)
  *   bits per byte  = sum of -log2 p / bytes of the tokens predicted: comparable between tokenizers
@@ -150,7 +151,7 @@ static int report(const struct ppl *p, const char *file, bool json, struct err *
         json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:b,s:f,s:f,s:f,s:f,s:s,s:s,s:s,s:s}", "model", p->t.engine.path,
                   "file", file, "tokens", (json_int_t)p->predicted, "bytes", (json_int_t)p->bytes, "windows",
                   (json_int_t)p->w.count, "window", (json_int_t)p->t.engine.context, "vocab",
-                  (json_int_t)p->t.engine.net.config.vocab, "begin_token", tokenizer_bos(p->t.engine.tok) >= 0,
+                  (json_int_t)p->t.engine.net.config.vocab, "begin_token", p->w.bos >= 0,
                   "nats_per_token", nats, "perplexity", exp(nats), "bits_per_byte", bits, "seconds", p->seconds,
                   "level", cpu_level_name(p->t.engine.ks.level), "compute", engine_compute_name(&p->t.engine), "cache",
                   formats[p->t.engine.cache].name, "form", p->t.engine.net.absorbed ? "absorbed" : "plain");
@@ -171,7 +172,8 @@ int cmd_perplexity(int argc, char **argv)
                      .summary =
                          "Tells how well MODEL predicts the text in FILE: nats per token, perplexity, bits per byte.\n"
                          "Windows of --ctx tokens that do not overlap, each after the token that begins a text;\n"
-                         "every token of the file is predicted exactly once.\n"};
+                         "every token of the file is predicted exactly once. A model whose texts begin without one\n"
+                         "predicts all but the first of each window.\n"};
     opts_add(&o, (struct opt){"limit", 'n', OPT_I64, &limit, 2, 1e15, .help = "only the first N tokens of the file"});
     opts_add(&o, (struct opt){"logits", 0, OPT_STR, &p.out_path, .arg = "OUT",
                               .help = "write the logits to OUT, to compare with other programs: f32 (tokens, vocabulary)"});

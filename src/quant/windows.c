@@ -6,7 +6,7 @@
 int windows_open(struct windows *w, const struct tokenizer *t, const char *text, size_t len, int64_t limit,
                  int64_t size, const char *name, struct err *e)
 {
-    *w = (struct windows){.size = size, .bos = tokenizer_bos(t)};
+    *w = (struct windows){.size = size, .bos = tokenizer_add_bos(t) ? tokenizer_bos(t) : -1};
     w->step = w->bos >= 0 ? size - 1 : size;
     if (w->step < 1 || size < 2) FAIL(e, ERR_USAGE, "a context of %lld is too short for a window", (long long)size);
     TRY(tokenizer_encode(t, text, len, &w->ids, e));

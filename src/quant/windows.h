@@ -1,6 +1,6 @@
 /* A text cut for scoring: windows of at most `size` tokens, each after the token that begins a text, which do not overlap, so
- * that every token of the text is predicted exactly once. A model without such a token predicts all but the first of each
- * window. */
+ * that every token of the text is predicted exactly once. A model whose texts do not begin with such a token predicts all but
+ * the first of each window. */
 #ifndef QUANT_WINDOWS_H
 #define QUANT_WINDOWS_H
 
@@ -9,7 +9,7 @@
 struct windows {
     struct tokens ids;
     int64_t size, step, count;
-    int32_t bos;
+    int32_t bos; /* -1: none is put first */
     int32_t *row, *target; /* the window at hand: what is read, and what comes next */
 };
 /* The text in the tokens of t; at most `limit` of them (0: all). size: the context. Free with windows_free in every case. */

@@ -5,8 +5,8 @@
 
 Both feed the same windows (`autarky perplexity`) and keep the logits of every row. Programs that round activations to 8
 bits differ, and where the two likeliest tokens are nearly as likely the likeliest one changes. How often that happens by
-rounding alone is measured too: llama.cpp against itself, its cache in f32 instead of f16. On the same weights written as
-f32, where neither side rounds, hardly anything may differ. Ends with the line "N passed, N failed, N skipped".
+rounding alone is measured too: llama.cpp against itself, its cache in f32 instead of f16; we may differ little more than
+that. On the same weights written as f32, where neither side rounds, hardly anything may differ. Ends with the line "N passed, N failed, N skipped".
 """
 import argparse
 import json
@@ -20,8 +20,10 @@ import numpy as np
 from peers import run, some_text
 
 F32, F16 = 0, 1  # ggml types of the cache
+PERPLEXITY = 0.002  # relative; more only where llama.cpp differs from itself by more
 SELF_SLACK = 0.01  # share of equal likeliest tokens that may be lost against llama.cpp with itself
-TIE_MOST, TIE_MANY, TIE_SHARE = 1.0, 0.35, 0.9  # where they differ: all gaps, and 90 % of them, in logits
+TIE_MOST, TIE_MANY = 1.0, 0.35  # in logits, where the likeliest tokens differ: above all gaps, and above most of them
+TIE_SLACK = 0.05  # share of gaps above TIE_MANY that may be had beyond llama.cpp with itself
 F32_MOST = 4 << 30  # bytes of a file written as f32
 
 
@@ -44,11 +46,9 @@ def open_llama(path, a, cache):
 
 
 def begin_token(model):
-    """The token that both are given first: -1 when the file names none or does not want it."""
-    meta = model.metadata
-    if "tokenizer.ggml.bos_token_id" not in meta or meta.get("tokenizer.ggml.add_bos_token") == "false":
-        return -1
-    return int(meta["tokenizer.ggml.bos_token_id"])
+    """The token that llama.cpp would put first: -1 when it would put none."""
+    vocab = llama_cpp.llama_model_get_vocab(model.model)
+    return llama_cpp.llama_vocab_bos(vocab) if llama_cpp.llama_vocab_get_add_bos(vocab) else -1
 
 
 def cut(ids, bos, window):
@@ -115,11 +115,11 @@ def tell(name, m):
           f"largest {m['most']:.3f}", flush=True)
 
 
-def check(r, name, m, ratio, equal):
+def check(r, name, m, ratio, equal, near):
     tell(name, m)
-    r.check(abs(m["ratio"] - 1) <= ratio, f"{name}: perplexity within {ratio:.1%}")
+    r.check(abs(m["ratio"] - 1) <= ratio, f"{name}: perplexity within {ratio:.2%}")
     r.check(m["equal"] >= equal, f"{name}: likeliest tokens equal {m['equal']:.2%}, expected {equal:.2%}")
-    r.check(m["most"] < TIE_MOST and m["near"] >= TIE_SHARE, f"{name}: where they differ both are nearly as likely")
+    r.check(m["most"] < TIE_MOST and m["near"] >= near, f"{name}: where they differ both are nearly as likely")
 
 
 def as_it_is(path, text, tmp, a, r):
@@ -133,7 +133,8 @@ def as_it_is(path, text, tmp, a, r):
     tell("llama.cpp, its cache in f32 instead of f16", own)
     for compute in ("int8", "f32"):
         if ours(path, out, text, fed, a, compute, r):
-            check(r, f"ours, {compute} products", measure(out, ref, fed), 0.002, own["equal"] - SELF_SLACK)
+            check(r, f"ours, {compute} products", measure(out, ref, fed), max(PERPLEXITY, abs(own["ratio"] - 1)),
+                  own["equal"] - SELF_SLACK, own["near"] - TIE_SLACK)
     return fed
 
 
@@ -142,8 +143,16 @@ def as_f32(path, text, tmp, a, r):
     run(a.autarky, "convert", path, wide, "--to", "f32")
     fed = theirs(wide, ref, text.read_bytes(), a, F32)
     if ours(wide, out, text, fed, a, "f32", r):
-        check(r, "the same weights as f32, all in f32", measure(out, ref, fed), 0.001, 0.98)
+        check(r, "the same weights as f32, all in f32", measure(out, ref, fed), 0.001, 0.98, 0.9)
     wide.unlink()
+
+
+def both(path, text, tmp, a, r):
+    fed = as_it_is(path, text, tmp, a, r)
+    if 4 * fed["weights"] <= F32_MOST:
+        as_f32(path, text, tmp, a, r)
+    else:
+        r.skip(f"{path.name} as f32: more than {F32_MOST >> 30} GB")
 
 
 def main():
@@ -163,11 +172,10 @@ def main():
             if part and int(part[1]) > 1:
                 continue  # read with its first part
             print(f"{path.name}:", flush=True)
-            fed = as_it_is(path, text, tmp, a, r)
-            if 4 * fed["weights"] <= F32_MOST:
-                as_f32(path, text, tmp, a, r)
-            else:
-                r.skip(f"{path.name} as f32: more than {F32_MOST >> 30} GB")
+            try:
+                both(path, text, tmp, a, r)
+            except (Exception, SystemExit) as problem:  # of one file: the others are still compared
+                r.check(False, f"{path.name}: {problem}")
     print(f"{r.passed} passed, {r.failed} failed, {r.skipped} skipped")
     return r.failed > 0
 
