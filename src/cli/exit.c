@@ -4,7 +4,7 @@
 #include <string.h>
 #include "cli/term.h"
 
-int exit_of(enum err_code code)
+static int exit_of(enum err_code code)
 {
     switch (code) {
     case OK:

@@ -16,7 +16,6 @@ enum exit_status {
     EXIT_SIGPIPE = 141,
 };
 
-int exit_of(enum err_code code);
 /* Prints "autarky COMMAND: message" on stderr (command NULL: without it) and returns the exit code. */
 int exit_fail(const char *command, const struct err *e);
 

@@ -207,30 +207,6 @@ static int parse_one(const struct opts *o, int argc, char **argv, int *i, struct
     return opt_set(row, label, value, e);
 }
 
-int opts_parse(const struct opts *o, int argc, char **argv, int *n_args, bool *helped, struct err *e)
-{
-    int n = 0;
-    bool only_args = false;
-    *helped = false;
-    *n_args = 0;
-    for (int i = 1; i < argc; i++) {
-        char *word = argv[i];
-        if (only_args || word[0] != '-' || !word[1]) {
-            argv[++n] = word;
-        } else if (!strcmp(word, "--")) {
-            only_args = true;
-        } else if (!strcmp(word, "-h") || !strcmp(word, "--help")) {
-            opts_help(o);
-            *helped = true;
-            return OK;
-        } else {
-            TRY(parse_one(o, argc, argv, &i, e));
-        }
-    }
-    *n_args = n;
-    return OK;
-}
-
 static void help_value(char *out, size_t cap, const struct opt *r)
 {
     if (r->type == OPT_FLAG) {
@@ -244,7 +220,7 @@ static void help_value(char *out, size_t cap, const struct opt *r)
     }
 }
 
-void opts_help(const struct opts *o)
+static void print_help(const struct opts *o)
 {
     printf("Usage: autarky %s %s\n\n%s\n", o->command, o->usage, o->summary);
     for (int i = 0; i < o->n; i++) {
@@ -264,11 +240,36 @@ void opts_help(const struct opts *o)
     printf("%-32s%s\n", "  -h, --help", "this text");
 }
 
+/* *helped: the help was asked for and printed, and nothing else was done. */
+static int parse(const struct opts *o, int argc, char **argv, int *n_args, bool *helped, struct err *e)
+{
+    int n = 0;
+    bool only_args = false;
+    *helped = false;
+    *n_args = 0;
+    for (int i = 1; i < argc; i++) {
+        char *word = argv[i];
+        if (only_args || word[0] != '-' || !word[1]) {
+            argv[++n] = word;
+        } else if (!strcmp(word, "--")) {
+            only_args = true;
+        } else if (!strcmp(word, "-h") || !strcmp(word, "--help")) {
+            print_help(o);
+            *helped = true;
+            return OK;
+        } else {
+            TRY(parse_one(o, argc, argv, &i, e));
+        }
+    }
+    *n_args = n;
+    return OK;
+}
+
 bool opts_begin(const struct opts *o, int argc, char **argv, int *n_args, int *status)
 {
     struct err e = {0};
     bool helped;
-    if (opts_parse(o, argc, argv, n_args, &helped, &e)) {
+    if (parse(o, argc, argv, n_args, &helped, &e)) {
         *status = exit_fail(o->command, &e);
         return false;
     }

@@ -49,17 +49,14 @@ void opts_flag(struct opts *o, const char *name, char letter, bool *target, cons
 void opts_choice(struct opts *o, const char *name, int *target, const char *const *choices, const char *help);
 void opts_heading(struct opts *o, const char *text);
 
-/* Parses argv[1 ..]; what is not an option is moved to the front: argv[1 .. *n_args]. "--" ends the options; "-" is an
- * argument. -h and --help print the help: *helped is true and nothing else is done. */
-int opts_parse(const struct opts *o, int argc, char **argv, int *n_args, bool *helped, struct err *e);
-void opts_help(const struct opts *o);
-
 /* Sets one row from text, as the option would: also the /set command of the chat. */
 int opt_set(const struct opt *row, const char *label, const char *value, struct err *e);
 /* The name in names (n, some may be NULL) that is nearest to word, or NULL if none is near. */
 const char *nearest_name(const char *word, const char *const *names, size_t n);
 
-/* Usual start of a command: false when the command must return *status now (help shown, or a usage error printed). */
+/* Usual start of a command. Parses argv[1 ..]; what is not an option is moved to the front: argv[1 .. *n_args]. "--" ends the
+ * options; "-" is an argument. False when the command must return *status now: -h or --help has shown the help, or a usage
+ * error was printed. */
 bool opts_begin(const struct opts *o, int argc, char **argv, int *n_args, int *status);
 
 #endif

@@ -191,7 +191,8 @@ struct engine_options model_engine_options(const char *path, const struct model_
                                    .progress = tell_packing};
 }
 
-int model_open(struct engine *en, const char *path, const struct model_args *m, struct err *e)
+/* Opens the engine; tells on stderr when that is a terminal. */
+static int model_open(struct engine *en, const char *path, const struct model_args *m, struct err *e)
 {
     char found[SETUP_PATH];
     bool tell = term_is_tty(stderr) && !term_plain();

@@ -46,8 +46,6 @@ bool model_named(const char *arg);
 int model_check_path(const char *path, struct err *e);
 
 struct engine_options model_engine_options(const char *path, const struct model_args *m);
-/* Opens the engine; tells on stderr when that is a terminal. */
-int model_open(struct engine *en, const char *path, const struct model_args *m, struct err *e);
 
 /* One engine, one decoder, one session: what a single talker needs. Free with talker_close in every case. */
 struct talker {

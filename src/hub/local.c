@@ -52,7 +52,8 @@ int local_files(struct hub_listing *l, const char *dir, struct err *e)
     return rc;
 }
 
-int local_choose(char out[PATH_MAX], const char *dir, const char *pick, const char *what, struct err *e)
+/* The file or folder that pick chooses in dir. */
+static int choose(char out[PATH_MAX], const char *dir, const char *pick, const char *what, struct err *e)
 {
     struct hub_listing l;
     struct hub_choice c = {0};
@@ -175,13 +176,13 @@ static int find_hf(char out[PATH_MAX], const char *root, const struct hub_ref *r
     TRY(cache_at(&c, root, ref->repo, e));
     if (!local_commit(commit, &c, ref->revision)) FAIL(e, ERR_NOTFOUND, "%s is not in %s", ref->repo, root);
     TRY(cache_snapshot(dir, &c, commit, "", e));
-    int rc = local_choose(out, dir, ref->pick, ref->repo, e);
+    int rc = choose(out, dir, ref->pick, ref->repo, e);
     if (rc != ERR_NOTFOUND || ref->revision[0]) return rc;
     TRY(cache_snapshot(dir, &c, "", "", e));
     if (file_list(&names, &n, dir, NULL) != OK) return rc;
     for (size_t i = 0; rc == ERR_NOTFOUND && i < n; i++) {
         if (!hub_hash_ok(names[i]) || cache_snapshot(dir, &c, names[i], "", NULL) != OK) continue;
-        rc = local_choose(out, dir, ref->pick, ref->repo, NULL);
+        rc = choose(out, dir, ref->pick, ref->repo, NULL);
     }
     names_free(names, n);
     return rc;
@@ -257,7 +258,7 @@ static int find_own(char out[PATH_MAX], const char *root, const struct hub_ref *
     if (kind == FILE_FOLDER) {
         char dir[PATH_MAX];
         memcpy(dir, out, sizeof dir);
-        return local_choose(out, dir, ref->pick, name, e);
+        return choose(out, dir, ref->pick, name, e);
     }
     if (kind == FILE_REGULAR && !ref->pick[0]) return OK;
     if (snprintf(out, PATH_MAX, "%s/%s.gguf", root, name) < PATH_MAX && file_look(out, true).kind == FILE_REGULAR &&
@@ -313,7 +314,7 @@ static int find_lmstudio(char out[PATH_MAX], const char *root, const struct hub_
     char dir[PATH_MAX];
     TRY(path_join(dir, sizeof dir, root, ref->repo, e));
     if (!file_is_dir(dir)) FAIL(e, ERR_NOTFOUND, "%s is not in %s", ref->repo, root);
-    return local_choose(out, dir, ref->pick, ref->repo, e);
+    return choose(out, dir, ref->pick, ref->repo, e);
 }
 
 int hub_find(char out[PATH_MAX], const struct hub_places *p, const char *name, struct err *e)

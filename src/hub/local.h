@@ -71,8 +71,6 @@ int ollama_find(char out[PATH_MAX], const char *root, const struct hub_ref *ref,
 int lmstudio_scan(struct hub_models *m, const char *root, struct err *e);
 int llama_cpp_scan(struct hub_models *m, const char *root, struct err *e);
 int llama_cpp_find(char out[PATH_MAX], const char *root, const struct hub_ref *ref, struct err *e);
-/* The file or folder that ref.pick chooses in dir. */
-int local_choose(char out[PATH_MAX], const char *dir, const char *pick, const char *what, struct err *e);
 /* Rows for every model in dir; names begin with `name`. */
 int local_rows(struct hub_models *m, enum hub_place place, const char *dir, const char *name, struct err *e);
 

@@ -100,7 +100,7 @@ const struct raw_type *io_safetensors_type(const char *name)
     return NULL;
 }
 
-const struct raw_type *io_safetensors_type_by_id(uint32_t id)
+static const struct raw_type *safetensors_type_by_id(uint32_t id)
 {
     return id < ARRAY_LEN(safetensors_types) ? &safetensors_types[id] : NULL;
 }
@@ -108,7 +108,7 @@ const struct raw_type *io_safetensors_type_by_id(uint32_t id)
 const char *tf_type_name(const struct tf *f, const struct tf_tensor *t)
 {
     bool gguf = f->container && !strcmp(f->container, "gguf");
-    const struct raw_type *r = gguf ? io_ggml_type(t->raw_type) : io_safetensors_type_by_id(t->raw_type);
+    const struct raw_type *r = gguf ? io_ggml_type(t->raw_type) : safetensors_type_by_id(t->raw_type);
     return r ? r->name : "?";
 }
 

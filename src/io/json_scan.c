@@ -22,7 +22,8 @@ char json_scan_peek(struct json_scan *s)
     return s->pos < s->len ? s->text[s->pos] : 0;
 }
 
-bool json_scan_accept(struct json_scan *s, char c)
+/* Takes c if it is next. */
+static bool accept(struct json_scan *s, char c)
 {
     if (json_scan_peek(s) != c || c == 0) return false;
     s->pos++;
@@ -31,7 +32,7 @@ bool json_scan_accept(struct json_scan *s, char c)
 
 int json_scan_expect(struct json_scan *s, char c, struct err *e)
 {
-    if (json_scan_accept(s, c)) return OK;
+    if (accept(s, c)) return OK;
     if (s->pos >= s->len)
         FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": not valid JSON: it ends here, expected '%c'", s->path,
              s->base + s->pos, c);
@@ -41,7 +42,7 @@ int json_scan_expect(struct json_scan *s, char c, struct err *e)
 
 int json_scan_next(struct json_scan *s, char close, bool first, bool *more, struct err *e)
 {
-    *more = !json_scan_accept(s, close);
+    *more = !accept(s, close);
     if (!*more || first) return OK;
     return json_scan_expect(s, ',', e);
 }

@@ -22,8 +22,6 @@ void json_scan_free(struct json_scan *s);
 char json_scan_peek(struct json_scan *s);
 /* Takes the byte c (after blanks); `what` names it for the message. */
 int json_scan_expect(struct json_scan *s, char c, struct err *e);
-/* Takes c if it is next. */
-bool json_scan_accept(struct json_scan *s, char c);
 /* For the members of an object or array after its opening bracket: *more is false when `close` was taken. first is true
  * before the first member; a comma is taken before each other one. */
 int json_scan_next(struct json_scan *s, char close, bool first, bool *more, struct err *e);

@@ -58,9 +58,8 @@ struct raw_type {
     const char *name;
     uint32_t block, bytes; /* elements and bytes per block */
 };
-const struct raw_type *io_ggml_type(uint32_t id);                /* NULL if unknown */
-const struct raw_type *io_safetensors_type(const char *name);    /* NULL if unknown */
-const struct raw_type *io_safetensors_type_by_id(uint32_t id);   /* NULL if unknown */
+const struct raw_type *io_ggml_type(uint32_t id);             /* NULL if unknown */
+const struct raw_type *io_safetensors_type(const char *name); /* NULL if unknown */
 
 /* Storage of names and strings: pointers stay valid until the end, memory is close to the sum of the lengths. */
 struct io_chunk;

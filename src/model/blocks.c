@@ -46,15 +46,17 @@ struct tensor *block_gqa(struct run *r, const struct block_ctx *b, struct tensor
     return op_linear(r, op_attention(r, in, 2, &a), w->wo);
 }
 
-struct tensor *block_mlp(struct run *r, struct tensor *x, struct tensor *gate, struct tensor *up, struct tensor *down)
+/* W_down(silu(W_gate x) * W_up x). */
+static struct tensor *mlp(struct run *r, struct tensor *x, struct tensor *gate, struct tensor *up, struct tensor *down)
 {
     struct tensor *weights[] = {gate, up}, *y[2];
     op_linears(r, x, weights, 2, y);
     return op_linear(r, op_swiglu(r, y[0], y[1]), down);
 }
 
-/* arXiv 2412.19437, section 2.1.2, equations 12 to 20. x (N, D), after the norm -> (N, D). */
-struct tensor *block_mixture(struct run *r, const struct block_ctx *b, struct tensor *x)
+/* A mixture of experts, and shared experts where the layer has them: arXiv 2412.19437, section 2.1.2, equations 12 to 20.
+ * x (N, D), after the norm -> (N, D). */
+static struct tensor *mixture(struct run *r, const struct block_ctx *b, struct tensor *x)
 {
     const struct config *c = &b->net->config;
     const struct layer *w = &b->net->layers[b->layer];
@@ -73,7 +75,7 @@ struct tensor *block_mixture(struct run *r, const struct block_ctx *b, struct te
                            .balance_loss = st->balance ? st->balance + b->layer : NULL};
     struct routing route = op_route(r, op_linear_f32(r, x, w->router), w->router_bias, &a);
     struct tensor *y = op_experts(r, x, &route, w->e_gate, w->e_up, w->e_down);
-    return w->s_gate ? op_add(r, y, block_mlp(r, x, w->s_gate, w->s_up, w->s_down)) : y;
+    return w->s_gate ? op_add(r, y, mlp(r, x, w->s_gate, w->s_up, w->s_down)) : y;
 }
 
 struct tensor *block_pre_norm(struct run *r, const struct block_ctx *b, struct tensor *x, attention_fn *attention)
@@ -82,5 +84,5 @@ struct tensor *block_pre_norm(struct run *r, const struct block_ctx *b, struct t
     float eps = (float)b->net->config.norm_eps;
     struct tensor *h = op_add(r, x, attention(r, b, op_rmsnorm(r, x, w->attn_norm, eps)));
     struct tensor *n = op_rmsnorm(r, h, w->ffn_norm, eps);
-    return op_add(r, h, w->router ? block_mixture(r, b, n) : block_mlp(r, n, w->gate, w->up, w->down));
+    return op_add(r, h, w->router ? mixture(r, b, n) : mlp(r, n, w->gate, w->up, w->down));
 }

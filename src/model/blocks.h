@@ -15,12 +15,8 @@ typedef struct tensor *attention_fn(struct run *r, const struct block_ctx *b, st
 
 /* Grouped-query attention (arXiv 2305.13245), with biases and with norms of the heads where the layer has them. */
 struct tensor *block_gqa(struct run *r, const struct block_ctx *b, struct tensor *x);
-/* W_down(silu(W_gate x) * W_up x). */
-struct tensor *block_mlp(struct run *r, struct tensor *x, struct tensor *gate, struct tensor *up, struct tensor *down);
-/* A mixture of experts, and shared experts where the layer has them. */
-struct tensor *block_mixture(struct run *r, const struct block_ctx *b, struct tensor *x);
-/* h = x + attention(norm(x)); y = h + feed-forward(norm(h)). */
+/* h = x + attention(norm(x)); y = h + feed-forward(norm(h)). The feed-forward part is a gated MLP, or a mixture of experts
+ * where the layer has a router. */
 struct tensor *block_pre_norm(struct run *r, const struct block_ctx *b, struct tensor *x, attention_fn *attention);
-
 
 #endif
