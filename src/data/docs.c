@@ -201,20 +201,20 @@ static int walk_file(const char *path, doc_fn *fn, void *ctx, struct err *e)
         FAIL(e, ERR_USAGE, "%s: expected a file named .txt, .jsonl, .txt.zst or .jsonl.zst, or generate:...", path);
     struct file_map m;
     TRY(file_map(&m, path, e));
-    struct lines l = {.name = path, .number = 1, .total = m.size, .fn = json ? json_line : text_line, .doc = fn, .ctx = ctx};
     int rc;
     if (!zst) {
-        l.read = m.size;
-        rc = add_bytes(&l, (const char *)m.data, m.size, e);
+        rc = json ? docs_each_jsonl((const char *)m.data, m.size, path, fn, ctx, e)
+                  : docs_each_txt((const char *)m.data, m.size, path, fn, ctx, e);
     } else {
+        struct lines l = {.name = path, .number = 1, .total = m.size, .fn = json ? json_line : text_line, .doc = fn, .ctx = ctx};
         ZSTD_DStream *z = ZSTD_createDStream();
         char *out = mem_alloc(OUT_BYTES);
         if (!z || !out) rc = err_set(e, ERR_MEMORY, __FILE__, __LINE__, "%s: out of memory for decompression", path);
         else rc = walk_zstd(&l, &m, z, out, e);
         ZSTD_freeDStream(z);
         mem_free(out);
+        rc = finish(&l, rc, e);
     }
-    rc = finish(&l, rc, e);
     file_unmap(&m);
     return rc;
 }
