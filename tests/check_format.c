@@ -190,9 +190,6 @@ static void check_f8(void)
     formats[DT_F8_E4M3].to_f32(y, codes, 256);
     for (int i = 0; i < 256; i++) bad += bits(y[i]) != bits(f8_e4m3_to_f32((uint8_t)i));
     CHECK(bad == 0, "a row of e4m3 differs from its elements in %d places", bad);
-    CHECK(e8m0_to_f32(127) == 1 && e8m0_to_f32(0) == 0x1p-127f && e8m0_to_f32(1) == 0x1p-126f && e8m0_to_f32(254) == 0x1p127f &&
-              isnan(e8m0_to_f32(255)),
-          "e8m0");
 }
 
 /* The whole file; -1 if there is none. */

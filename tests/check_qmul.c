@@ -198,18 +198,17 @@ static void check_large(enum dtype t)
     problem_free(&p);
 }
 
-/* Parts packed apart, rows that lie apart, products of parts. */
+/* Parts packed apart, products of parts. */
 static void check_parts(enum dtype t)
 {
     struct problem p;
     problem_open(&p, t, 3, 45, 512);
     problem_fill(&p, NOISE);
-    size_t row = format_bytes(t, p.k), wide = row + 7, bytes = qpanel_bytes(t, p.n, p.k), panel = qpanel_bytes(t, 1, p.k);
-    unsigned char *apart = mem_alloc(wide * (size_t)p.n), *parts = mem_alloc(bytes + 1);
-    for (int64_t j = 0; j < p.n; j++) memcpy(apart + (size_t)j * wide, p.w + (size_t)j * row, row);
+    size_t bytes = qpanel_bytes(t, p.n, p.k), panel = qpanel_bytes(t, 1, p.k);
+    unsigned char *parts = mem_alloc(bytes + 1);
     memset(parts, 0x77, bytes + 1);
-    qpanel_pack_rows(t, parts + panel, apart + 16 * wide, wide, p.n - 16, p.k);
-    qpanel_pack_rows(t, parts, apart, wide, 16, p.k);
+    qpanel_pack(t, parts + panel, p.w + 16 * format_bytes(t, p.k), p.n - 16, p.k);
+    qpanel_pack(t, parts, p.w, 16, p.k);
     CHECK(bytes == 3 * panel && memcmp(parts, p.panels, bytes) == 0 && parts[bytes] == 0x77, "%s packed in parts differs",
           formats[t].name);
     problem_run(&p, &ref, 0);
@@ -222,7 +221,6 @@ static void check_parts(enum dtype t)
         CHECK(memcmp(p.y[0], p.y[1], (size_t)(p.m * ldy_of(&p)) * 4) == 0, "%s of %s: parts of the product differ",
               formats[t].name, cpu_level_name((enum cpu_level)l));
     }
-    mem_free(apart);
     mem_free(parts);
     problem_free(&p);
 }

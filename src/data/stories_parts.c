@@ -115,6 +115,3 @@ const char *const story_mention_food_end =
 const char *const story_mention_thing_end =
     "{And the <Y.r>? <^H> kept it for many years.|On the way home, <H> held the <Y> close.|<^H> let the others have a "
         "turn with the <Y.r>.|That night, the <Y.r> lay next to <H.his> bed.}";
-const char *const story_mention_friend =
-    "{<^H.his> best friend was <F.a>.|<^H> had a good friend. It was <F.a>.|<^H> and <F.a> were friends, and they met "
-        "almost every day.}";

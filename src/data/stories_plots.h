@@ -35,7 +35,6 @@ extern const size_t story_n_openings, story_n_openings_named, story_n_second, st
 extern const char *const story_lessons[LESSONS];
 extern const char *const story_mention_food, *const story_mention_thing, *const story_mention_food_end,
     *const story_mention_thing_end;
-extern const char *const story_mention_friend;
 
 /* Phrases that the plots share. */
 #define DAY "{One day|One day|One morning|One fine morning|One sunny day|One afternoon|One bright morning|" \

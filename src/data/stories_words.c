@@ -273,5 +273,3 @@ const size_t story_n_pets_m = ARRAY_LEN(story_pets_m);
 const char *const story_pets_n[] = {"Beep", "Dot", "Chip", "Bip", "Sparky", "Tiny", "Button", "Patch", "Toot", "Bubble",
     "Twinkle", "Puff", "Bolt", "Zip"};
 const size_t story_n_pets_n = ARRAY_LEN(story_pets_n);
-const char *const story_child_adjs = "little|young|kind|brave|curious|clever|shy|happy|cheerful";
-const char *const story_colors = TINT;

@@ -87,6 +87,5 @@ extern const struct action story_actions[];
 extern const size_t story_n_actions;
 extern const char *const story_girls[], *const story_boys[], *const story_pets_f[], *const story_pets_m[], *const story_pets_n[];
 extern const size_t story_n_girls, story_n_boys, story_n_pets_f, story_n_pets_m, story_n_pets_n;
-extern const char *const story_child_adjs, *const story_colors;
 
 #endif

@@ -43,8 +43,6 @@ uint16_t f16_from_f32(float f)
     return (uint16_t)(sign | (bits_of(float_of(a) + 0.5f) - 0x3f000000u));
 }
 
-float e8m0_to_f32(uint8_t e) { return float_of(e == 0 ? 0x00400000u : e == 255 ? 0x7fc00000u : (uint32_t)e << 23); }
-
 /* E4M3FN: sign, 4 bits of exponent with bias 7, 3 of fraction; no infinities, 0x7f and 0xff are NaN. */
 static inline float f8_e4m3_value(uint32_t b)
 {

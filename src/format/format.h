@@ -76,6 +76,5 @@ uint16_t f16_from_f32(float f); /* round to nearest even; overflow gives infinit
 /* E4M3 without infinities: 448 and above become 448; rounds to nearest even; a NaN stays a NaN. */
 float f8_e4m3_to_f32(uint8_t b);
 uint8_t f8_e4m3_from_f32(float f);
-float e8m0_to_f32(uint8_t e); /* a scale of one byte: 2^(e - 127); 255 is NaN */
 
 #endif

@@ -206,10 +206,3 @@ void net_init(struct net *net, uint64_t seed, double std)
             }
     }
 }
-
-struct param *net_param(struct net *net, const char *hf_name)
-{
-    for (int i = 0; i < net->n_params; i++)
-        if (!strcmp(net->params[i].hf_name, hf_name)) return &net->params[i];
-    return NULL;
-}

@@ -77,7 +77,6 @@ int net_make_rope(struct net *net, int64_t n, struct err *e);
 uint64_t net_rope_bytes(const struct config *c, int64_t n);
 /* Computes what tables lack of positions [0, n); rope_factors has its numbers. net_forward does it. */
 void net_fill_rope(const struct net *net, int64_t n, struct pool *pool);
-struct param *net_param(struct net *net, const char *hf_name); /* NULL if absent */
 
 /* Loads a file or folder for inference. Weights are converted once: f32 and bf16 to the panels of ks and `compute`,
  * Q8_0 to integer panels when `int8` (else dequantised). Prints nothing. */

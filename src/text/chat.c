@@ -18,13 +18,6 @@ int chat_encode(const struct tokenizer *t, const struct chat_msg *msgs, size_t n
     return chat_form_encode(own_form(), t, &q, out, NULL, e);
 }
 
-int chat_encode_marked(const struct tokenizer *t, const struct chat_msg *msgs, size_t n, struct tokens *out,
-                       struct buf *learn, struct err *e)
-{
-    struct chat_request q = {.msgs = msgs, .n_msgs = n};
-    return chat_form_encode(own_form(), t, &q, out, learn, e);
-}
-
 const char *chat_template_jinja(void)
 {
     return "{%- set sys = namespace(text='') -%}"

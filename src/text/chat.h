@@ -56,7 +56,7 @@ struct chat_request {
     size_t n_msgs;
     const struct chat_tool *tools;
     size_t n_tools;
-    enum chat_thinking thinking; /* of forms that leave the choice, see chat_form_thinking */
+    enum chat_thinking thinking; /* of forms that leave the choice */
     enum chat_effort effort;     /* of deepseek-v4 and deepseek-v4-0731 */
     bool add_generation_prompt;  /* ends where the model's answer begins */
     bool continue_last;          /* the last message is the beginning of an answer: not closed, and no generation prompt */
@@ -73,10 +73,6 @@ const struct chat_form *chat_form_at(size_t i);
 const struct chat_form *chat_form_by_name(const char *name); /* NULL: no such form */
 const char *chat_form_name(const struct chat_form *f);
 bool chat_form_has_tools(const struct chat_form *f);
-
-/* What "thinking" can do: nothing, nothing since it always thinks, or choose, with this default. */
-enum chat_thinks { CHAT_NEVER_THINKS, CHAT_ALWAYS_THINKS, CHAT_MAY_THINK, CHAT_THINKS_UNLESS_OFF };
-enum chat_thinks chat_form_thinking(const struct chat_form *f);
 
 /* OK when the vocabulary has all markers that the form cannot do without; ERR_UNSUPPORTED names those missing. */
 int chat_form_check(const struct chat_form *f, const struct tokenizer *t, struct err *e);
@@ -152,9 +148,6 @@ bool chat_supported(const struct tokenizer *t);
  * With a generation prompt the ids end in <Assistant>: the model continues with its answer. */
 int chat_encode(const struct tokenizer *t, const struct chat_msg *msgs, size_t n, bool add_generation_prompt, struct tokens *out,
                 struct err *e);
-/* The same for training, without generation prompt: learn as in chat_form_encode. */
-int chat_encode_marked(const struct tokenizer *t, const struct chat_msg *msgs, size_t n, struct tokens *out, struct buf *learn,
-                       struct err *e);
 /* The same form as a Jinja template, for GGUF and tokenizer_config.json. Static. */
 const char *chat_template_jinja(void);
 /* That template when the vocabulary has the markers, else NULL. */

@@ -34,6 +34,9 @@ enum chat_calls {
     CALLS_DSML,   /* elements invoke and parameter                         in a block (V3.2, V4) */
 };
 
+/* What chat_request.thinking can do: nothing, nothing since the form always thinks, or choose, with this default. */
+enum chat_thinks { CHAT_NEVER_THINKS, CHAT_ALWAYS_THINKS, CHAT_MAY_THINK, CHAT_THINKS_UNLESS_OFF };
+
 struct chat_writer;
 
 struct chat_form {

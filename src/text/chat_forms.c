@@ -73,7 +73,6 @@ const struct chat_form *chat_form_by_name(const char *name)
 
 const char *chat_form_name(const struct chat_form *f) { return f->name; }
 bool chat_form_has_tools(const struct chat_form *f) { return f->calls != CALLS_NONE; }
-enum chat_thinks chat_form_thinking(const struct chat_form *f) { return f->thinks; }
 
 int chat_form_check(const struct chat_form *f, const struct tokenizer *t, struct err *e)
 {

@@ -35,7 +35,6 @@ int pretok_new(struct pretok **out, const char *name, struct err *e)
 void pretok_free(struct pretok *p) { mem_free(p); }
 
 const char *pretok_name(const struct pretok *p) { return p->name; }
-bool pretok_ignore_merges(const struct pretok *p) { return p->entry->ignore_merges; }
 
 const char *pretok_name_for(const struct pretok *p, bool ignore_merges)
 {

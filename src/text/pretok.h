@@ -17,10 +17,8 @@ struct pretok;
 int pretok_new(struct pretok **out, const char *name, struct err *e);
 void pretok_free(struct pretok *p);
 const char *pretok_name(const struct pretok *p);
-/* The file formats' rule: a piece that is in the vocabulary as a whole is taken without merging (Llama 3). */
-bool pretok_ignore_merges(const struct pretok *p);
-
-/* The name under which these rules travel with the file formats' rule on or off; NULL if there is none. */
+/* The name under which these rules travel where a piece that is in the vocabulary as a whole is (Llama 3) or is not taken
+ * without merging; NULL if there is none. */
 const char *pretok_name_for(const struct pretok *p, bool ignore_merges);
 
 enum { PIECES_LEVELS = 6 };

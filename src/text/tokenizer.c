@@ -62,11 +62,6 @@ bool tokenizer_is_control(const struct tokenizer *t, int32_t id)
     return id >= 0 && id < t->n && (t->type[id] == TOKEN_CONTROL || t->type[id] == TOKEN_UNKNOWN);
 }
 
-bool tokenizer_is_byte(const struct tokenizer *t, int32_t id)
-{
-    return id >= 0 && id < t->n && t->type[id] == TOKEN_BYTE;
-}
-
 int32_t tokenizer_special(const struct tokenizer *t, const char *spelling)
 {
     return vocab_find(t, spelling, strlen(spelling), true);

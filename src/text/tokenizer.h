@@ -88,7 +88,6 @@ int32_t tokenizer_pad(const struct tokenizer *t);
 bool tokenizer_add_bos(const struct tokenizer *t);
 bool tokenizer_is_control(const struct tokenizer *t, int32_t id);
 int32_t tokenizer_special(const struct tokenizer *t, const char *spelling); /* -1 if there is no such control token */
-bool tokenizer_is_byte(const struct tokenizer *t, int32_t id); /* SentencePiece: stands for one byte */
 const char *tokenizer_pre(const struct tokenizer *t); /* "default" where there is no pre-tokenizer */
 
 /* Values from config.json or tokenizer_config.json replace what the tokenizer's own file says. Only right after
