@@ -1,6 +1,5 @@
-/* Vectorised packing of GEMM panels with Advanced SIMD, for any even panel width. "Rows": the source is contiguous across
- * the panel. "Columns": it is contiguous along k and gets transposed. Each function packs full panels and returns how many
- * k it has done; the scalar code of kernel/pack.h does the rest. */
+/* Vectorised packing of GEMM panels with Advanced SIMD, for any even panel width. See pack_vectors in
+ * kernel/pack.h. */
 #ifndef KERNEL_ARM_PACK_NEON_H
 #define KERNEL_ARM_PACK_NEON_H
 
@@ -15,8 +14,9 @@ INLINE float32x2_t load2(const void *src, enum dtype type, int64_t i)
     return vreinterpret_f32_u32(vset_lane_u32(pair & 0xffff0000u, vdup_n_u32(pair << 16), 1));
 }
 
-INLINE int64_t pack_rows_f32(int width, float *d, const void *src, enum dtype type, int64_t along, int64_t kc)
+INLINE int64_t pack_rows_f32(int width, void *dst, const void *src, enum dtype type, int64_t along, int64_t kc)
 {
+    float *d = dst;
     for (int64_t k = 0; k < kc; k++, d += width) {
         UNROLL
         for (int h = 0; h + 4 <= width; h += 4) vst1q_f32(d + h, load4(src, type, k * along + h));
@@ -25,8 +25,9 @@ INLINE int64_t pack_rows_f32(int width, float *d, const void *src, enum dtype ty
     return kc;
 }
 
-INLINE int64_t pack_columns_f32(int width, float *d, const void *src, enum dtype type, int64_t across, int64_t kc)
+INLINE int64_t pack_columns_f32(int width, void *dst, const void *src, enum dtype type, int64_t across, int64_t kc)
 {
+    float *d = dst;
     int64_t k = 0;
     for (; k + 4 <= kc; k += 4, d += 4 * width) {
         UNROLL
@@ -47,22 +48,15 @@ INLINE int64_t pack_columns_f32(int width, float *d, const void *src, enum dtype
 }
 
 /* A whole panel of floats. */
-INLINE void pack_panel_f32(int width, float *dst, const struct pack_source *s, int64_t kc)
+INLINE void pack_panel_f32(int width, void *dst, const struct pack_source *s, int64_t kc)
 {
-    bool f32 = s->type == DT_F32;
-    int64_t k = 0;
-    if (s->count == width && s->across == 1)
-        k = f32 ? pack_rows_f32(width, dst, s->src, DT_F32, s->along, kc)
-                : pack_rows_f32(width, dst, s->src, DT_BF16, s->along, kc);
-    else if (s->count == width && s->along == 1)
-        k = f32 ? pack_columns_f32(width, dst, s->src, DT_F32, s->across, kc)
-                : pack_columns_f32(width, dst, s->src, DT_BF16, s->across, kc);
-    pack_floats(dst, width, 1, false, s, k, kc);
+    pack_floats(dst, width, 1, false, s, pack_vectors(pack_rows_f32, pack_columns_f32, width, dst, s, kc), kc);
 }
 
 /* Pairs of bf16 along k: [k / 2][width][2]; width a multiple of 4. */
-INLINE int64_t pack_rows_bf16(int width, uint16_t *d, const void *src, enum dtype type, int64_t along, int64_t kc)
+INLINE int64_t pack_rows_bf16(int width, void *dst, const void *src, enum dtype type, int64_t along, int64_t kc)
 {
+    uint16_t *d = dst;
     int64_t k = 0;
     for (; k + 2 <= kc; k += 2, d += 2 * width) {
         UNROLL
@@ -84,8 +78,9 @@ INLINE float32x4_t load_pairs(const void *src, enum dtype type, int64_t i)
     return vreinterpretq_f32_u16(vuzp2q_u16(x, y));
 }
 
-INLINE int64_t pack_columns_bf16(int width, uint16_t *d, const void *src, enum dtype type, int64_t across, int64_t kc)
+INLINE int64_t pack_columns_bf16(int width, void *dst, const void *src, enum dtype type, int64_t across, int64_t kc)
 {
+    uint16_t *d = dst;
     int64_t k = 0;
     for (; k + 8 <= kc; k += 8, d += 8 * width) {
         UNROLL
@@ -101,17 +96,9 @@ INLINE int64_t pack_columns_bf16(int width, uint16_t *d, const void *src, enum d
     return k;
 }
 
-INLINE void pack_panel_bf16(int width, uint16_t *dst, const struct pack_source *s, int64_t kc)
+INLINE void pack_panel_bf16(int width, void *dst, const struct pack_source *s, int64_t kc)
 {
-    bool f32 = s->type == DT_F32;
-    int64_t k = 0;
-    if (s->count == width && s->across == 1)
-        k = f32 ? pack_rows_bf16(width, dst, s->src, DT_F32, s->along, kc)
-                : pack_rows_bf16(width, dst, s->src, DT_BF16, s->along, kc);
-    else if (s->count == width && s->along == 1)
-        k = f32 ? pack_columns_bf16(width, dst, s->src, DT_F32, s->across, kc)
-                : pack_columns_bf16(width, dst, s->src, DT_BF16, s->across, kc);
-    pack_bf16s(dst, width, 2, s, k, kc);
+    pack_bf16s(dst, width, 2, s, pack_vectors(pack_rows_bf16, pack_columns_bf16, width, dst, s, kc), kc);
 }
 
 #endif

@@ -52,7 +52,7 @@ static void tile_f32(int64_t kc, const void *pa, const void *pb, float *c, int64
     store_acc(acc, c, ldc);
 }
 
-INLINE __m256i load_si(const uint16_t *p) { return _mm256_loadu_si256((const void *)p); }
+INLINE __m256i load_si(const void *p) { return _mm256_loadu_si256(p); }
 INLINE __m256 even(__m256i pairs) { return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16)); }
 INLINE __m256 odd(__m256i pairs) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_srli_epi32(pairs, 16), 16)); }
 
@@ -70,65 +70,40 @@ static void tile_bf16(int64_t kc, const void *pa, const void *pb, float *c, int6
 }
 
 /* One row against P panels at once: 2 P chains hide the latency of the FMA. */
-INLINE void row_group_f32(int P, int64_t kc, const float *a, const char *b, size_t stride, float *c, bool accumulate)
+INLINE void row_group(bool bf16, int P, int64_t kc, const float *a, const char *b, size_t stride, float *c, bool accumulate)
 {
     __m256 acc[ROW_GROUP][2];
     UNROLL
-    for (int p = 0; p < P; p++)
+    for (int p = 0; p < 2 * P; p++) acc[p / 2][p % 2] = accumulate ? _mm256_loadu_ps(c + 8 * p) : _mm256_setzero_ps();
+    for (int64_t k = 0; k < kc; k += bf16 ? 2 : 1, b += 4 * NR) {
+        __m256 x0 = _mm256_broadcast_ss(a + k), x1 = bf16 ? _mm256_broadcast_ss(a + k + 1) : x0;
         UNROLL
-        for (int h = 0; h < 2; h++) acc[p][h] = accumulate ? _mm256_loadu_ps(c + p * NR + 8 * h) : _mm256_setzero_ps();
-    for (int64_t k = 0; k < kc; k++) {
-        __m256 x = _mm256_broadcast_ss(a + k);
-        UNROLL
-        for (int p = 0; p < P; p++) {
-            const float *row = (const float *)(b + (size_t)p * stride) + k * NR;
-            acc[p][0] = _mm256_fmadd_ps(x, _mm256_loadu_ps(row), acc[p][0]);
-            acc[p][1] = _mm256_fmadd_ps(x, _mm256_loadu_ps(row + 8), acc[p][1]);
+        for (int p = 0; p < 2 * P; p++) {
+            const void *at = b + (size_t)(p / 2) * stride + 32 * (p % 2);
+            __m256 *sum = &acc[p / 2][p % 2];
+            if (bf16) *sum = _mm256_fmadd_ps(x1, odd(load_si(at)), _mm256_fmadd_ps(x0, even(load_si(at)), *sum));
+            else *sum = _mm256_fmadd_ps(x0, _mm256_loadu_ps(at), *sum);
         }
     }
     UNROLL
-    for (int p = 0; p < P; p++)
-        UNROLL
-        for (int h = 0; h < 2; h++) _mm256_storeu_ps(c + p * NR + 8 * h, acc[p][h]);
+    for (int p = 0; p < 2 * P; p++) _mm256_storeu_ps(c + 8 * p, acc[p / 2][p % 2]);
 }
 
-INLINE void row_group_bf16(int P, int64_t kc, const float *a, const char *b, size_t stride, float *c, bool accumulate)
+INLINE void row_any(bool bf16, int64_t kc, const float *a, const char *b, size_t stride, int panels, float *c, bool accumulate)
 {
-    __m256 acc[ROW_GROUP][2];
-    UNROLL
-    for (int p = 0; p < P; p++)
-        UNROLL
-        for (int h = 0; h < 2; h++) acc[p][h] = accumulate ? _mm256_loadu_ps(c + p * NR + 8 * h) : _mm256_setzero_ps();
-    for (int64_t k = 0; k < kc; k += 2) {
-        __m256 x0 = _mm256_broadcast_ss(a + k), x1 = _mm256_broadcast_ss(a + k + 1);
-        UNROLL
-        for (int p = 0; p < P; p++)
-            UNROLL
-            for (int h = 0; h < 2; h++) {
-                __m256i pairs = _mm256_loadu_si256((const void *)(b + (size_t)p * stride + 2 * NR * k + 32 * h));
-                acc[p][h] = _mm256_fmadd_ps(x1, odd(pairs), _mm256_fmadd_ps(x0, even(pairs), acc[p][h]));
-            }
-    }
-    UNROLL
-    for (int p = 0; p < P; p++)
-        UNROLL
-        for (int h = 0; h < 2; h++) _mm256_storeu_ps(c + p * NR + 8 * h, acc[p][h]);
-}
-
-static void row_f32(int64_t kc, const float *a, const void *pb, size_t stride, int panels, float *c, bool accumulate)
-{
-    const char *b = pb;
     for (; panels >= ROW_GROUP; panels -= ROW_GROUP, b += ROW_GROUP * stride, c += ROW_GROUP * NR)
-        row_group_f32(ROW_GROUP, kc, a, b, stride, c, accumulate);
-    for (; panels > 0; panels--, b += stride, c += NR) row_group_f32(1, kc, a, b, stride, c, accumulate);
+        row_group(bf16, ROW_GROUP, kc, a, b, stride, c, accumulate);
+    for (; panels > 0; panels--, b += stride, c += NR) row_group(bf16, 1, kc, a, b, stride, c, accumulate);
 }
 
-static void row_bf16(int64_t kc, const float *a, const void *pb, size_t stride, int panels, float *c, bool accumulate)
+static void row_f32(int64_t kc, const float *a, const void *b, size_t stride, int panels, float *c, bool accumulate)
 {
-    const char *b = pb;
-    for (; panels >= ROW_GROUP; panels -= ROW_GROUP, b += ROW_GROUP * stride, c += ROW_GROUP * NR)
-        row_group_bf16(ROW_GROUP, kc, a, b, stride, c, accumulate);
-    for (; panels > 0; panels--, b += stride, c += NR) row_group_bf16(1, kc, a, b, stride, c, accumulate);
+    row_any(false, kc, a, b, stride, panels, c, accumulate);
+}
+
+static void row_bf16(int64_t kc, const float *a, const void *b, size_t stride, int panels, float *c, bool accumulate)
+{
+    row_any(true, kc, a, b, stride, panels, c, accumulate);
 }
 
 /* Four k of a transposed A, six floats each, into three vectors. */

@@ -1,7 +1,5 @@
 /* Vectorised packing of GEMM panels with AVX2, for any panel width that is a multiple of 4; also used by the AVX-512
- * kernels, since packing is bound by shuffles and memory. Each function packs full panels and returns how many k it has
- * done; the scalar code of kernel/pack.h does the rest. "Rows": the source is contiguous across the panel. "Columns":
- * it is contiguous along k and gets transposed. */
+ * kernels, since packing is bound by shuffles and memory. See pack_vectors in kernel/pack.h. */
 #ifndef KERNEL_X86_PACK256_H
 #define KERNEL_X86_PACK256_H
 
@@ -19,8 +17,9 @@ INLINE __m128 load4(const void *src, enum dtype type, int64_t i)
     return _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(_mm_loadl_epi64((const void *)((const uint16_t *)src + i))), 16));
 }
 
-INLINE int64_t pack_rows_f32(int width, float *d, const void *src, enum dtype type, int64_t along, int64_t kc)
+INLINE int64_t pack_rows_f32(int width, void *dst, const void *src, enum dtype type, int64_t along, int64_t kc)
 {
+    float *d = dst;
     for (int64_t k = 0; k < kc; k++, d += width) {
         UNROLL
         for (int h = 0; h + 8 <= width; h += 8) _mm256_storeu_ps(d + h, load8(src, type, k * along + h));
@@ -39,8 +38,9 @@ INLINE void store_transposed(float *d, int64_t step, int count, const __m256 r[8
     }
 }
 
-INLINE int64_t pack_columns_f32(int width, float *d, const void *src, enum dtype type, int64_t across, int64_t kc)
+INLINE int64_t pack_columns_f32(int width, void *dst, const void *src, enum dtype type, int64_t across, int64_t kc)
 {
+    float *d = dst;
     int64_t k = 0;
     for (; k + 8 <= kc; k += 8)
         for (int h = 0; h < width; h += 8) {
@@ -57,22 +57,15 @@ INLINE int64_t pack_columns_f32(int width, float *d, const void *src, enum dtype
 /* A whole panel of floats. */
 INLINE void pack_panel_f32(int width, void *dst, const struct pack_source *s, int64_t kc)
 {
-    bool f32 = s->type == DT_F32;
-    int64_t k = 0;
-    if (s->count == width && s->across == 1)
-        k = f32 ? pack_rows_f32(width, dst, s->src, DT_F32, s->along, kc)
-                : pack_rows_f32(width, dst, s->src, DT_BF16, s->along, kc);
-    else if (s->count == width && s->along == 1)
-        k = f32 ? pack_columns_f32(width, dst, s->src, DT_F32, s->across, kc)
-                : pack_columns_f32(width, dst, s->src, DT_BF16, s->across, kc);
-    pack_floats(dst, width, 1, false, s, k, kc);
+    pack_floats(dst, width, 1, false, s, pack_vectors(pack_rows_f32, pack_columns_f32, width, dst, s, kc), kc);
 }
 
 INLINE __m128i round_bf16_bits4(__m128 x) { return _mm256_castsi256_si128(round_bf16_bits(_mm256_castps128_ps256(x))); }
 
 /* Pairs of bf16 along k: [k / 2][width][2]. */
-INLINE int64_t pack_rows_bf16(int width, uint16_t *d, const void *src, enum dtype type, int64_t along, int64_t kc)
+INLINE int64_t pack_rows_bf16(int width, void *dst, const void *src, enum dtype type, int64_t along, int64_t kc)
 {
+    uint16_t *d = dst;
     int64_t k = 0;
     for (; k + 2 <= kc; k += 2, d += 2 * width) {
         UNROLL
@@ -100,8 +93,9 @@ INLINE __m256 load_pairs(const void *src, enum dtype type, int64_t i)
     return _mm256_castsi256_ps(_mm256_permute4x64_epi64(_mm256_packus_epi32(x, y), 0xd8));
 }
 
-INLINE int64_t pack_columns_bf16(int width, uint16_t *d, const void *src, enum dtype type, int64_t across, int64_t kc)
+INLINE int64_t pack_columns_bf16(int width, void *dst, const void *src, enum dtype type, int64_t across, int64_t kc)
 {
+    uint16_t *d = dst;
     int64_t k = 0;
     for (; k + 16 <= kc; k += 16)
         for (int h = 0; h < width; h += 8) {
@@ -117,15 +111,7 @@ INLINE int64_t pack_columns_bf16(int width, uint16_t *d, const void *src, enum d
 
 INLINE void pack_panel_bf16(int width, void *dst, const struct pack_source *s, int64_t kc)
 {
-    bool f32 = s->type == DT_F32;
-    int64_t k = 0;
-    if (s->count == width && s->across == 1)
-        k = f32 ? pack_rows_bf16(width, dst, s->src, DT_F32, s->along, kc)
-                : pack_rows_bf16(width, dst, s->src, DT_BF16, s->along, kc);
-    else if (s->count == width && s->along == 1)
-        k = f32 ? pack_columns_bf16(width, dst, s->src, DT_F32, s->across, kc)
-                : pack_columns_bf16(width, dst, s->src, DT_BF16, s->across, kc);
-    pack_bf16s(dst, width, 2, s, k, kc);
+    pack_bf16s(dst, width, 2, s, pack_vectors(pack_rows_bf16, pack_columns_bf16, width, dst, s, kc), kc);
 }
 
 /* Pairs of floats rounded to bf16 values, [k / 2][width][2], from floats; any even width that is full in the source. */
