@@ -26,49 +26,51 @@ void q8_0_store(void *dst, const float *src, int64_t n)
 static const struct levels levels_q4_0 = {-8, 7, NULL, 1}, levels_q5_0 = {-16, 15, NULL, 1},
                            levels_iq4 = {-127, 113, iq4_values, 20};
 
-/* The scale of one block of 32 for levels of one sort; scale and codes as stored. Tries the scale fitted to the codes
- * that the rounded scale gives until that no longer helps. */
-static uint16_t encode_scale(uint8_t codes[SMALL_BLOCK], const float *x, const float *importance, const struct levels *lv)
+/* The scale of one block of 32 for levels of one sort, as it is stored at d, and the codes. Tries the scale fitted to the
+ * codes that the rounded scale gives until that no longer helps. */
+static void encode_scale(uint8_t codes[SMALL_BLOCK], uint8_t d[2], const float *x, const float *importance,
+                         const struct levels *lv)
 {
     float w[SMALL_BLOCK], least = INFINITY;
     enum block_kind kind = block_kind(x, SMALL_BLOCK);
     if (kind == BLOCK_BROKEN) {
         memset(codes, 0, SMALL_BLOCK);
-        return NAN_F16;
+        store_u16(d, NAN_F16);
+        return;
     }
     block_weights(w, importance, SMALL_BLOCK);
     struct run r = {x, w, SMALL_BLOCK};
     uint16_t best = 0;
-    float d = kind == BLOCK_ZERO ? 0 : fit_scale(&r, lv);
+    float scale = kind == BLOCK_ZERO ? 0 : fit_scale(&r, lv);
     for (int k = 0; k < 3; k++) {
-        uint16_t stored = f16_saturated(d);
+        uint16_t stored = f16_saturated(scale);
         float e = scale_error(&r, lv, f16_to_f32(stored));
         if (!(e < least)) break;
         least = e;
         best = stored;
         double xv = 0, vv = 0;
         scale_sums(&r, lv, f16_to_f32(stored), 1, &xv, &vv);
-        d = vv > 0 ? (float)(xv / vv) : 0;
+        scale = vv > 0 ? (float)(xv / vv) : 0;
     }
     scale_codes(codes, &r, lv, f16_to_f32(best));
-    return best;
+    store_u16(d, best);
 }
 
 /* The same for d n + m, n in 0..top. */
-static void encode_line(uint8_t codes[SMALL_BLOCK], uint16_t *d, uint16_t *m, const float *x, const float *importance, int top)
+static void encode_line(uint8_t codes[SMALL_BLOCK], uint8_t d[2], uint8_t m[2], const float *x, const float *importance, int top)
 {
     float w[SMALL_BLOCK];
     enum block_kind kind = block_kind(x, SMALL_BLOCK);
     memset(codes, 0, SMALL_BLOCK);
-    *d = kind == BLOCK_BROKEN ? NAN_F16 : 0;
-    *m = 0;
+    store_u16(d, kind == BLOCK_BROKEN ? NAN_F16 : 0);
+    store_u16(m, 0);
     if (kind != BLOCK_NUMBERS) return;
     block_weights(w, importance, SMALL_BLOCK);
     struct run r = {x, w, SMALL_BLOCK};
     struct line l = fit_line(&r, top, false);
-    *d = f16_saturated(l.scale);
-    *m = f16_saturated(l.min);
-    line_codes(codes, &r, top, (struct line){f16_to_f32(*d), f16_to_f32(*m)});
+    store_u16(d, f16_saturated(l.scale));
+    store_u16(m, f16_saturated(l.min));
+    line_codes(codes, &r, top, (struct line){load_f16(d), load_f16(m)});
 }
 
 static void pack_halves(uint8_t q[16], const uint8_t codes[SMALL_BLOCK])
@@ -82,24 +84,23 @@ static void pack_fifth(uint8_t high[4], const uint8_t codes[SMALL_BLOCK])
     for (int j = 0; j < 32; j++) high[j / 8] |= (uint8_t)((codes[j] >> 4 & 1) << j % 8);
 }
 
-void q4_0_store_weighted(void *dst, const float *src, int64_t n, const float *importance)
+static void store_nibbles(struct q4_0_block *b, const float *src, int64_t n, const float *importance, const struct levels *lv)
 {
-    struct q4_0_block *b = dst;
     uint8_t codes[SMALL_BLOCK];
     for (int64_t i = 0; i < n; i += SMALL_BLOCK, b++) {
-        store_u16(b->d, encode_scale(codes, src + i, importance_at(importance, i), &levels_q4_0));
+        encode_scale(codes, b->d, src + i, importance_at(importance, i), lv);
         pack_halves(b->q, codes);
     }
 }
 
+void q4_0_store_weighted(void *dst, const float *src, int64_t n, const float *importance)
+{
+    store_nibbles(dst, src, n, importance, &levels_q4_0);
+}
+
 void iq4_nl_store_weighted(void *dst, const float *src, int64_t n, const float *importance)
 {
-    struct q4_0_block *b = dst;
-    uint8_t codes[SMALL_BLOCK];
-    for (int64_t i = 0; i < n; i += SMALL_BLOCK, b++) {
-        store_u16(b->d, encode_scale(codes, src + i, importance_at(importance, i), &levels_iq4));
-        pack_halves(b->q, codes);
-    }
+    store_nibbles(dst, src, n, importance, &levels_iq4);
 }
 
 void q5_0_store_weighted(void *dst, const float *src, int64_t n, const float *importance)
@@ -107,7 +108,7 @@ void q5_0_store_weighted(void *dst, const float *src, int64_t n, const float *im
     struct q5_0_block *b = dst;
     uint8_t codes[SMALL_BLOCK];
     for (int64_t i = 0; i < n; i += SMALL_BLOCK, b++) {
-        store_u16(b->d, encode_scale(codes, src + i, importance_at(importance, i), &levels_q5_0));
+        encode_scale(codes, b->d, src + i, importance_at(importance, i), &levels_q5_0);
         pack_halves(b->q, codes);
         pack_fifth(b->high, codes);
     }
@@ -117,11 +118,8 @@ void q4_1_store_weighted(void *dst, const float *src, int64_t n, const float *im
 {
     struct q4_1_block *b = dst;
     uint8_t codes[SMALL_BLOCK];
-    uint16_t d, m;
     for (int64_t i = 0; i < n; i += SMALL_BLOCK, b++) {
-        encode_line(codes, &d, &m, src + i, importance_at(importance, i), 15);
-        store_u16(b->d, d);
-        store_u16(b->m, m);
+        encode_line(codes, b->d, b->m, src + i, importance_at(importance, i), 15);
         pack_halves(b->q, codes);
     }
 }
@@ -130,11 +128,8 @@ void q5_1_store_weighted(void *dst, const float *src, int64_t n, const float *im
 {
     struct q5_1_block *b = dst;
     uint8_t codes[SMALL_BLOCK];
-    uint16_t d, m;
     for (int64_t i = 0; i < n; i += SMALL_BLOCK, b++) {
-        encode_line(codes, &d, &m, src + i, importance_at(importance, i), 31);
-        store_u16(b->d, d);
-        store_u16(b->m, m);
+        encode_line(codes, b->d, b->m, src + i, importance_at(importance, i), 31);
         pack_halves(b->q, codes);
         pack_fifth(b->high, codes);
     }
