@@ -317,7 +317,7 @@ int cmd_bench_train(int argc, char **argv)
     opts_add(&o, (struct opt){"steps", 0, OPT_I64, &a->steps, 1, MAX_STEPS, .arg = "N", .help = "steps measured (default 7)"});
     opts_add(&o, (struct opt){"threads", 't', OPT_I64, &a->threads, 1, 1024, .arg = "N", .help = "default: all processors"});
     opts_add(&o, (struct opt){"level", 0, OPT_STR, &a->level, .arg = "L",
-                              .help = "kernels: c, avx2, avx512, avx512-vnni, avx512-bf16"});
+                              .help = "kernels: c, avx2, ... (default: the best)"});
     opts_add(&o, (struct opt){"f32", 0, OPT_FLAG, &a->f32_only, .help = "f32 only, not bf16"});
     opts_add(&o, (struct opt){"peer", 0, OPT_STR, &a->peer, .arg = "torch", .help = "compare with PyTorch"});
     opts_add(&o, (struct opt){"python", 0, OPT_STR, &a->python, .arg = "PATH", .help = "its interpreter (default python3)"});

@@ -235,6 +235,7 @@ static void add_rows(struct opts *o, struct chat *c, struct chat_args *a)
     look_args_add(o, &a->look);
     sample_args_add(o, &c->sample, &a->given);
     model_args_add(o, &a->model);
+    chat_args_add(o, &a->model);
 }
 
 int cmd_chat(int argc, char **argv)

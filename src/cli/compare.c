@@ -149,7 +149,7 @@ int cmd_compare(int argc, char **argv)
         .summary =
             "Reads a text with both models and tells how far the predictions of B are from those of A, the reference:\n"
             "the Kullback-Leibler divergence at every token, how often the likeliest tokens are the same, and both\n"
-            "perplexities. The models must have the same vocabulary.\n\n"
+            "perplexities, in windows of --ctx tokens (512). The models must have the same vocabulary.\n\n"
             "  autarky compare original.gguf quantised.gguf --text wiki.txt\n"};
     opts_add(&o,
              (struct opt){"text", 0, OPT_STR, &j.text, .arg = "FILE", .help = "the text (a short one is built in)"});

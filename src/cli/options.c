@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/checked.h"
 #include "cli/exit.h"
+#include "sys/file.h"
 
 void opts_add(struct opts *o, struct opt row)
 {
@@ -222,7 +223,8 @@ static void help_value(char *out, size_t cap, const struct opt *r)
 
 static void print_help(const struct opts *o)
 {
-    printf("Usage: autarky %s %s\n\n%s\n", o->command, o->usage, o->summary);
+    printf("Usage: autarky %s%s%s\n\n%s", o->command, *o->usage ? " " : "", o->usage, o->summary);
+    printf("%s", str_ends_with(o->summary, "\n") ? "\n" : "\n\n");
     for (int i = 0; i < o->n; i++) {
         const struct opt *r = &o->rows[i];
         char value[120], left[160], letter[8] = "    ";

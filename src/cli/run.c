@@ -44,6 +44,7 @@ static void add_rows(struct opts *o, struct run_args *a)
     look_args_add(o, &a->look);
     sample_args_add(o, &a->sample, &a->given);
     model_args_add(o, &a->model);
+    chat_args_add(o, &a->model);
 }
 
 /* ---- the prompt ---- */

@@ -40,11 +40,15 @@ void model_args_add(struct opts *o, struct model_args *m)
     opts_choice(o, "form", &m->form, form_names, "form of attention");
     opts_add(o, (struct opt){"level", 0, OPT_STR, &m->level, .arg = "NAME",
                              .help = "kernels: c, avx2, ... (default: the best)"});
+    opts_flag(o, "no-panels", 0, &m->no_panels, "keep no file of packed weights beside the model");
+    opts_add(o, (struct opt){"chunk", 0, OPT_I64, &m->chunk, 1, 4096, .help = "prompt tokens evaluated at once (256 or fewer)"});
+}
+
+void chat_args_add(struct opts *o, struct model_args *m)
+{
     opts_add(o, (struct opt){"template", 0, OPT_STR, &m->template_name, .arg = "NAME",
                              .help = "form of chats: chatml, llama-3, ... (default: what the model's files tell)"});
     opts_choice(o, "think", &m->thinking, thinking_names, "thinking before the answer, where the model leaves the choice");
-    opts_flag(o, "no-panels", 0, &m->no_panels, "keep no file of packed weights beside the model");
-    opts_add(o, (struct opt){"chunk", 0, OPT_I64, &m->chunk, 1, 4096, .help = "prompt tokens evaluated at once (256 or fewer)"});
 }
 
 void sample_args_add(struct opts *o, struct sample_params *p, struct sample_given *given)

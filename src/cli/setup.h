@@ -12,11 +12,14 @@ enum { SETUP_PATH = 4096 };
 struct model_args {
     int64_t ctx, threads, chunk, memory;
     const char *level;
-    const char *template_name; /* form of chats */
-    int form, compute, cache, thinking; /* indices of the choices */
+    int form, compute, cache; /* indices of the choices */
     bool no_panels;
+    const char *template_name; /* form of chats; this and the next only where chat_args_add was called, too */
+    int thinking;
 };
 void model_args_add(struct opts *o, struct model_args *m);
+/* --template and --think, for the commands that render chats; after model_args_add. */
+void chat_args_add(struct opts *o, struct model_args *m);
 
 /* Which of the sampling options were given. */
 struct sample_given {

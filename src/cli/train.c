@@ -210,7 +210,7 @@ static void add_options(struct opts *o, struct args *a)
     opts_add(o, (struct opt){"threads", 't', OPT_I64, &a->threads, 1, 1024, .arg = "N",
                              .help = "default: all processors; never changes the result"});
     opts_add(o, (struct opt){"level", 0, OPT_STR, &a->level, .arg = "L",
-                             .help = "kernels: c, avx2, avx512, avx512-vnni, avx512-bf16"});
+                             .help = "kernels: c, avx2, ... (default: the best)"});
     opts_add(o, (struct opt){"quiet", 'q', OPT_FLAG, &a->quiet, .help = "no progress"});
     opts_add(o, (struct opt){"json", 0, OPT_FLAG, &a->json, .help = "the result as one JSON object"});
     opts_add(o, (struct opt){"keys", 0, OPT_FLAG, &a->keys, .help = "list what may stand in a recipe, with defaults"});
