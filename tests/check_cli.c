@@ -10,6 +10,7 @@
 #include "model/net.h"
 #include "model/vocab.h"
 #include "sys/file.h"
+#include "sys/store.h"
 #include "tests/test.h"
 #include "text/chat.h"
 
@@ -159,17 +160,6 @@ static void run_script(const char *program, const char *model, const char *dir)
     test_failed += failed;
 }
 
-static void remove_all(const char *dir)
-{
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        execl("/bin/rm", "rm", "-rf", dir, (char *)NULL);
-        _exit(127);
-    }
-    if (pid > 0) waitpid(pid, NULL, 0);
-}
-
 int main(int argc, char **argv)
 {
     struct err e = {0};
@@ -190,6 +180,6 @@ int main(int argc, char **argv)
     CHECK_OK(make_model(model, &e), &e);
     check_api(model);
     run_script(program, model, dir);
-    remove_all(dir);
+    CHECK_OK(dir_remove_tree(dir, &e), &e);
     return test_end();
 }

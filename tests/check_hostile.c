@@ -16,7 +16,7 @@
 #include "model/net.h"
 #include "model/vocab.h"
 #include "sys/dir.h"
-#include "tests/test.h"
+#include "tests/folder.h"
 #include "train/checkpoint.h"
 
 #define FIXTURES "tests/fixtures/hostile"
@@ -28,17 +28,6 @@ enum { SANITIZED = 0 };
 /* Above what the process has when the first file comes. One document of text may have 64 MiB: see MORE_FOR_DOCS. */
 enum { MEMORY = 2 << 20, MORE_FOR_DOCS = 300 << 20, AT_LEAST = 40 };
 
-static char dir[] = "/tmp/check-hostile-XXXXXX";
-
-/* A name in the temporary folder. */
-static const char *in_dir(const char *name)
-{
-    static char path[2][PATH_MAX];
-    static int turn;
-    turn = !turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
-    return path[turn];
-}
 
 /* dir/name leads to the fixture. */
 static void link_to(const char *fixture, const char *name)
@@ -252,7 +241,7 @@ int main(void)
     char *text, **names;
     size_t len, n;
     struct err e;
-    CHECK(mkdtemp(dir), "mkdtemp");
+    folder_make();
     if (file_read(&text, &len, FIXTURES "/cases.txt", 1 << 20, &e) || file_list(&names, &n, FIXTURES, &e)) {
         CHECK(false, "%s", e.msg);
         return test_end();

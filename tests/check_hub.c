@@ -63,12 +63,10 @@ static int agree(void *ctx, const struct hub_plan *p, struct err *e)
     return OK;
 }
 
-static void remove_all(const char *dir) { dir_remove_tree(dir, NULL); }
-
 /* An empty cache, no faults, nothing counted. */
 static void fresh(struct fixture *f)
 {
-    remove_all(f->dir);
+    dir_remove_tree(f->dir, NULL);
     file_mkdirs(f->dir, NULL);
     hub_result_free(&f->r);
     buf_clear(&f->said);
@@ -620,6 +618,10 @@ static void check_progress_line(void)
     CHECK(strstr(line, " 25%  1.00 GB of 4.00 GB  100 MB/s  0:30 min left") && strstr(line, "[===") &&
               strlen(line) <= 100,
           "\"%s\"", line);
+    progress_line(&p, 1000000000, 20, 79, line, sizeof line);
+    CHECK(strlen(line) <= 79 && !strchr(line, '['), "\"%s\"", line);
+    progress_line(&p, 0, 10, 79, line, sizeof line); /* no bar either while the rate is unknown: it would come and go */
+    CHECK(strlen(line) <= 79 && !strchr(line, '['), "\"%s\"", line);
     progress_line(&p, 1000000000, 20, 60, line, sizeof line);
     CHECK(strlen(line) <= 66 && !strchr(line, '['), "\"%s\"", line);
     p.total = 0;
@@ -689,6 +691,6 @@ int main(int argc, char **argv)
     server_stop(f.s);
     hub_result_free(&f.r);
     buf_free(&f.said);
-    remove_all(f.dir);
+    dir_remove_tree(f.dir, NULL);
     return test_end();
 }

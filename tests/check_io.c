@@ -9,17 +9,9 @@
 #include "io/tensor_file.h"
 #include "base/utf8.h"
 #include "sys/file.h"
-#include "tests/test.h"
+#include "tests/folder.h"
 
 enum { MAX_BYTES = 4096 };
-static char dir[] = "/tmp/check-io-XXXXXX";
-
-static const char *in_dir(const char *name)
-{
-    static char path[512];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    return path;
-}
 
 /* Element i of every tensor of the fixtures. */
 static float rule(int64_t i) { return (float)(i % 61 - 30); }
@@ -490,7 +482,7 @@ static int write_for_others(const char *folder)
 int main(int argc, char **argv)
 {
     if (argc == 2) return write_for_others(argv[1]);
-    CHECK(mkdtemp(dir), "mkdtemp");
+    folder_make();
     check_round_trip(true);
     check_round_trip(false);
     check_official();

@@ -10,18 +10,8 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "io/reader.h"
-#include "tests/test.h"
+#include "tests/folder.h"
 
-static char dir[] = "/tmp/check-io-XXXXXX";
-
-static const char *in_dir(const char *name)
-{
-    static char path[2][512];
-    static int turn;
-    turn = !turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
-    return path[turn];
-}
 
 static void add_str(struct buf *b, const char *s)
 {
@@ -45,13 +35,13 @@ static void add_u16(struct buf *b, const char *key, uint16_t v)
 
 /* One part: two tensors of 8 f32 each, PREFIX.a and PREFIX.b, filled with the part's number. A key is left out when its
  * number is negative. */
-struct part {
+struct case_part {
     int no, count, total;
     const char *prefix; /* NULL: no tensors */
     uint32_t align;     /* 0: no key */
 };
 
-static void make_part(struct buf *b, const struct part *p)
+static void make_part(struct buf *b, const struct case_part *p)
 {
     uint32_t align = p->align ? p->align : 32;
     int n_kv = (p->no >= 0) + (p->count >= 0) + (p->total >= 0) + (p->align > 0) + 1;
@@ -88,7 +78,7 @@ struct set {
     size_t n;
 };
 
-static void set_make(struct set *s, const struct part *parts, const char *const *names, size_t n)
+static void set_make(struct set *s, const struct case_part *parts, const char *const *names, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         make_part(&s->bytes[i], &parts[i]);
@@ -103,7 +93,7 @@ static void set_free(struct set *s)
 }
 
 static const char *const names3[] = {"/m/x-00001-of-00003.gguf", "/m/x-00002-of-00003.gguf", "/m/x-00003-of-00003.gguf"};
-static const struct part good3[] = {{0, 3, 6, "one", 0}, {1, 3, 6, "two", 64}, {2, 3, 6, "three", 0}};
+static const struct case_part good3[] = {{0, 3, 6, "one", 0}, {1, 3, 6, "two", 64}, {2, 3, 6, "three", 0}};
 
 /* Whichever part is opened, the same model comes. */
 static void check_good_parts(void)
@@ -132,7 +122,7 @@ static void check_good_parts(void)
         CHECK(mem_live() == live, "%lld blocks leaked", (long long)(mem_live() - live));
     }
     /* A first part without tensors, as some writers make. */
-    static const struct part empty[] = {{0, 2, 2, NULL, 0}, {1, 2, 2, "two", 0}};
+    static const struct case_part empty[] = {{0, 2, 2, NULL, 0}, {1, 2, 2, "two", 0}};
     static const char *const names2[] = {"/m/x-00001-of-00002.gguf", "/m/x-00002-of-00002.gguf"};
     set_make(&s, empty, names2, 2);
     CHECK_OK(tf_open_memory(&f, names2[1], s.files, s.n, &e), &e);
@@ -141,10 +131,10 @@ static void check_good_parts(void)
     tf_close(&f);
     /* One part of one, and a file that only has such a name. */
     static const char *const name1[] = {"/m/x.gguf", "/m/x-00002-of-00003.gguf"};
-    set_make(&s, &(struct part){0, 1, 2, "one", 0}, name1, 1);
+    set_make(&s, &(struct case_part){0, 1, 2, "one", 0}, name1, 1);
     CHECK_OK(tf_open_memory(&f, name1[0], s.files, s.n, &e), &e);
     tf_close(&f);
-    set_make(&s, &(struct part){-1, -1, -1, "one", 0}, name1 + 1, 1);
+    set_make(&s, &(struct case_part){-1, -1, -1, "one", 0}, name1 + 1, 1);
     CHECK_OK(tf_open_memory(&f, name1[1], s.files, s.n, &e), &e);
     tf_close(&f);
     set_free(&s);
@@ -156,7 +146,7 @@ static void check_bad_parts(void)
     static const struct {
         const char *what;
         int changed; /* this part of the good set... */
-        struct part part; /* ...becomes this; count -2: it is missing */
+        struct case_part part; /* ...becomes this; count -2: it is missing */
         const char *say;
     } cases[] = {
         {"missing first part", 0, {0, -2, 0, NULL, 0}, "x-00001-of-00003.gguf: part 1 of 3 is missing"},
@@ -177,7 +167,7 @@ static void check_bad_parts(void)
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct set s = {0};
-        struct part parts[3] = {good3[0], good3[1], good3[2]};
+        struct case_part parts[3] = {good3[0], good3[1], good3[2]};
         struct err e;
         struct tf f;
         parts[cases[i].changed] = cases[i].part;
@@ -517,7 +507,7 @@ static void remove_folders(void)
 
 int main(void)
 {
-    CHECK(mkdtemp(dir), "mkdtemp");
+    folder_make();
     check_large(true); /* first: peaks of memory are measured */
     check_large(false);
     check_good_parts();

@@ -6,13 +6,11 @@
 #include "base/mem.h"
 #include "model/arch.h"
 #include "model/weigh.h"
-#include "sys/dir.h"
 #include "sys/file.h"
-#include "sys/store.h"
-#include "tests/test.h"
+#include "tests/folder.h"
 
 enum { PATH_CAP = 200 };
-static char dir[] = "/tmp/check-panels-XXXXXX", model[PATH_CAP], panels[PATH_CAP];
+static char model[PATH_CAP], panels[PATH_CAP];
 static struct kernels ks;
 static int warnings;
 static char last_warning[400];
@@ -118,15 +116,14 @@ static void check_slow(void)
 
 int main(void)
 {
-    struct err e = {0};
     kernels_init(&ks, kernels_max_level());
-    if (!mkdtemp(dir)) return 1;
+    folder_make();
     snprintf(model, sizeof model, "%s/model.gguf", dir);
     snprintf(panels, sizeof panels, "%s/model.gguf.panels", dir);
     make_model(1);
     check_files();
     check_slow();
-    CHECK_OK(dir_remove_tree(dir, &e), &e);
+    folder_remove();
     CHECK(mem_live() == 0, "%lld allocations not freed", (long long)mem_live());
     return test_end();
 }

@@ -11,19 +11,10 @@
 #include "quant/compare.h"
 #include "quant/convert.h"
 #include "sys/file.h"
+#include "tests/folder.h"
 #include "tests/model_fixture.h"
 #include "text/chat.h"
 
-static char dir[] = "/tmp/autarky-quant-XXXXXX";
-
-static const char *in_dir(const char *name)
-{
-    static char paths[8][PATH_CAP];
-    static int k;
-    char *out = paths[k++ % 8];
-    snprintf(out, PATH_CAP, "%s/%s", dir, name);
-    return out;
-}
 
 static const char *model_path(const char *model)
 {
@@ -32,24 +23,6 @@ static const char *model_path(const char *model)
     char *out = paths[k++ % 4];
     snprintf(out, PATH_CAP, ROOT "/%s", model);
     return out;
-}
-
-static void remove_tree(const char *path)
-{
-    char **names = NULL, sub[PATH_CAP];
-    size_t n = 0;
-    struct err e;
-    if (!file_is_dir(path)) {
-        file_remove(path, &e);
-        return;
-    }
-    if (file_list(&names, &n, path, &e)) return;
-    for (size_t i = 0; i < n; i++) {
-        if (!path_join(sub, sizeof sub, path, names[i], &e)) remove_tree(sub);
-        mem_free(names[i]);
-    }
-    mem_free(names);
-    rmdir(path);
 }
 
 /* ---- containers ---- */
@@ -789,7 +762,7 @@ int main(void)
 {
     (void)expected; /* of the fixture, not needed here */
     (void)release;
-    if (!mkdtemp(dir)) return EXIT_FAILURE;
+    folder_make();
     kernels_init(&ks, kernels_max_level());
     make_syn();
     test_round();
@@ -809,6 +782,6 @@ int main(void)
     test_windows();
     test_generation();
     test_engine_advice();
-    remove_tree(dir);
+    folder_remove();
     return test_end();
 }

@@ -6,7 +6,7 @@
 #include "sys/cpu.h"
 #include "sys/file.h"
 #include "sys/pool.h"
-#include "tests/test.h"
+#include "tests/folder.h"
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -18,17 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char dir[] = "/tmp/autarky-check-sys-XXXXXX";
 
-/* dir/name; four results stay valid at a time. */
-static const char *in_dir(const char *name)
-{
-    static char paths[4][PATH_MAX];
-    static int next;
-    char *p = paths[next++ % 4];
-    snprintf(p, PATH_MAX, "%s/%s", dir, name);
-    return p;
-}
 
 static int open_files(void)
 {
@@ -396,26 +386,9 @@ static void check_machine(void)
     CHECK(clock_seconds() - a >= 0.002, "%g s", clock_seconds() - a);
 }
 
-static void remove_tree(const char *path)
-{
-    char **names, sub[PATH_MAX];
-    size_t n;
-    if (file_is_dir(path) && !file_list(&names, &n, path, NULL)) {
-        for (size_t i = 0; i < n; i++) {
-            if (!path_join(sub, sizeof sub, path, names[i], NULL)) remove_tree(sub);
-            mem_free(names[i]);
-        }
-        mem_free(names);
-    }
-    remove(path);
-}
-
 int main(void)
 {
-    if (!mkdtemp(dir)) {
-        perror(dir);
-        return 1;
-    }
+    folder_make();
     int64_t live = mem_live();
     int fds = open_files();
     check_pool();
@@ -428,7 +401,7 @@ int main(void)
     check_paths();
     check_faults();
     check_machine();
-    remove_tree(dir);
+    folder_remove();
     CHECK(mem_live() == live, "%lld blocks leaked", (long long)(mem_live() - live));
     CHECK(open_files() == fds, "%d files are still open, %d at the start", open_files(), fds);
     return test_end();

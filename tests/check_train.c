@@ -13,9 +13,9 @@
 #include "base/rng.h"
 #include "kernel/kernel.h"
 #include "model/vocab.h"
-#include "sys/dir.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/store.h"
 #include "train/checkpoint.h"
 #include "train/schedule.h"
 #include "train/train.h"
@@ -602,21 +602,6 @@ static void check_text_run(void)
     drop_recipe(r);
 }
 
-static void remove_all(const char *dir)
-{
-    struct err e;
-    char **names, path[400];
-    size_t n;
-    if (file_list(&names, &n, dir, &e)) return;
-    for (size_t i = 0; i < n; i++) {
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        if (file_is_dir(path)) remove_all(path);
-        mem_free(names[i]);
-    }
-    mem_free(names);
-    dir_remove(dir, &e);
-}
-
 int main(void)
 {
     /* Hundreds of syncs, and SIGKILL loses nothing that was written: memory will do. */
@@ -640,6 +625,6 @@ int main(void)
     check_damage();
     check_kill();
     check_text_run();
-    remove_all(folder);
+    dir_remove_tree(folder, NULL);
     return test_end();
 }
