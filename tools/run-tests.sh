@@ -5,7 +5,7 @@
 cd "$(dirname "$0")/.." || exit 1
 if [ $# -eq 0 ] || [ "$1" = long ]; then
     long=$1
-    set -- gate:tools/check-layers.sh gate:tools/check-style.sh gate:tools/check-headers.sh
+    set -- gate:tools/check-layers.sh gate:tools/check-style.sh gate:tools/check-headers.sh gate:tools/check-docs.sh
     for t in tests/check_*.c; do t=${t#tests/}; set -- "$@" "build/release/tests/${t%.c}"; done
     for t in tests/*.sh; do if [ -x "$t" ]; then set -- "$@" "$t"; fi; done
     for t in fuzz/fuzz_*.c; do
