@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "autarky.h"
+#include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/term.h"
@@ -189,11 +190,17 @@ static void greet(const struct chat *c)
 {
     const struct engine *en = &c->t.engine;
     if (!term_is_tty(stdin) || !term_is_tty(stderr)) return;
-    const char *name = strrchr(en->path, '/');
-    fprintf(stderr,
-            "%sautarky %s%s \xc2\xb7 %s \xc2\xb7 %.1f M parameters \xc2\xb7 context %" PRId64 " \xc2\xb7 /help\n",
-            term_bold(stderr), AUTARKY_VERSION, term_reset(stderr), name ? name + 1 : en->path,
-            (double)config_params(&en->net.config, NULL) / 1e6, en->context);
+    const char *name = strrchr(en->path, '/'), *dot = " \xc2\xb7 ";
+    char figures[100];
+    name = name ? name + 1 : en->path;
+    snprintf(figures, sizeof figures, "%.1f M parameters%scontext %" PRId64 "%s",
+             (double)config_params(&en->net.config, NULL) / 1e6, dot, en->context, dot);
+    /* On a narrow terminal the figures, which /show has too, give way to the hint. */
+    size_t all = utf8_count(name, strlen(name)) + utf8_count(figures, strlen(figures)) +
+                 strlen("autarky " AUTARKY_VERSION " .  . /help");
+    fprintf(stderr, "%sautarky %s%s%s", term_bold(stderr), AUTARKY_VERSION, term_reset(stderr), dot);
+    term_write(stderr, name, strlen(name));
+    fprintf(stderr, "%s%s/help\n", dot, all <= (size_t)term_columns() ? figures : "");
 }
 
 struct chat_args {

@@ -37,24 +37,28 @@ static int list_people(const struct hub_models *m, const char *word, struct err 
 {
     char line[2 * PATH_MAX], size[24];
     int width = 4;
-    size_t shown = 0;
+    size_t shown = 0, longest = 0;
     for (size_t i = 0; i < m->n; i++)
         if (wanted(&m->v[i], word) && (int)strlen(m->v[i].name) > width) width = (int)strlen(m->v[i].name);
     if (width > 70) width = 70;
+    for (size_t i = 0; i < m->n; i++)
+        if (wanted(&m->v[i], word) && strlen(m->v[i].path) > longest) longest = strlen(m->v[i].path);
+    /* On a terminal no line wraps: the name is enough for every command, --json has the path. */
+    bool paths = !term_is_tty(stdout) || (size_t)width + 41 + longest <= (size_t)term_columns();
     for (size_t i = 0; i < m->n; i++) {
         const struct hub_model *v = &m->v[i];
         if (!wanted(v, word)) continue;
         if (shown++ == 0)
-            printf("%s%-*s  %10s  %-11s  %-12s  %s%s\n", term_bold(stdout), width, "NAME", "SIZE", "FORMAT", "SOURCE",
-                   "PATH", term_reset(stdout));
-        snprintf(line, sizeof line, "%-*s  %10s  %-11s  %-12s  %s", width, v->name, hub_size_text(size, v->size),
-                 hub_format_names[v->format], hub_place_names[v->place], v->path);
+            printf("%s%-*s  %10s  %-11s  %-12s%s%s\n", term_bold(stdout), width, "NAME", "SIZE", "FORMAT", "SOURCE",
+                   paths ? "  PATH" : "", term_reset(stdout));
+        snprintf(line, sizeof line, "%-*s  %10s  %-11s  %-12s%s%s", width, v->name, hub_size_text(size, v->size),
+                 hub_format_names[v->format], hub_place_names[v->place], paths ? "  " : "", paths ? v->path : "");
         term_write(stdout, line, strlen(line));
         putchar('\n');
     }
     if (shown == 0)
-        fprintf(stderr, "no models%s%s; autarky pull fetches one\n", word ? " with this in the name: " : "",
-                word ? word : "");
+        fprintf(stderr, "no models%s%s in the caches of this machine; autarky pull ORG/MODEL fetches one\n",
+                word ? " with this in the name: " : "", word ? word : "");
     if (!term_flush()) FAIL(e, ERR_IO, "stdout: cannot write the list");
     return OK;
 }

@@ -7,7 +7,7 @@
 #include "hub/choose.h"
 #include "sys/clock.h"
 
-enum { COLUMNS_LEAST = 40, COLUMNS_MOST = 120, NAME_MOST = 40 };
+enum { COLUMNS_LEAST = 40, COLUMNS_MOST = 120, NAME_MOST = 40, COLUMNS_BAR = 100 };
 static const double every_moving = 0.1, every_plain = 10;
 
 void progress_init(struct progress *p, bool quiet, bool plain)
@@ -24,7 +24,8 @@ static void time_text(char *out, size_t cap, double seconds)
     else snprintf(out, cap, "%ld:%02ld min", s / 60, s % 60);
 }
 
-/* "name  [=====>    ]  42%  1.2 GB of 4.4 GB  31 MB/s  1:43 min left": the bar takes what is left of the line, or nothing. */
+/* "name  [=====>    ]  42%  1.2 GB of 4.4 GB  31 MB/s  1:43 min left": on a wide terminal the bar takes what is left
+ * of the line. */
 void progress_line(const struct progress *p, uint64_t done, double now, int columns, char *out, size_t cap)
 {
     char have[24], all[24], rate[24], left[48] = "", name[NAME_MOST + 1], bar[COLUMNS_MOST + 1] = "", tail[160];
@@ -42,7 +43,8 @@ void progress_line(const struct progress *p, uint64_t done, double now, int colu
                  speed >= 1 ? "  " : "", speed >= 1 ? rate : "", speed >= 1 ? "/s" : "", left);
     else snprintf(tail, sizeof tail, "%s  %s/s", have, rate);
     if (columns > COLUMNS_MOST) columns = COLUMNS_MOST;
-    int room = columns - (int)strlen(tail) - 4, bar_room = p->bar && room > 40 ? room - 30 : 0;
+    int room = columns - (int)strlen(tail) - 4,
+        bar_room = p->bar && columns >= COLUMNS_BAR - 1 && room > 40 ? room - 30 : 0;
     int name_room = room - (bar_room ? bar_room + 2 : 0);
     if (name_room > NAME_MOST) name_room = NAME_MOST;
     if (name_room < 8) name_room = 8;

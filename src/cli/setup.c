@@ -1,6 +1,7 @@
 /* Models and sampling from the command line. */
 #include "cli/setup.h"
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/utf8.h"
 #include "cli/hub_env.h"
 #include "cli/term.h"
 #include "sys/file.h"
@@ -132,8 +134,11 @@ int model_default(char out[SETUP_PATH], struct err *e)
     if (path_of_program(program, sizeof program, NULL) == OK) {
         static const char *const ups[] = {"/../..", "/..", ""};
         for (int i = 0; i < 3; i++)
-            if (snprintf(out, SETUP_PATH, "%s%s/%s", program, ups[i], first_model) < SETUP_PATH && file_exists(out))
+            if (snprintf(out, SETUP_PATH, "%s%s/%s", program, ups[i], first_model) < SETUP_PATH && file_exists(out)) {
+                char real[PATH_MAX]; /* without "..": it is shown */
+                if (realpath(out, real) && strlen(real) < SETUP_PATH) memcpy(out, real, strlen(real) + 1);
                 return OK;
+            }
     }
     if (xdg_path(out, "XDG_DATA_HOME", ".local/share", "autarky/models/first/first.gguf") && file_exists(out))
         return OK;
@@ -195,6 +200,19 @@ struct engine_options model_engine_options(const char *path, const struct model_
                                    .progress = tell_packing};
 }
 
+/* One line that is wiped out afterwards: it must not wrap, so a long path loses its beginning. */
+static void tell_loading(const char *path)
+{
+    char line[512];
+    size_t n = strlen(path), room = (size_t)term_columns();
+    room = room < 40 ? 20 : room > 400 ? 380 : room - 20;
+    bool cut = n > room;
+    if (cut) path += n - room;
+    while (cut && ((unsigned char)*path & 0xc0) == 0x80) path++; /* not amid a character */
+    utf8_printable(line, sizeof line, path, strlen(path));
+    fprintf(stderr, "loading %s%s ...", cut ? "..." : "", line);
+}
+
 /* Opens the engine; tells on stderr when that is a terminal. */
 static int model_open(struct engine *en, const char *path, const struct model_args *m, struct err *e)
 {
@@ -204,7 +222,7 @@ static int model_open(struct engine *en, const char *path, const struct model_ar
     if (!file_exists(path) && model_find_local(found, path, NULL) == OK) path = found;
     TRY(model_check_path(path, e));
     struct engine_options o = model_engine_options(path, m);
-    if (tell) fprintf(stderr, "loading %s ...", path);
+    if (tell) tell_loading(path);
     int rc = engine_open(en, &o, e);
     if (tell) fprintf(stderr, "\r\033[K");
     return rc;

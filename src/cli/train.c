@@ -39,6 +39,7 @@ static void catch_signals(void)
 
 struct preparing {
     bool quiet, tty;
+    bool open; /* the cursor stands behind an unfinished line */
     double last;
 };
 
@@ -50,7 +51,8 @@ static void show_preparing(void *ctx, const char *what, uint64_t done, uint64_t 
     if (p->quiet || (done != total && now - p->last < (p->tty ? 0.1 : 10))) return;
     p->last = now;
     if (total > 0) snprintf(of, sizeof of, " of %" PRIu64, total);
-    fprintf(stderr, "%s%s: %" PRIu64 "%s%s", p->tty ? "\r\033[K" : "", what, done, of, p->tty && done != total ? "" : "\n");
+    p->open = p->tty && done != total;
+    fprintf(stderr, "%s%s: %" PRIu64 "%s%s", p->tty ? "\r\033[K" : "", what, done, of, p->open ? "" : "\n");
 }
 
 static int run_folder(char *out, size_t cap, const struct recipe *r, const struct args *a, struct err *e)
@@ -126,7 +128,9 @@ static int run_job(struct job *j, const struct args *a, struct err *e)
     struct preparing p = {.quiet = a->quiet, .tty = tty};
     TRY(open_job(j, a, e));
     struct corpus_options c = {&j->recipe, j->run, j->pool, show_preparing, &p, &stop_signal};
-    TRY(corpus_open(&j->corpus, &c, e));
+    int rc = corpus_open(&j->corpus, &c, e);
+    if (p.open) fputs("\r\033[K", stderr);
+    if (rc) return rc;
     struct train_options o = {.recipe = &j->recipe,
                               .corpus = &j->corpus,
                               .ks = &j->ks,
@@ -134,7 +138,7 @@ static int run_job(struct job *j, const struct args *a, struct err *e)
                               .run = j->run,
                               .resume = a->resume,
                               .quiet = a->quiet,
-                              .tty = tty,
+                              .columns = tty ? term_columns : NULL,
                               .trace = a->trace,
                               .stop_after = a->stop_after,
                               .stop = &stop_signal};
@@ -178,7 +182,7 @@ static void print_result(const struct job *j, bool quiet)
 {
     const struct train_result *r = &j->res;
     if (r->finished && !quiet)
-        fprintf(stderr, "done: %" PRId64 " steps, %.1f M tokens in %.0f s; the model is in %s/model and %s/model.gguf\n", r->step,
+        fprintf(stderr, "done: %" PRId64 " steps, %.2f M tokens in %.0f s; the model is in %s/model and %s/model.gguf\n", r->step,
                 1e-6 * (double)r->tokens, r->seconds, j->run, j->run);
     if (!r->finished && !quiet)
         fprintf(stderr, "stopped after step %" PRId64 " of %" PRId64 " as asked; go on with --resume\n", r->step, r->steps);

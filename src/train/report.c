@@ -10,7 +10,7 @@
 #include "sys/clock.h"
 #include "sys/file.h"
 
-enum { BAR = 20, PLAIN_INTERVAL = 10 }; /* seconds between lines without a terminal */
+enum { BAR = 20, LINE = 240, PLAIN_INTERVAL = 10 }; /* the last: seconds between lines without a terminal */
 static const double TTY_INTERVAL = 0.1, SMOOTH = 0.9;
 
 int report_open(struct report *r, const char *run, struct err *e)
@@ -85,27 +85,54 @@ static void print_left(char *out, size_t cap, double s)
     else snprintf(out, cap, "%ds", (int)s);
 }
 
+/* Adds a piece to the line if there is room for all of it. */
+__attribute__((format(printf, 3, 4))) static void add_piece(char *line, size_t room, const char *fmt, ...)
+{
+    char piece[64];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(piece, sizeof piece, fmt, ap);
+    va_end(ap);
+    size_t have = strlen(line), n = strlen(piece);
+    if (have + n <= room) memcpy(line + have, piece, n + 1);
+}
+
+/* The line of a step in at most room columns: what matters least stands last and is left out first. */
+static void step_line(const struct report *r, const struct step_stats *s, char *line, size_t room)
+{
+    char left[32], bar[BAR + 2] = "", share[32] = "";
+    double gflops = r->tokens_per_second * r->flops_per_token * 1e-9;
+    print_left(left, sizeof left, r->seconds_per_step * (double)(r->steps - s->step));
+    if (r->peak > 0) snprintf(share, sizeof share, " (%.0f%% of the kernel)", 1e11 * gflops / r->peak);
+    if (r->columns && room >= 60) {
+        int done = (int)(s->step * BAR / r->steps);
+        memset(bar, '.', BAR);
+        memset(bar, '#', (size_t)done);
+        bar[BAR] = ' ';
+    }
+    line[0] = 0;
+    add_piece(line, room, "%sstep %" PRId64 "/%" PRId64, bar, s->step, r->steps);
+    add_piece(line, room, "  loss %.4f", r->loss);
+    add_piece(line, room, "  %s left", left);
+    add_piece(line, room, "  %.0f tok/s", r->tokens_per_second);
+    add_piece(line, room, "  lr %.2e", s->lr);
+    add_piece(line, room, "  grad %.2f", s->grad_norm);
+    add_piece(line, room, "  %.1f GFLOP/s%s", gflops, share);
+    if (s->load_max > 0) add_piece(line, room, "  experts %.2f-%.2f", s->load_min, s->load_max);
+}
+
 static void progress(struct report *r, const struct step_stats *s)
 {
     double now = clock_seconds();
     bool last = s->step == r->steps;
-    if (r->quiet || (!last && r->last_line > 0 && now - r->last_line < (r->tty ? TTY_INTERVAL : PLAIN_INTERVAL))) return;
+    char line[LINE + 1];
+    if (r->quiet || (!last && r->last_line > 0 && now - r->last_line < (r->columns ? TTY_INTERVAL : PLAIN_INTERVAL)))
+        return;
     r->last_line = now;
-    char left[32], bar[BAR + 3] = "", share[32] = "";
-    double gflops = r->tokens_per_second * r->flops_per_token * 1e-9;
-    print_left(left, sizeof left, r->seconds_per_step * (double)(r->steps - s->step));
-    if (r->peak > 0) snprintf(share, sizeof share, " (%.0f%% of the kernel)", 1e11 * gflops / r->peak);
-    if (r->tty) {
-        int done = (int)(s->step * BAR / r->steps);
-        for (int i = 0; i < BAR; i++) bar[i] = i < done ? '#' : '.';
-        bar[BAR] = ' ';
-    }
-    fprintf(stderr, "%s%sstep %" PRId64 "/%" PRId64 "  loss %.4f  lr %.2e  grad %.2f  %.0f tok/s  %.1f GFLOP/s%s",
-            r->tty ? "\r\033[K" : "", bar, s->step, r->steps, r->loss, s->lr, s->grad_norm, r->tokens_per_second, gflops,
-            share);
-    if (s->load_max > 0) fprintf(stderr, "  experts %.2f-%.2f", s->load_min, s->load_max);
-    fprintf(stderr, "  %s left%s", left, r->tty ? "" : "\n");
-    r->line_open = r->tty;
+    int columns = r->columns ? r->columns() - 1 : LINE;
+    step_line(r, s, line, (size_t)(columns < 20 ? 20 : columns > LINE ? LINE : columns));
+    fprintf(stderr, "%s%s%s", r->columns ? "\r\033[K" : "", line, r->columns ? "" : "\n");
+    r->line_open = r->columns != NULL;
 }
 
 int report_step(struct report *r, const struct trainer *t, const struct step_stats *s, int64_t total_tokens, double seconds,

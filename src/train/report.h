@@ -12,7 +12,8 @@
 struct report {
     char *metrics, *samples; /* paths, owned */
     int64_t metrics_bytes, samples_bytes;
-    bool tty, quiet;
+    int (*columns)(void); /* of the terminal; NULL: stderr is none, so whole lines now and then */
+    bool quiet;
     int64_t steps;           /* of the whole run */
     double flops_per_token, peak; /* peak 0: unknown */
     double tokens_per_second, loss; /* moving averages for the progress line */

@@ -86,7 +86,7 @@ static void say_plan(struct session *s)
                1e-6 * (double)total, 1e-6 * (double)active, weights / 1048576, step / 1048576);
     report_say(&s->report,
                "run: %" PRId64 " steps of %" PRId64
-               " tokens (%.1f M in all), %s, %d threads, kernels %s (inner loop %.0f GFLOP/s)",
+               " tokens (%.2f M in all), %s, %d threads, kernels %s (inner loop %.0f GFLOP/s)",
                r->steps, r->batch_tokens, 1e-6 * (double)r->steps * (double)r->batch_tokens, r->compute,
                pool_threads(s->o->pool), cpu_level_name(s->o->ks->level), s->report.peak * 1e-9);
     double all = 0, windows = (double)r->steps * (double)r->batch_tokens / (double)r->seq_len;
@@ -157,7 +157,7 @@ static int start(struct session *s, struct err *e)
     TRY(checkpoint_clean(o->run, e));
     TRY(trainer_open(&s->trainer, &t, e));
     s->report.quiet = o->quiet;
-    s->report.tty = o->tty;
+    s->report.columns = o->columns;
     s->report.steps = o->recipe->steps;
     s->report.flops_per_token = speed_flops_per_token(&s->config, o->recipe->seq_len);
     if (!o->quiet) s->report.peak = speed_kernel_peak(o->ks, o->pool, s->trainer.compute);

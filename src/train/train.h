@@ -13,7 +13,8 @@ struct train_options {
     struct pool *pool;
     const char *run; /* folder, exists */
     bool resume;     /* go on from the newest good checkpoint; else a folder with checkpoints is an error */
-    bool quiet, tty;
+    bool quiet;
+    int (*columns)(void); /* of the terminal that progress goes to; NULL: it goes to none */
     const char *trace;  /* file for the operations of the second step of this process; NULL: none */
     int64_t stop_after; /* steps of this process, then a checkpoint; 0: no limit */
     const volatile sig_atomic_t *stop; /* looked at between steps: checkpoint and ERR_INTERRUPTED. NULL allowed */
