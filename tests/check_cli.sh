@@ -54,6 +54,8 @@ t 2 run "$model" hi --max-tokens; has "$err" 'needs a value'
 t 2 run "$model"; has "$err" 'no prompt'
 t 2 chat "$model" hello
 t 3 bench nothing
+t 2 bench krnels; has "$err" 'did you mean kernels'; empty "$out"
+t 2 doctor here; has "$err" '"here"'; empty "$out"
 t 2 quantize "$model"
 t 2 quantize "$model" "$model"; has "$err" 'another name'
 
@@ -107,7 +109,10 @@ for k in '"text":"' '"stop":"' '"seed":3' '"tokens":20' '"prompt_tokens":' '"lev
 if [ "$(wc -l <"$out")" = 1 ]; then ok; else bad "$what: not one line"; fi
 t 0 run "$model" --seed 3 -n 5 --jsonl Tell me; has "$out" '^{"text":"'; has "$out" '"done":true'
 t 0 run "$model" -n 20 --json Tell me; has "$out" '"seed":[0-9]'
-t 0 doctor --json; has "$out" '"kernel_level":"'; has "$out" 'first.gguf'
+t 0 doctor --json; has "$out" '"kernel_level":"'; has "$out" 'first.gguf'; has "$out" 'curl [0-9]'
+abs=$(readlink -f "$a")
+(cd "$dir" && a=$abs && t 0 doctor --json; has "$out" 'models/first/first.gguf'; hasnt "$out" '/\.\./'; echo "$passed $failed" >"$dir/sub")
+read -r passed failed <"$dir/sub"
 
 # ends
 t 0 run "$model" --seed 3 -n 40 --temp 0 --ignore-end --raw --json Once; has "$out" '"stop":"length"'

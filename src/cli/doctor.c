@@ -1,4 +1,5 @@
 /* autarky doctor: what this machine can do, what the program picked, and what is missing. */
+#include <curl/curl.h>
 #include <histedit.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -69,9 +70,9 @@ static void tell_libraries(struct doctor *d)
     char pcre[64] = "?", text[400];
     pcre2_config(PCRE2_CONFIG_VERSION, pcre);
     pcre[strcspn(pcre, " ")] = 0;
-    snprintf(text, sizeof text, "jansson %s, pcre2 %s, utf8proc %s, %s, zstd %s, libedit %d.%d", jansson_version_str(),
-             pcre, utf8proc_version(), OpenSSL_version(OPENSSL_VERSION), ZSTD_versionString(), LIBEDIT_MAJOR,
-             LIBEDIT_MINOR);
+    snprintf(text, sizeof text, "jansson %s, pcre2 %s, utf8proc %s, %s, zstd %s, libedit %d.%d, curl %s",
+             jansson_version_str(), pcre, utf8proc_version(), OpenSSL_version(OPENSSL_VERSION), ZSTD_versionString(),
+             LIBEDIT_MAJOR, LIBEDIT_MINOR, curl_version_info(CURLVERSION_NOW)->version);
     tell(d, "libraries", text, NULL);
     tell(d, "compiler", __VERSION__, NULL);
 }
@@ -144,6 +145,10 @@ int cmd_doctor(int argc, char **argv)
     opts_flag(&o, "json", 0, &json, "one JSON object");
     look_args_add(&o, &look);
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
+    if (n > 0) {
+        err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d arguments (\"%s\"), expected none", n, argv[1]);
+        return exit_fail("doctor", &e);
+    }
     term_setup((enum term_color)look.color, look.plain);
     d.out = json_object();
     if (!d.out) return EXIT_FAILED;

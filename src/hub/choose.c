@@ -218,7 +218,7 @@ static int choose_gguf(struct hub_choice *c, const struct hub_listing *l, const 
 static int unclear(size_t heads, size_t fitting, const char *pick, const char *what, struct err *e)
 {
     if (fitting == 0)
-        FAIL(e, ERR_NOTFOUND, "%s: \"%s\" is in the name of none of its %zu GGUF models", what, pick, heads);
+        FAIL(e, ERR_NOTFOUND, "%s: \"%s\" is in the name of no GGUF model there (%zu)", what, pick, heads);
     if (!*pick)
         FAIL(e, ERR_USAGE, "%s holds %zu GGUF models: choose one, as %s:NAME with a word that only it has, or its path",
              what, heads, what);
