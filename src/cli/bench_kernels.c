@@ -380,7 +380,8 @@ int cmd_bench_kernels(int argc, char **argv)
                      .summary = "Measures the kernels: matrix products as a share of the arithmetic peak, and the others in "
                                 "nanoseconds on every level of this machine."};
     opts_add(&o, (struct opt){"threads", 't', OPT_I64, &threads, 1, MAX_THREADS, .arg = "N", .help = "threads (default: all)"});
-    opts_add(&o, (struct opt){"level", 0, OPT_STR, &level, .arg = "NAME", .help = "the highest: c, avx2, ... (default: the best)"});
+    opts_add(&o, (struct opt){"level", 0, OPT_STR, &level, .arg = "NAME",
+                              .help = "the highest: c, avx2, ... (default: the best)"});
     opts_add(&o, (struct opt){"json", 0, OPT_FLAG, &json, .help = "one JSON object"});
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     if (run(level, min_i64(threads, MAX_THREADS), json, &e) != OK) return exit_fail(o.command, &e);
