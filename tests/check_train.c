@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "base/log.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -607,7 +606,6 @@ int main(void)
     /* Hundreds of syncs, and SIGKILL loses nothing that was written: memory will do. */
     snprintf(folder, sizeof folder, "%s/autarky-train-XXXXXX", file_is_dir("/dev/shm") ? "/dev/shm" : "/tmp");
     if (!mkdtemp(folder)) return EXIT_FAILURE;
-    log_set_level(LOG_ERROR); /* damaged checkpoints are announced by warnings */
     kernels_init(&ks, kernels_max_level());
     make_shard("a.tok", 1, 200);
     make_shard("b.tok", 2, 50);

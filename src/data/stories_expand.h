@@ -23,8 +23,6 @@
 #include "base/rng.h"
 #include "data/stories_words.h"
 
-enum { STORY_MAX_EXTRA = 3 };
-
 struct story_character {
     const struct kind *kind; /* NULL: not in this story */
     const char *name;        /* NULL: "the fox" */

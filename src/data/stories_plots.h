@@ -45,7 +45,6 @@ extern const char *const story_mention_food, *const story_mention_thing, *const 
 #define SOON "{Soon|After a while|A little later|Before long|A moment later|Not long after that}"
 #define LAST "{At last|Finally|In the end|At long last}"
 #define SUDDEN "{Suddenly|All of a sudden|Just then|At that moment|All at once}"
-#define ASKED "{asked|asked|wanted to know}"
 #define THANKS "{Thank you|Thank you so much|Oh, thank you|Thank you very much}"
 #define SMILED "{smiled|smiled|laughed|nodded|grinned}"
 #define LOOKED "{looked|searched|hunted}"
