@@ -103,8 +103,8 @@ static double whole_pass(const struct pass *p, float *out)
     for (int64_t i = 0; i < n; i++) sum += (double)tensor_f32(y)[i] * seed[i];
     if (out) memcpy(out, y->data, (size_t)n * sizeof *out);
     struct run_size used = run_sized(&r);
-    CHECK(used.scratch == size.scratch && used.mem == size.mem, "%s: measured %zu + %zu bytes, used %zu + %zu", p->shape->name,
-          size.mem, size.scratch, used.mem, used.scratch);
+    CHECK(used.scratch == size.scratch && used.mem == size.mem, "%s: measured %zu + %zu bytes, used %zu + %zu",
+          p->shape->name, size.mem, size.scratch, used.mem, used.scratch);
     if (p->grads) {
         float *g = mem_alloc((size_t)n * sizeof *g);
         memcpy(g, seed, (size_t)n * sizeof *g);
@@ -136,8 +136,10 @@ static void naive_row(const struct shape *s, const struct segment *seg, int64_t 
     double top = -INFINITY, sum = 0;
     for (int64_t k = first; k <= t; k++) {
         p[k] = 0;
-        for (int i = 0; i < s->d1; i++) p[k] += number(&s->q1, s->q_width, t, h, i) * number(&s->k1, s->kv_width, k, kv, i);
-        for (int i = 0; i < s->d2; i++) p[k] += number(&s->q2, s->q_width, t, h, i) * number(&s->k2, s->kv_width, k, kv, i);
+        for (int i = 0; i < s->d1; i++)
+            p[k] += number(&s->q1, s->q_width, t, h, i) * number(&s->k1, s->kv_width, k, kv, i);
+        for (int i = 0; i < s->d2; i++)
+            p[k] += number(&s->q2, s->q_width, t, h, i) * number(&s->k2, s->kv_width, k, kv, i);
         p[k] *= (double)0.3f;
         top = fmax(top, p[k]);
     }
@@ -175,7 +177,8 @@ static void check_gradients(const struct shape *s)
         double norm = 0, want = 0, sum[2], h = 2e-3;
         for (int64_t i = 0; i < n; i++) norm += (double)g[in][i] * (double)g[in][i];
         for (int64_t i = 0; i < n; i++) {
-            dir[i] = (float)((double)g[in][i] / sqrt(norm) + 0.5 * rng_normal(22, (uint64_t)in, (uint64_t)i) / sqrt((double)n));
+            dir[i] = (float)((double)g[in][i] / sqrt(norm) +
+                             0.5 * rng_normal(22, (uint64_t)in, (uint64_t)i) / sqrt((double)n));
             want += (double)dir[i] * (double)g[in][i];
         }
         memcpy(keep, x[in], (size_t)n * sizeof *keep);
@@ -187,20 +190,32 @@ static void check_gradients(const struct shape *s)
         }
         double got = (sum[0] - sum[1]) / (2 * h);
         bool constant = in == 0 && s->window == 1; /* one key: the query does not matter */
-        if (constant) CHECK(norm < 1e-6 && fabs(got) < 1e-3, "%s: gradient %g, quotient %g, expected 0", s->name, norm, got);
-        else CHECK(norm > 0 && fabs(got - want) <= 2e-3 * fabs(want), "%s, input %d: difference quotient %.8g, gradient %.8g",
-                   s->name, in, got, want);
+        if (constant)
+            CHECK(norm < 1e-6 && fabs(got) < 1e-3, "%s: gradient %g, quotient %g, expected 0", s->name, norm, got);
+        else
+            CHECK(norm > 0 && fabs(got - want) <= 2e-3 * fabs(want),
+                  "%s, input %d: difference quotient %.8g, gradient %.8g", s->name, in, got, want);
     }
 }
 
 /* ---- passes through a cache ---- */
 
-static struct tensor *cached_pass(struct run *r, const struct shape *s, const struct batch *b, enum dtype dtype, struct tensor *q,
-                                  struct tensor *kv)
+/* What is cached, and whether it is multiplied in 8 bits. */
+struct form {
+    enum dtype dtype;
+    bool int8;
+    const char *name;
+};
+static const struct form f32_form = {DT_F32, false, "f32"}, bf16_form = {DT_BF16, false, "bf16"},
+                         q8_form = {DT_Q8_0, false, "q8_0"}, int8_form = {DT_Q8_0, true, "q8_0 in 8 bits"};
+
+static struct tensor *cached_pass(struct run *r, const struct shape *s, const struct batch *b, const struct form *f,
+                                  struct tensor *q, struct tensor *kv)
 {
-    struct cache_layer layer = {cache, dtype, SLOT_ROWS, s->kv_width};
+    struct cache_layer layer = {cache, f->dtype, SLOT_ROWS, s->kv_width};
     struct attention_args a = args_of(s, b);
     a.cached = true;
+    a.int8 = f->int8;
     a.slot_rows = SLOT_ROWS;
     struct tensor *in[2] = {q, op_cache(r, kv, b, &layer)};
     return op_attention(r, in, 2, &a);
@@ -209,7 +224,7 @@ static struct tensor *cached_pass(struct run *r, const struct shape *s, const st
 /* One text of N tokens in slot 1, `step` rows at a time; beside: with rows of another text in every pass. */
 struct cut {
     const struct shape *shape;
-    enum dtype dtype;
+    const struct form *form;
     int64_t step;
     bool beside;
     struct pool *pool;
@@ -242,13 +257,13 @@ static void cut_pass(const struct cut *c, float *out)
         struct tensor tq = tensor_over(q, b.n, c->shape->q_width), tk = tensor_over(kv, b.n, c->shape->kv_width);
         if (at == 0) { /* the first pass is as long as any: no other needs more memory */
             CHECK_OK(run_measure(&r, &ks, c->pool, COMPUTE_F32, 1 << 16, &e), &e);
-            cached_pass(&r, c->shape, &b, c->dtype, &tq, &tk);
+            cached_pass(&r, c->shape, &b, c->form, &tq, &tk);
             struct run_size size = run_sized(&r);
             run_free(&r);
             CHECK_OK(run_init(&r, &ks, c->pool, COMPUTE_F32, size, &e), &e);
             memset(r.scratch, 0xff, size.scratch);
         }
-        struct tensor *y = cached_pass(&r, c->shape, &b, c->dtype, &tq, &tk);
+        struct tensor *y = cached_pass(&r, c->shape, &b, c->form, &tq, &tk);
         int64_t other = b.n - min_i64(c->step, N - at);
         memcpy(out + at * width, tensor_f32(y) + other * width, (size_t)(b.n - other) * (size_t)width * sizeof *out);
         run_reset(&r);
@@ -256,7 +271,7 @@ static void cut_pass(const struct cut *c, float *out)
     run_free(&r);
 }
 
-static void check_cuts(const struct shape *s, enum dtype dtype, const float *want)
+static void check_cuts(const struct shape *s, const struct form *form, const float *want)
 {
     static float first[N * 384], again[N * 384];
     static const int64_t steps[] = {N, 1, 3, 64, 255, 300};
@@ -268,35 +283,58 @@ static void check_cuts(const struct shape *s, enum dtype dtype, const float *wan
         CHECK_OK(pool_open(&pool, threads[t], &e), &e);
         for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
             if (t > 1 && steps[i] != 3) continue;
-            if (dtype != DT_F32 && t == 1 && steps[i] > 3) continue;
-            struct cut c = {s, dtype, steps[i], i % 2 == 0, pool};
+            if (form->dtype != DT_F32 && t == 1 && steps[i] > 3) continue;
+            struct cut c = {s, form, steps[i], i % 2 == 0, pool};
             bool is_first = t == 0 && i == 0;
             cut_pass(&c, is_first ? first : again);
-            if (is_first && want) CHECK(!memcmp(first, want, bytes), "%s: the cache gives other bits than no cache", s->name);
+            if (is_first && want)
+                CHECK(!memcmp(first, want, bytes), "%s: the cache gives other bits than no cache", s->name);
             if (!is_first)
                 CHECK(!memcmp(first, again, bytes), "%s, %s: other bits in steps of %d with %d threads", s->name,
-                      formats[dtype].name, (int)steps[i], threads[t]);
+                      form->name, (int)steps[i], threads[t]);
         }
         pool_close(pool);
     }
 }
 
+/* In 8 bits every level of kernels gives the same. */
+static void check_int8_in_c(const struct shape *s)
+{
+    static float best[N * 384], in_c[N * 384];
+    struct kernels keep = ks;
+    struct cut c = {s, &int8_form, 300, false, NULL};
+    cut_pass(&c, best);
+    kernels_init(&ks, CPU_C);
+    cut_pass(&c, in_c);
+    ks = keep;
+    CHECK(!memcmp(best, in_c, (size_t)(N * s->heads * s->dv) * sizeof *best),
+          "%s: other bits in 8 bits with kernels in C", s->name);
+}
+
 /* The rounding of a cache: near the exact values, and not the same. */
 static void check_rounding(const struct shape *s, const float *exact)
 {
-    static float out[N * 384];
-    static const struct { enum dtype t; double limit; } rounded[] = {{DT_BF16, 0.02}, {DT_Q8_0, 0.05}};
+    static float out[N * 384], q8[N * 384];
+    static const struct {
+        const struct form *form;
+        double limit;
+    } rounded[] = {{&bf16_form, 0.02}, {&q8_form, 0.05}, {&int8_form, 0.06}};
     for (size_t k = 0; k < ARRAY_LEN(rounded); k++) {
-        if (s->kv_width % formats[rounded[k].t].block) continue;
-        struct cut c = {s, rounded[k].t, 100, false, NULL};
+        const struct form *form = rounded[k].form;
+        if (s->kv_width % formats[form->dtype].block) continue;
+        struct cut c = {s, form, 100, false, NULL};
         double worst = 0, size = 0;
         cut_pass(&c, out);
         for (int64_t i = 0; i < (int64_t)N * s->heads * s->dv; i++) {
             worst = fmax(worst, fabs((double)out[i] - (double)exact[i]));
             size = fmax(size, fabs((double)exact[i]));
         }
-        CHECK(worst > 0 && worst < rounded[k].limit * size, "%s, %s: off by %g of %g", s->name, formats[rounded[k].t].name, worst,
+        CHECK(worst > 0 && worst < rounded[k].limit * size, "%s, %s: off by %g of %g", s->name, form->name, worst,
               size);
+        if (form == &q8_form) memcpy(q8, out, sizeof q8);
+        if (form == &int8_form) /* not where a window or the layout forbids it */
+            CHECK(!memcmp(out, q8, sizeof q8) == (s->window > 0 || (s->d2 && s->kv_heads > 1)), "%s: in 8 bits or not",
+                  s->name);
     }
 }
 
@@ -321,11 +359,11 @@ static void eight_texts(const struct shape *s, struct pool *pool, int first, int
     }
     struct tensor tq = tensor_over(q, b.n, s->q_width), tk = tensor_over(kv, b.n, s->kv_width);
     CHECK_OK(run_measure(&r, &ks, pool, COMPUTE_F32, 1 << 16, &e), &e);
-    cached_pass(&r, s, &b, DT_F32, &tq, &tk);
+    cached_pass(&r, s, &b, &f32_form, &tq, &tk);
     struct run_size size = run_sized(&r);
     run_free(&r);
     CHECK_OK(run_init(&r, &ks, pool, COMPUTE_F32, size, &e), &e);
-    struct tensor *y = cached_pass(&r, s, &b, DT_F32, &tq, &tk);
+    struct tensor *y = cached_pass(&r, s, &b, &f32_form, &tq, &tk);
     memcpy(out, y->data, (size_t)tensor_count(y) * sizeof *out);
     run_free(&r);
 }
@@ -341,8 +379,8 @@ static void check_waves(const struct shape *s)
         struct err e = {0};
         CHECK_OK(pool_open(&pool, threads[t], &e), &e);
         eight_texts(s, pool, 0, SLOTS, all);
-        CHECK(!memcmp(one, all, (size_t)(SLOTS * width) * sizeof *one), "%s: other bits for eight texts with %d threads", s->name,
-              threads[t]);
+        CHECK(!memcmp(one, all, (size_t)(SLOTS * width) * sizeof *one),
+              "%s: other bits for eight texts with %d threads", s->name, threads[t]);
         pool_close(pool);
     }
 }
@@ -364,8 +402,8 @@ static void check_threads_and_levels(const struct shape *s, const float *out, co
         whole_pass(&p, again);
         CHECK(!memcmp(out, again, bytes), "%s: other bits with %s", s->name, in_c ? "kernels in C" : "threads");
         if (p.grads)
-            CHECK(!memcmp(gq, grad_q, gq_bytes) && !memcmp(gk, grad_k, gk_bytes), "%s: other gradients with %s", s->name,
-                  in_c ? "kernels in C" : "threads");
+            CHECK(!memcmp(gq, grad_q, gq_bytes) && !memcmp(gk, grad_k, gk_bytes), "%s: other gradients with %s",
+                  s->name, in_c ? "kernels in C" : "threads");
         pool_close(pool);
     }
 }
@@ -389,9 +427,13 @@ int main(void)
         static const struct segment one = {0, N, 0, 0, -1};
         static const struct batch alone = {.n = N, .segs = &one, .n_segs = 1, .n_keys = N};
         whole_pass(&(struct pass){s, &ks, NULL, &alone, false}, out);
-        check_cuts(s, DT_F32, out);
-        check_cuts(s, DT_BF16, NULL);
-        if (s->kv_width % 32 == 0) check_cuts(s, DT_Q8_0, NULL);
+        check_cuts(s, &f32_form, out);
+        check_cuts(s, &bf16_form, NULL);
+        if (s->kv_width % 32 == 0) {
+            check_cuts(s, &q8_form, NULL);
+            check_cuts(s, &int8_form, NULL);
+            check_int8_in_c(s);
+        }
         check_rounding(s, out);
         check_waves(s);
     }

@@ -11,7 +11,7 @@ enum { V = 96, N = 100, CONTEXT = 128 };
 
 static int32_t ids[N];
 /* What a run computes in and what it remembers in. The first two are to equal training's forward pass. */
-enum { F32, BF16, BF16_CACHE, Q8_CACHE, KINDS };
+enum { F32, BF16, BF16_CACHE, Q8_CACHE, INT8_CACHE, KINDS };
 static const struct {
     enum engine_compute compute;
     enum engine_cache cache;
@@ -19,7 +19,8 @@ static const struct {
 } kinds[KINDS] = {{ENGINE_F32, ENGINE_CACHE_AUTO, "f32"},
                   {ENGINE_BF16, ENGINE_CACHE_F32, "bf16 products, f32 cache"},
                   {ENGINE_BF16, ENGINE_CACHE_AUTO, "bf16"},
-                  {ENGINE_F32, ENGINE_CACHE_Q8_0, "q8_0 cache"}};
+                  {ENGINE_F32, ENGINE_CACHE_Q8_0, "q8_0 cache"},
+                  {ENGINE_INT8, ENGINE_CACHE_AUTO, "q8_0 cache in 8 bits"}};
 static float whole[2][KINDS][V]; /* [plain][kind]: logits of the last row, prefill in one piece */
 
 static struct config tiny_config(void)

@@ -448,6 +448,70 @@ static void check_widen(void)
     }
 }
 
+/* Number (row, k) of panels of Q8_0 whose rows have k numbers, and its scale. */
+static int panel_number(const unsigned char *panels, int64_t k, int64_t row, int64_t at, float *scale)
+{
+    const unsigned char *unit = panels + (size_t)(row / QP_ROWS) * qpanel_bytes(DT_Q8_0, QP_ROWS, k) +
+                                (size_t)(at / 32) * qpanel_bytes(DT_Q8_0, QP_ROWS, 32);
+    uint16_t half;
+    memcpy(&half, unit + 2 * (row % QP_ROWS), 2);
+    *scale = f16_to_f32(half);
+    return (int8_t)unit[32 + 64 * (at % 32 / 4) + 4 * (row % QP_ROWS) + at % 4];
+}
+
+enum { CACHE_ROWS = 96, CACHE_WIDTH = 160, CACHE_BLOCKS = CACHE_WIDTH / 32 };
+static unsigned char cached[CACHE_ROWS * CACHE_BLOCKS * 34], q8_panels[2][CACHE_ROWS * CACHE_BLOCKS * 34];
+
+/* Values of the definition: near those of the cache, the largest scale of a tile's rows, and equal in rows that have it. */
+static void check_values_meaning(int64_t tiles, int64_t n, size_t row_bytes)
+{
+    int wrong = 0;
+    for (int64_t t = 0; t < 32 * tiles; t++)
+        for (int64_t c = 0; c < n; c++) {
+            float s, own = 0, top = 0;
+            int q = panel_number(q8_panels[0], 32 * tiles, c, t, &s),
+                stored = (int8_t)cached[(size_t)t * row_bytes + 34 * (size_t)(c / 32) + 2 + (size_t)(c % 32)];
+            for (int64_t i = t / 32 * 32; i < t / 32 * 32 + 32; i++) {
+                uint16_t half;
+                memcpy(&half, cached + (size_t)i * row_bytes + 34 * (size_t)(c / 32), 2);
+                top = fmaxf(top, f16_to_f32(half));
+                if (i == t) own = f16_to_f32(half);
+            }
+            wrong += s != top || fabs((double)s * q - (double)own * stored) >
+                                     0.5001 * (double)s + 0.005 * fabs((double)own * stored);
+            wrong += own == top && own > 0 && q != stored;
+        }
+    CHECK(wrong == 0, "q8_values: %d of %d numbers are not those of the cache", wrong, (int)(32 * tiles * n));
+}
+
+static void check_q8_cache(void)
+{
+    static float x[CACHE_WIDTH];
+    for (int t = 0; t < 200; t++) {
+        int64_t width = 32 * (1 + (int64_t)rng_next_below(&rng, CACHE_BLOCKS)),
+                rows = (int64_t)rng_next_below(&rng, CACHE_ROWS + 1);
+        int64_t tiles = rows / 32, n = 32 * (1 + (int64_t)rng_next_below(&rng, (uint64_t)(width / 32)));
+        size_t row_bytes = format_bytes(DT_Q8_0, width);
+        for (int64_t i = 0; i < rows; i++) {
+            float size =
+                t % 2 ? 1.0f : ldexpf(1.0f, (int)rng_next_below(&rng, 12)); /* rows of one tile differ widely */
+            for (int64_t k = 0; k < width; k++)
+                x[k] = size * value(t % 5 == 4 ? (enum flavour)(t % FLAVOURS) : (enum flavour)0);
+            formats[DT_Q8_0].from_f32(cached + (size_t)i * row_bytes, x, width);
+        }
+        if (t % 20 == 19 && rows > 0) memset(cached, 0xff, 2); /* a scale that is no number */
+        memset(q8_panels, 42, sizeof q8_panels);
+        for (int v = 0; v < 2; v++) (v ? &ks : &ref)->q8_keys(q8_panels[v], cached, row_bytes, rows, n);
+        CHECK(!memcmp(q8_panels[0], q8_panels[1], sizeof q8_panels[0]), "q8_keys of %s: %d rows, %d numbers",
+              cpu_level_name(ks.level), (int)rows, (int)n);
+        memset(q8_panels, 42, sizeof q8_panels);
+        for (int v = 0; v < 2; v++) (v ? &ks : &ref)->q8_values(q8_panels[v], cached, row_bytes, tiles, n);
+        CHECK(!memcmp(q8_panels[0], q8_panels[1], sizeof q8_panels[0]), "q8_values of %s: %d tiles, %d columns",
+              cpu_level_name(ks.level), (int)tiles, (int)n);
+        if (t % 5 < 4 && t % 20 != 19) check_values_meaning(tiles, n, row_bytes);
+    }
+}
+
 /* NaN must not vanish in the rounding to bf16. */
 static void check_bf16_nan(void)
 {
@@ -496,6 +560,7 @@ int main(void)
         check_product(true);
         check_pack_keys();
         check_widen();
+        check_q8_cache();
         check_bf16_nan();
     }
     if (kernels_max_level() < CPU_LEVELS - 1) test_skip("levels above this machine's (SIMDE=1 and tests/long/45-arm.sh emulate)");

@@ -165,8 +165,8 @@ static void check_large(void)
           "671 billion parameters in 24 GiB: %s", e.msg);
     CHECK(m.fits == 0 && m.weights > UINT64_C(350) << 30 && m.weights < UINT64_C(420) << 30, "weights %llu",
           (unsigned long long)m.weights);
-    CHECK(m.token_cache == 62 * 576 * 2, "a token of cache has %llu bytes", (unsigned long long)m.token_cache);
-    o.memory = UINT64_C(375) << 30;
+    CHECK(m.token_cache == 62 * 576 / 32 * 34, "a token of cache has %llu bytes", (unsigned long long)m.token_cache);
+    o.memory = UINT64_C(371) << 30;
     CHECK(engine_plan(&o, &m, &e) == ERR_MEMORY && m.fits > 0 && m.fits < c.context, "%lld of %lld tokens fit: %s",
           (long long)m.fits, (long long)c.context, e.msg);
     o.context = m.fits;

@@ -38,7 +38,8 @@ void model_args_add(struct opts *o, struct model_args *m)
     opts_add(o, (struct opt){"memory", 0, OPT_I64, &m->memory, 1, 1e18, .arg = "BYTES",
                              .help = "refuse to take more, as 500M or 8G (default: what is free)"});
     opts_choice(o, "compute", &m->compute, compute_names, "numbers of products");
-    opts_choice(o, "cache", &m->cache, cache_names, "numbers of what is remembered (auto: bf16, with f32 products f32)");
+    opts_choice(o, "cache", &m->cache, cache_names,
+                "numbers of what is remembered (auto: bf16; with f32 products f32; latents with int8 products q8_0)");
     opts_choice(o, "form", &m->form, form_names, "form of attention");
     opts_add(o, (struct opt){"level", 0, OPT_STR, &m->level, .arg = "NAME",
                              .help = "kernels: c, avx2, ... (default: the best)"});

@@ -44,8 +44,11 @@ static enum dtype cache_type(const struct engine *en, enum engine_cache wanted)
 {
     static const enum dtype types[] = {
         [ENGINE_CACHE_F32] = DT_F32, [ENGINE_CACHE_BF16] = DT_BF16, [ENGINE_CACHE_Q8_0] = DT_Q8_0};
-    bool exact = !en->int8 && en->compute == COMPUTE_F32;
-    return wanted != ENGINE_CACHE_AUTO ? types[wanted] : exact ? DT_F32 : DT_BF16;
+    const struct config *c = &en->net.config;
+    if (wanted != ENGINE_CACHE_AUTO) return types[wanted];
+    if (!en->int8) return en->compute == COMPUTE_F32 ? DT_F32 : DT_BF16;
+    bool blocks = c->kv_lora_rank % QP_BLOCK == 0 && c->qk_rope_dim % QP_BLOCK == 0;
+    return c->arch->mla && en->net.absorbed && blocks ? DT_Q8_0 : DT_BF16;
 }
 
 /* Everything but the numbers: level, threads, sizes; options checked. Needs en->net.config. */
@@ -78,8 +81,9 @@ static int set_options(struct engine *en, const struct engine_options *o, bool q
     en->all_logits = o->all_logits;
     en->compute = o->compute == ENGINE_BF16 ? COMPUTE_BF16 : COMPUTE_F32;
     en->int8 = o->compute == ENGINE_INT8 || (o->compute == ENGINE_AUTO && quantised);
-    en->cache = cache_type(en, o->cache);
     en->net.absorbed = !o->plain;
+    en->cache = cache_type(en, o->cache);
+    en->net.int8 = en->int8;
     return pool_open(&en->pool, o->threads > 0 ? o->threads : cpu_count(), e);
 }
 
@@ -184,7 +188,7 @@ static int open_shape(struct engine *en, const struct engine_options *o, struct 
     } else TRY(engine_read_config(&c, &quantised, o->model, e));
     en->net.config = c;
     TRY(set_options(en, o, quantised, e));
-    bool absorbed = en->net.absorbed;
+    bool absorbed = en->net.absorbed, int8 = en->net.int8;
     int64_t context = en->context;
     meminfo_read(&info);
     m->available = o->memory ? o->memory : info.known ? info.available : 0;
@@ -193,6 +197,7 @@ static int open_shape(struct engine *en, const struct engine_options *o, struct 
     TRY(weigh(en, o, m, e));
     TRY(net_build(&en->net, &c, e));
     en->net.absorbed = absorbed;
+    en->net.int8 = int8;
     TRY(weigh_context(en, context, m, e));
     while (!o->chunk && en->chunk > SCORED_CHUNK && m->run > m->weights / 20 + LITTLE) { /* a pass is little beside a model */
         en->chunk /= 2;

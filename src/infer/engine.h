@@ -13,7 +13,9 @@
  * processor. */
 enum engine_compute { ENGINE_AUTO, ENGINE_F32, ENGINE_BF16, ENGINE_INT8 };
 
-/* What the cache holds numbers in. AUTO: F32 for products in f32, so that they equal training's to the bit, else BF16. */
+/* What the cache holds numbers in. AUTO: F32 for products in f32, so that they equal training's to the bit; Q8_0 for the
+ * latent of absorbed MLA with INT8, whose heads then share products in 8 bits: the time of long contexts goes there; else
+ * BF16. Whatever is stored as Q8_0 is multiplied in 8 bits with INT8, except in layers with a window. */
 enum engine_cache { ENGINE_CACHE_AUTO, ENGINE_CACHE_F32, ENGINE_CACHE_BF16, ENGINE_CACHE_Q8_0 };
 
 /* A model that need not exist, for engine_plan: its configuration, and the format of each matrix. */

@@ -106,6 +106,12 @@ struct kernels {
      * that are not there become 0. */
     void (*pack_keys)(float *dst, const void *src, enum dtype t, int64_t ld, int rows, int64_t n);
     void (*widen)(float *dst, const void *src, enum dtype t, int64_t n); /* BF16 or Q8_0 (n a multiple of 32) to floats */
+    /* Rows of a Q8_0 cache as panels of Q8_0 (qpanel.h); rows lie row_bytes apart, their first number begins a block.
+     * Keys: W (n, k) is the rows. Values: W (n, 32 tiles) is the columns of 32 * tiles rows, n a multiple of 32: a block of
+     * 32 rows by 32 columns has one scale, the largest of its rows', and its integers are those of the rows times the
+     * row's scale / the largest, in units of 2^-15, rounded half up. Scales are not negative. */
+    void (*q8_keys)(void *panels, const void *rows, size_t row_bytes, int64_t n, int64_t k);
+    void (*q8_values)(void *panels, const void *rows, size_t row_bytes, int64_t tiles, int64_t n);
     /* AdamW on one run of parameters; g is scaled by grad_scale. */
     void (*adamw)(float *w, float *m, float *v, const float *g, int64_t n, const struct adamw_args *a);
 };

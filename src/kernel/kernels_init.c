@@ -19,6 +19,7 @@ void kernels_init(struct kernels *k, enum cpu_level level)
     vector_init_c(k);
     activation_init_c(k);
     attention_init_c(k);
+    qcache_init_c(k);
 #if defined(__x86_64__)
     if (level < CPU_AVX2) return;
     gemm_init_avx2(k);
@@ -26,6 +27,7 @@ void kernels_init(struct kernels *k, enum cpu_level level)
     vector_init_avx2(k);
     activation_init_avx2(k);
     attention_init_avx2(k);
+    qcache_init_avx2(k);
     if (level < CPU_AVX512) return;
     gemm_init_avx512(k);
     vector_init_avx512(k);
@@ -42,6 +44,7 @@ void kernels_init(struct kernels *k, enum cpu_level level)
     vector_init_neon(k);
     activation_init_neon(k);
     attention_init_neon(k);
+    qcache_init_neon(k);
     if (level < CPU_NEON_DOTPROD) return;
     qmul_init_neon_dotprod(k);
     if (level < CPU_NEON_I8MM) return;

@@ -197,11 +197,11 @@ size_t qpanel_bytes(enum dtype t, int64_t n, int64_t k)
     return (size_t)((n + QP_ROWS - 1) / QP_ROWS) * qlayout_panel(t, k);
 }
 
-void qpanel_pack(enum dtype t, void *dst, const void *w, int64_t n, int64_t k)
+void qpanel_pack_rows(enum dtype t, void *dst, const void *w, size_t row_bytes, int64_t n, int64_t k)
 {
     pack_fn *pack = packers[t];
     int64_t units = k / qlayouts[t].block;
-    size_t unit_bytes = qlayout_unit(t), block_bytes = (size_t)formats[t].bytes, row_bytes = format_bytes(t, k);
+    size_t unit_bytes = qlayout_unit(t), block_bytes = (size_t)formats[t].bytes;
     unsigned char *unit = dst;
     for (int64_t j = 0; j < n; j += QP_ROWS) {
         const unsigned char *src = (const unsigned char *)w + (size_t)j * row_bytes;
@@ -211,4 +211,9 @@ void qpanel_pack(enum dtype t, void *dst, const void *w, int64_t n, int64_t k)
             for (int r = 0; r < rows; r++) pack(unit, r, src + (size_t)r * row_bytes + (size_t)u * block_bytes);
         }
     }
+}
+
+void qpanel_pack(enum dtype t, void *dst, const void *w, int64_t n, int64_t k)
+{
+    qpanel_pack_rows(t, dst, w, format_bytes(t, k), n, k);
 }

@@ -65,5 +65,7 @@ typedef void qmul_fn(const void *panels, int64_t n, int64_t k, const struct qact
 size_t qpanel_bytes(enum dtype t, int64_t n, int64_t k);
 /* n rows as the file stores them (contiguous) into panels. Rows are independent: panels can be packed apart. */
 void qpanel_pack(enum dtype t, void *dst, const void *w, int64_t n, int64_t k);
+/* The same for rows that lie row_bytes apart. */
+void qpanel_pack_rows(enum dtype t, void *dst, const void *w, size_t row_bytes, int64_t n, int64_t k);
 
 #endif

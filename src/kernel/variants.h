@@ -13,12 +13,14 @@ void qmul_init_c(struct kernels *k);
 void vector_init_c(struct kernels *k);
 void activation_init_c(struct kernels *k);
 void attention_init_c(struct kernels *k);
+void qcache_init_c(struct kernels *k);
 #if defined(__x86_64__)
 void gemm_init_avx2(struct kernels *k);
 void qmul_init_avx2(struct kernels *k);
 void vector_init_avx2(struct kernels *k);
 void activation_init_avx2(struct kernels *k);
 void attention_init_avx2(struct kernels *k);
+void qcache_init_avx2(struct kernels *k);
 void gemm_init_avx512(struct kernels *k);
 void vector_init_avx512(struct kernels *k);
 void activation_init_avx512(struct kernels *k);
@@ -31,6 +33,7 @@ void qmul_init_neon(struct kernels *k);
 void vector_init_neon(struct kernels *k);
 void activation_init_neon(struct kernels *k);
 void attention_init_neon(struct kernels *k);
+void qcache_init_neon(struct kernels *k);
 void qmul_init_neon_dotprod(struct kernels *k);
 void qmul_init_neon_i8mm(struct kernels *k);
 #endif

@@ -40,6 +40,7 @@ struct tensor *block_gqa(struct run *r, const struct block_ctx *b, struct tensor
         struct cache_layer layer = cache_layer(b->args->cache, b->layer);
         kv = op_cache(r, kv, b->args->batch, &layer);
         a.cached = true;
+        a.int8 = b->net->int8 && layer.dtype == DT_Q8_0;
         a.slot_rows = layer.slot_rows;
     }
     struct tensor *in[] = {q, kv};

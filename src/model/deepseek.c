@@ -84,6 +84,7 @@ static struct tensor *attention(struct run *r, const struct block_ctx *b, struct
         struct cache_layer layer = cache_layer(b->args->cache, b->layer);
         kv = op_cache(r, kv, batch, &layer);
         a.cached = b->net->absorbed;
+        a.int8 = b->net->int8 && layer.dtype == DT_Q8_0;
         a.slot_rows = layer.slot_rows;
         if (!a.cached) kv = op_cache_rows(r, kv, batch, layer.slot_rows);                                  /* (S, R + P) */
     }

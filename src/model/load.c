@@ -285,6 +285,7 @@ int load_open(struct load *l, const char *path, struct err *e)
     TRY(read_config(l, &c, path, e));
     TRY(net_build(l->net, &c, e));
     l->net->absorbed = l->o->absorbed;
+    l->net->int8 = l->o->int8;
     return find_all(l, e);
 }
 

@@ -63,6 +63,7 @@ struct net {
     float softmax_scale;
     struct tf file; /* keeps the mapping alive when weights point into it */
     bool absorbed;  /* form of MLA: a property of the run */
+    bool int8;      /* products of a Q8_0 cache in 8 bits: a property of the run too */
 };
 
 /* Builds the parameter list for c with no numbers, nothing that grows with the context: enough to measure, not to compute. */

@@ -6,7 +6,6 @@
 enum {
     PIECE = 192,   /* numbers of a key multiplied at a time: a panel of them stays in the first-level cache */
     DIRECT_ROWS = 6, /* up to so many rows read values where they lie: one tile of the kernel sees each only once */
-    VALUE_PAD = 16,
     PACK_ROWS = 10,       /* see attention_height; measured */
     NEAR_FLOATS = 1 << 17 /* of a block's queries, scores and results: they stay in the second-level cache */
 };
@@ -24,23 +23,26 @@ int64_t attention_height(const struct attention_args *a)
 }
 
 /* Sizes of the parts of struct attention_tile, in its order; those of the way back are 0 in inference. */
-enum { PARTS = 12 };
+enum { PARTS = 14 };
 static void tile_parts(const struct run *r, const struct attention_args *a, size_t part[PARTS])
 {
     int64_t d = width_of(a), dv = a->dv, widest = max_i64(d, dv);
+    bool int8 = attention_is_int8(a);
     size_t all[PARTS] = {gemm_scratch_bytes(r->ks, 1),
                          floats(ROW_BLOCK * d),
                          floats(ROW_BLOCK * KEY_LD),
-                         floats(KEY_PANEL * widest),
+                         int8 ? attention_int8_panels(a) : floats(KEY_PANEL * widest),
                          floats(max_i64(VALUE_ROWS * (dv + VALUE_PAD), KEY_PANEL * widest)),
                          floats(ROW_BLOCK * dv),
                          floats(ROW_BLOCK),
                          floats(ROW_BLOCK),
+                         int8 ? attention_int8_bytes(d) : 0,
+                         int8 ? attention_int8_bytes(KEYS) : 0,
                          floats(ROW_BLOCK * KEY_LD),
                          floats(ROW_BLOCK * d),
                          floats(ROW_BLOCK * dv),
                          floats(ROW_BLOCK)};
-    for (int i = 0; i < PARTS; i++) part[i] = r->taping || (i > 0 && i < 8) ? all[i] : 0;
+    for (int i = 0; i < PARTS; i++) part[i] = r->taping || (i > 0 && i < 10) ? all[i] : 0;
 }
 
 size_t attention_tile_bytes(const struct run *r, const struct attention_args *a)
@@ -65,10 +67,12 @@ struct attention_tile attention_tile(const struct run *r, const struct attention
                                    .o = (float *)at[5],
                                    .max = (float *)at[6],
                                    .sum = (float *)at[7],
-                                   .dp = (float *)at[8],
-                                   .dq = (float *)at[9],
-                                   .dout = (float *)at[10],
-                                   .delta = (float *)at[11]};
+                                   .q8 = at[8],
+                                   .p8 = at[9],
+                                   .dp = (float *)at[10],
+                                   .dq = (float *)at[11],
+                                   .dout = (float *)at[12],
+                                   .delta = (float *)at[13]};
 }
 
 struct attention_block attention_block(const struct attention_args *a, const struct segment *seg, int kv, int64_t r0, int64_t r1)
@@ -99,11 +103,12 @@ void attention_gather(const struct attention_args *a, const struct attention_blo
     }
 }
 
-void attention_queries(const struct step *s, const struct attention_block *b, const struct attention_tile *t)
+void attention_queries(const struct run *r, const struct step *s, const struct attention_block *b, const struct attention_tile *t)
 {
     const struct attention_args *a = &s->p.attention;
     attention_gather(a, b, s->in[a->q1.in], &a->q1, a->d1, t->q, width_of(a));
     if (a->d2) attention_gather(a, b, s->in[a->q2.in], &a->q2, a->d2, t->q + a->d1, width_of(a));
+    if (attention_is_int8(a)) attention_int8_queries(r, a, b->r1 - b->r0, t);
 }
 
 /* A transposed panel of keys from `at` on. Full panels are packed fastest: rows beyond the span are taken too where there
@@ -163,23 +168,26 @@ struct attention_span attention_scores(const struct run *r, const struct step *s
     int64_t key0 = chunk * KEYS, first = attention_first(a, attention_position(a, b, b->r0)) - key0;
     struct attention_span span = {max_i64(0, first / KEY_PANEL * KEY_PANEL),
                                   min_i64(KEYS, attention_position(a, b, b->r1 - 1) + 1 - key0)};
-    struct attention_dots x = {.a = t->q,
-                               .rows = b->r1 - b->r0,
-                               .k = {attention_keys(s, &a->k1, b, key0)},
-                               .d = {a->d1, a->d2},
-                               .span = span,
-                               .c = t->p};
-    if (a->d2) x.k[1] = attention_keys(s, &a->k2, b, key0);
-    attention_dots(r, t, &x);
-    for (int64_t i = 0; i < x.rows; i++) {
-        int64_t pos = attention_position(a, b, b->r0 + i), seen = attention_first(a, pos) - key0;
-        softmax_row(r, a->scale, span, seen, min_i64(KEYS, pos + 1 - key0), t->p + i * KEY_LD, &t->max[i], &t->sum[i]);
+    if (attention_is_int8(a)) {
+        attention_int8_dots(r, s, b, chunk, span.hi, t);
+    } else {
+        struct attention_dots x = {.a = t->q,
+                                   .rows = b->r1 - b->r0,
+                                   .k = {attention_keys(s, &a->k1, b, key0)},
+                                   .d = {a->d1, a->d2},
+                                   .span = span,
+                                   .c = t->p};
+        if (a->d2) x.k[1] = attention_keys(s, &a->k2, b, key0);
+        attention_dots(r, t, &x);
+    }
+    for (int64_t i = 0; i < b->r1 - b->r0; i++) {
+        int64_t from = attention_first(a, attention_position(a, b, b->r0 + i)) - key0;
+        softmax_row(r, a->scale, span, from, attention_seen(a, b, chunk, b->r0 + i), t->p + i * KEY_LD, &t->max[i], &t->sum[i]);
     }
     return span;
 }
 
-/* Rows [at, at + n) of values as floats in t->wide. */
-static void widen_values(const struct run *r, const struct key_rows *v, int64_t at, int64_t n, int64_t dv, float *dst)
+void attention_widen(const struct run *r, const struct key_rows *v, int64_t at, int64_t n, int64_t dv, float *dst)
 {
     size_t row_bytes = format_bytes(v->type, v->ld);
     const char *src = v->data + (size_t)at * row_bytes;
@@ -193,6 +201,10 @@ void attention_values(const struct run *r, const struct step *s, const struct at
                       struct attention_span span, const struct attention_tile *t, float *o)
 {
     const struct attention_args *a = &s->p.attention;
+    if (attention_is_int8(a)) {
+        attention_int8_values(r, s, b, chunk, t, o);
+        return;
+    }
     struct key_rows v = attention_keys(s, &a->v, b, chunk * KEYS);
     struct product x = {.m = b->r1 - b->r0, .n = a->dv, .lda = KEY_LD, .c = o, .ldc = a->dv};
     if (x.m <= DIRECT_ROWS && (v.type == DT_F32 || (v.type == DT_BF16 && x.n % 8 == 0))) {
@@ -208,7 +220,7 @@ void attention_values(const struct run *r, const struct step *s, const struct at
     for (int64_t at = span.lo; at < span.hi; at += x.k, x.accumulate = true) {
         x.k = min_i64(VALUE_ROWS, span.hi - at);
         x.a = t->p + at;
-        widen_values(r, &v, at, x.k, a->dv, t->wide);
+        attention_widen(r, &v, at, x.k, a->dv, t->wide);
         r->ks->product(&x);
     }
 }

@@ -126,7 +126,7 @@ static void long_task(const struct work *w, int64_t task, int worker)
     int64_t index = segment_blocks(w, seg) - 1 - task / a->kv_heads; /* the last blocks see most keys: they go first */
     struct attention_block b = block_of(w, seg, (int)(task % a->kv_heads), index);
     struct attention_tile t = attention_tile(w->r, a, worker);
-    attention_queries(w->s, &b, &t);
+    attention_queries(w->r, w->s, &b, &t);
     for (int64_t c = b.chunk0; c < b.chunk1; c++) {
         struct attention_span span = attention_scores(w->r, w->s, &b, c, &t);
         attention_values(w->r, w->s, &b, c, span, &t, t.o);
@@ -180,7 +180,7 @@ static void short_task(const struct work *w, int64_t u, int worker)
     float *part = part_of(w, u);
     t.max = part;
     t.sum = part + w->part_rows;
-    attention_queries(w->s, &x.b, &t);
+    attention_queries(w->r, w->s, &x.b, &t);
     struct attention_span span = attention_scores(w->r, w->s, &x.b, x.chunk, &t);
     attention_values(w->r, w->s, &x.b, x.chunk, span, &t, part + 2 * w->part_rows);
     int64_t units = min_i64(x.last, w->first + w->count) - max_i64(x.first, w->first);

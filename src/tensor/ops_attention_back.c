@@ -140,7 +140,7 @@ static void back_block(struct back *x)
     const struct attention_tile *t = &x->t;
     struct tensor grad = *x->s->out[0];
     grad.data = grad.grad;
-    attention_queries(x->s, &x->b, t);
+    attention_queries(x->r, x->s, &x->b, t);
     attention_gather(a, &x->b, &grad, &(struct head_view){0, 0, a->dv}, a->dv, t->dout, a->dv);
     attention_gather(a, &x->b, x->s->out[0], &(struct head_view){0, 0, a->dv}, a->dv, t->o, a->dv);
     for (int64_t i = 0; i < x->b.r1 - x->b.r0; i++) t->delta[i] = x->r->ks->dot(t->dout + i * a->dv, t->o + i * a->dv, a->dv);

@@ -51,6 +51,7 @@ struct attention_args {
     int64_t window; /* row t sees key s only if t - s < window; 0: all up to its own */
     struct head_view q1, q2, k1, k2, v; /* hs of k2 is 0 when one serves all heads */
     bool cached;       /* the tensors of k1, k2, v are views of a cache: key s of a segment is row slot * slot_rows + s */
+    bool int8;         /* rows of a Q8_0 cache are multiplied as integers, where they suit (attention_is_int8) */
     int64_t slot_rows;
 };
 

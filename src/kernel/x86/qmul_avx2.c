@@ -9,9 +9,11 @@
 
 enum { TILE = 4, TOKENS = 128, PASS_BYTES = 192 << 10, AHEAD = 3072 };
 
-/* 256 elements of k of a panel, unpacked. */
+/* 256 elements of k of a panel, unpacked: its integers are at `at`, blocks `step` bytes apart. */
 struct chunk {
-    _Alignas(64) unsigned char n[QP_CHUNK][8][64]; /* [block][group][16 rows][4] */
+    const unsigned char *at;
+    size_t step;
+    _Alignas(64) unsigned char n[QP_CHUNK][8][64]; /* [block][group][16 rows][4]; unused where they are bytes already */
     float s[QP_CHUNK][16], m[QP_CHUNK][16];
     int16_t c[QP_CHUNK][2][32], e[QP_CHUNK][32];
 };
@@ -127,6 +129,8 @@ INLINE void expand(enum dtype t, struct chunk *c, const unsigned char *panel, in
 {
     int bits = qlayouts[t].bits, per_unit = qlayouts[t].block / QP_BLOCK;
     const unsigned char *unit = panel + (size_t)(b0 / per_unit) * qlayout_unit(t);
+    c->at = bits == 8 ? unit + qlayouts[t].scales : c->n[0][0];
+    c->step = bits == 8 ? qlayout_unit(t) : sizeof c->n[0];
     for (int b = 0; b < blocks; b++) {
         int inside = per_unit == 1 ? 0 : b;
         const unsigned char *n = unit + qlayouts[t].scales + inside * 64 * bits;
@@ -142,7 +146,7 @@ INLINE void expand(enum dtype t, struct chunk *c, const unsigned char *panel, in
             }
         }
         UNROLL
-        for (int g = 0; g < 8; g++)
+        for (int g = 0; g < 8 && bits < 8; g++)
             UNROLL
             for (int h = 0; h < 2; h++) _mm256_store_si256((void *)(c->n[b][g] + 32 * h), integers(t, n + 32 * h, g));
         if (per_unit == 1) unit += qlayout_unit(t);
@@ -156,7 +160,8 @@ INLINE void tile(enum qform form, int per, int M, const struct chunk *c, int blo
     const int8_t *xs[TILE];
     UNROLL
     for (int i = 0; i < M; i++) xs[i] = x.q + (at + i * row_blocks) * QP_BLOCK;
-    for (int b = 0; b < blocks; b++) {
+    const unsigned char *n = c->at;
+    for (int b = 0; b < blocks; b++, n += c->step) {
         __m256i part[2][TILE], sum[2][TILE];
         UNROLL
         for (int i = 0; i < M; i++) /* for the next tile; may lie behind the end */
@@ -164,7 +169,7 @@ INLINE void tile(enum qform form, int per, int M, const struct chunk *c, int blo
         UNROLL
         for (int g = 0; g < 8; g++) {
             const __m256i one = _mm256_set1_epi16(1);
-            __m256i w[2] = {load256(c->n[b][g]), load256(c->n[b][g] + 32)}, factor[2] = {one, one};
+            __m256i w[2] = {load256(n + 64 * g), load256(n + 64 * g + 32)}, factor[2] = {one, one};
             if (form == QF_HALVES) factor[0] = load256(c->c[b][g / 4]), factor[1] = load256(c->c[b][g / 4] + 16);
             add_group(form == QF_SIGNED, per, M, g, w, xs, part, sum, factor);
         }
