@@ -543,6 +543,7 @@ static void check_faults(struct fixture *f)
         if (!s || write(ends[1], server_hub(s), 64) != 64) _exit(1);
         for (;;) pause();
     }
+    close(ends[1]); /* so that a server that dies ends the reading */
     CHECK(pid > 0 && read(ends[0], url, 64) == 64, "no second server");
     f->o.hf_endpoint = url;
     int64_t live = mem_live();
@@ -562,7 +563,6 @@ static void check_faults(struct fixture *f)
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     close(ends[0]);
-    close(ends[1]);
 }
 
 /* ---- the program ---- */

@@ -13,9 +13,10 @@ for t in fuzz/fuzz_*.c; do
     t=${t#fuzz/fuzz_}
     set -- "$@" "build/release-address-undefined/fuzz/replay_${t%.c}"
 done
-# A size that cannot be had is an answer of NULL, as without a sanitizer: tests ask for such sizes.
+# A size that cannot be had is an answer of NULL, as without a sanitizer: tests ask for such sizes. A test forks a server
+# that starts threads.
 ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1
-TSAN_OPTIONS=allocator_may_return_null=1:halt_on_error=1
+TSAN_OPTIONS=allocator_may_return_null=1:halt_on_error=1:die_after_fork=0
 UBSAN_OPTIONS=print_stacktrace=1
 LIMIT=7200
 export ASAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS LIMIT
