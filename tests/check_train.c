@@ -517,9 +517,14 @@ static void check_kill(void)
     double t0 = clock_seconds();
     CHECK_OK(run_in(in_folder("unharmed"), 0, false, &res, &e), &e);
     double seconds = clock_seconds() - t0;
-    for (int i = 0; i < 10; i++) kill_round(i, seconds, &kills);
-    CHECK(kills >= 10, "only %d kills in 10 rounds: the test did not test", kills);
-    fprintf(stderr, "%d kills in 10 rounds\n", kills);
+    int rounds = 0;
+    while (rounds < 10 || (kills < 10 && rounds < 40)) {
+        int before = kills;
+        kill_round(rounds++, seconds, &kills);
+        if (kills == before) seconds /= 2; /* the run that was timed may have been held up */
+    }
+    CHECK(kills >= 10, "only %d kills in %d rounds: the test did not test", kills, rounds);
+    fprintf(stderr, "%d kills in %d rounds\n", kills, rounds);
 }
 
 /* ---- From text to an exported model ---- */
