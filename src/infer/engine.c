@@ -75,6 +75,7 @@ static int set_options(struct engine *en, const struct engine_options *o, bool q
     if (o->slots < 0 || o->slots > MAX_SLOTS)
         FAIL(e, ERR_USAGE, "%d sequences at once, expected 1 to %d", o->slots, MAX_SLOTS);
     kernels_init(&en->ks, level);
+    en->model_context = c->context;
     en->context = o->context ? o->context : c->context;
     en->chunk = o->chunk ? o->chunk : o->all_logits ? SCORED_CHUNK : DEFAULT_CHUNK; /* all logits of a row are many */
     en->slots = o->slots ? o->slots : 1;
@@ -258,6 +259,14 @@ void engine_sampling(const struct engine *en, struct sample_params *p)
     if (g->repeat >= 0) p->repeat = g->repeat;
 }
 
+static int no_such_form(const char *name, struct err *e)
+{
+    char all[512] = "";
+    for (size_t i = 0, n = 0; chat_form_at(i) && n < sizeof all; i++)
+        n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i ? ", " : "", chat_form_name(chat_form_at(i)));
+    FAIL(e, ERR_USAGE, "there is no form of chats \"%s\", there are: %s", name, all);
+}
+
 /* A model without a form can still continue texts, so only a form asked for by name must be there. */
 static int choose_form(struct engine *en, const struct engine_options *o, struct err *e)
 {
@@ -265,7 +274,7 @@ static int choose_form(struct engine *en, const struct engine_options *o, struct
     char *template_text = NULL, *name = NULL;
     if (o->form_name) {
         en->form = chat_form_by_name(o->form_name);
-        if (!en->form) FAIL(e, ERR_USAGE, "there is no form of chats \"%s\"", o->form_name);
+        if (!en->form) return no_such_form(o->form_name, e);
         TRY(chat_form_check(en->form, en->tok, e));
         return chat_stop_ids(en->form, en->tok, &en->stops, e);
     }

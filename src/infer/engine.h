@@ -60,6 +60,7 @@ struct engine {
     bool int8;
     char *path;
     int64_t context, chunk;
+    int64_t model_context; /* the most that the model allows */
     int slots;
     bool all_logits;
     double load_seconds;

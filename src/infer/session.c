@@ -202,13 +202,21 @@ void session_close(struct session *s)
     *s = (struct session){0};
 }
 
+static int too_long(const struct session *s, int64_t n, struct err *e)
+{
+    long long context = s->dec->context, most = s->dec->en->model_context;
+    if (context < most)
+        FAIL(e, ERR_LIMIT, "the text has %lld tokens, the context holds %lld; the model allows up to %lld (--ctx)", (long long)n,
+             context, most);
+    FAIL(e, ERR_LIMIT, "the text has %lld tokens, the context holds %lld, which is all that the model allows", (long long)n,
+         context);
+}
+
 int session_eval(struct session *s, const int32_t *ids, int64_t n, struct err *e)
 {
     int64_t chunk = min_i64(s->dec->rows, max_i64(1, s->dec->en->chunk));
     if (n <= 0) FAIL(e, ERR_USAGE, "a sequence of %lld tokens cannot be evaluated", (long long)n);
-    if (n > s->dec->context - s->n)
-        FAIL(e, ERR_LIMIT, "the text has %lld tokens, the context holds %lld", (long long)(s->n + n),
-             (long long)s->dec->context);
+    if (n > s->dec->context - s->n) return too_long(s, s->n + n, e);
     for (int64_t done = 0; done < n;) {
         if (s->interrupt && *s->interrupt) FAIL(e, ERR_INTERRUPTED, "interrupted");
         int64_t now = min_i64(chunk, n - done);
@@ -284,9 +292,7 @@ void session_rewind(struct session *s, int64_t n)
 int session_sync(struct session *s, const int32_t *ids, int64_t n, int64_t *reused, struct err *e)
 {
     if (n <= 0) FAIL(e, ERR_USAGE, "the text is empty: there is nothing to continue from");
-    if (n > s->dec->context)
-        FAIL(e, ERR_LIMIT, "the text has %lld tokens, the context holds %lld", (long long)n,
-             (long long)s->dec->context);
+    if (n > s->dec->context) return too_long(s, n, e);
     int64_t same = 0;
     while (same < n && same < s->n && s->ids[same] == ids[same]) same++;
     bool ready = same == n && same == s->n && s->has_logits;

@@ -370,7 +370,7 @@ static int place_data(struct gguf *g, struct err *e)
         if (!add_u64(start, t->offset, &abs) || !range_ok(abs, t->bytes, g->size))
             FAIL(e, ERR_FORMAT,
                  "%s: offset %" PRIu64 ": data of tensor %s is %" PRIu64 " bytes at %" PRIu64 " + %" PRIu64
-                 ", expected to end within the file's %" PRIu64 " bytes",
+                 ", expected to end within the file's %" PRIu64 " bytes (is the file whole?)",
                  g->path, g->where_t[i], io_quote(q, t->name, strlen(t->name)), t->bytes, start, t->offset, g->size);
         t->offset = abs;
         t->data = g->data + abs;
