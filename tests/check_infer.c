@@ -1,7 +1,9 @@
 /* Sessions and sampling on tiny random networks. The logits of a sequence are the same to the bit however the prompt
  * is cut, whoever is beside it in a batch, with any number of threads, with any prefix reused, and as in training. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include "base/checked.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "infer/generate.h"
@@ -9,6 +11,7 @@
 
 enum { V = 96, N = 100, CONTEXT = 128 };
 
+static struct kernels ks;
 static int32_t ids[N];
 /* What a run computes in and what it remembers in. The first two are to equal training's forward pass. */
 enum { F32, BF16, BF16_CACHE, Q8_CACHE, INT8_CACHE, KINDS };
@@ -354,13 +357,10 @@ static struct sample_params off(void) { return (struct sample_params){.temp = 1,
 
 static int32_t draw(const float *logits, int n, const struct sample_params *p, uint64_t position)
 {
-    static struct {
-        float f;
-        int32_t i;
-    } scratch[256];
+    static float scratch[4 * 256];
     struct err e = {0};
     int32_t out = -1;
-    if (sample_token(&out, logits, n, p, NULL, 0, position, scratch, &e)) CHECK(false, "%s", e.msg);
+    if (sample_token(&out, &ks, logits, n, p, NULL, 0, position, scratch, &e)) CHECK(false, "%s", e.msg);
     return out;
 }
 
@@ -435,15 +435,69 @@ static void test_filters(void)
     check_distribution("ties go to the lower id", wide, 200, &p, even);
 }
 
+enum { MANY = 5000 };
+static float many[MANY];
+static int32_t order[MANY];
+
+static int by_logit(const void *a, const void *b)
+{
+    int32_t i = *(const int32_t *)a, j = *(const int32_t *)b;
+    return many[i] != many[j] ? (many[i] < many[j] ? 1 : -1) : i - j;
+}
+
+/* How many of the sorted tokens the filters keep, by their definition. */
+static int naive_kept(const struct sample_params *p)
+{
+    int n = p->top_k > 0 ? (int)p->top_k : MANY, kept = 0;
+    double total = 0, mass = 0, top = many[order[0]];
+    for (int i = 0; i < n; i++) total += exp((many[order[i]] - top) / p->temp);
+    for (; kept < n; kept++) {
+        double w = exp((many[order[kept]] - top) / p->temp);
+        if (kept > 0 && (w < p->min_p || mass >= p->top_p * total)) break;
+        mass += w;
+    }
+    return kept;
+}
+
+/* A vocabulary in which few tokens matter: only those that are kept come, and the last of them does. */
+static void test_many_tokens(void)
+{
+    static const struct sample_params cases[] = {{.temp = 0.7, .top_p = 0.95, .min_p = 0.05, .repeat = 1},
+                                                 {.temp = 1, .top_p = 0.9, .repeat = 1},
+                                                 {.temp = 1, .top_p = 1, .min_p = 0.02, .repeat = 1},
+                                                 {.temp = 1.5, .top_k = 20, .top_p = 0.95, .repeat = 1},
+                                                 {.temp = 2, .top_k = 64, .top_p = 1, .repeat = 1},
+                                                 {.temp = 1e-9, .top_p = 0.95, .repeat = 1},
+                                                 {.temp = 1e-300, .top_p = 0.5, .min_p = 0.1, .repeat = 1}};
+    static float scratch[4 * MANY];
+    for (size_t c = 0; c < ARRAY_LEN(cases); c++)
+        for (int seed = 0; seed < 5; seed++) {
+            struct err e = {0};
+            int rank[MANY], last = 0, worst = 0, rc = OK;
+            for (int i = 0; i < MANY; i++) many[i] = (float)(2 * rng_normal(31, (uint64_t)seed, (uint64_t)i));
+            for (int i = 0; i < 12; i++) many[i * 317] = 12 - 0.3f * (float)i;
+            for (int i = 0; i < MANY; i++) order[i] = i;
+            qsort(order, MANY, sizeof *order, by_logit);
+            for (int i = 0; i < MANY; i++) rank[order[i]] = i;
+            int kept = naive_kept(&cases[c]);
+            for (uint64_t i = 0; i < 3000 && rc == OK; i++) {
+                int32_t out = 0;
+                rc = sample_token(&out, &ks, many, MANY, &cases[c], NULL, 0, i, scratch, &e);
+                if (rank[out] > worst) worst = rank[out];
+                last += rank[out] == kept - 1;
+            }
+            CHECK_OK(rc, &e);
+            CHECK(worst < kept && (last > 0 || kept > 100), "case %zu: rank %d was drawn, the last of %d %d times", c,
+                  worst, kept, last);
+        }
+}
+
 static void test_sampler(void)
 {
     struct err e = {0};
     struct sample_params p = off();
     float logits[6] = {1, 3, -2, 3, 0.5f, -INFINITY};
-    struct {
-        float f;
-        int32_t i;
-    } scratch[6];
+    float scratch[4 * 6];
     CHECK(sizeof scratch == sample_scratch_bytes(6), "scratch is %zu bytes", sample_scratch_bytes(6));
     p.temp = 0;
     CHECK(draw(logits, 6, &p, 7) == 1, "greedy takes the lowest id of the highest");
@@ -451,14 +505,14 @@ static void test_sampler(void)
     int32_t out, history[5] = {4, 1, 1, 99, -1};
     p.repeat = 1.5;
     p.repeat_window = 5;
-    CHECK_OK(sample_token(&out, logits, 6, &p, history, 5, 0, scratch, &e), &e);
+    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, history, 5, 0, scratch, &e), &e);
     CHECK(out == 3, "repetition penalty: %d", out);
     p.repeat_window = 2; /* only 99 and -1 are seen */
-    CHECK_OK(sample_token(&out, logits, 6, &p, history, 5, 0, scratch, &e), &e);
+    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, history, 5, 0, scratch, &e), &e);
     CHECK(out == 1, "repetition penalty outside its window: %d", out);
     float low[2] = {-1, -1.2f};
     p.repeat_window = 5;
-    CHECK_OK(sample_token(&out, low, 2, &p, (const int32_t[]){0}, 1, 0, scratch, &e), &e);
+    CHECK_OK(sample_token(&out, &ks, low, 2, &p, (const int32_t[]){0}, 1, 0, scratch, &e), &e);
     CHECK(out == 1, "repetition penalty on negative logits: %d", out);
     p = off();
     int differ = 0;
@@ -473,9 +527,9 @@ static void test_sampler(void)
     p.temp = 5;
     CHECK(draw(logits, 6, &p, 3) != 5, "a token of probability 0 was drawn");
     logits[2] = NAN;
-    CHECK(sample_token(&out, logits, 6, &p, NULL, 0, 0, scratch, &e) == ERR_NUMERIC, "a NaN: %s", e.msg);
+    CHECK(sample_token(&out, &ks, logits, 6, &p, NULL, 0, 0, scratch, &e) == ERR_NUMERIC, "a NaN: %s", e.msg);
     float none[2] = {-INFINITY, -INFINITY};
-    CHECK(sample_token(&out, none, 2, &p, NULL, 0, 0, scratch, &e) == ERR_NUMERIC, "no token: %s", e.msg);
+    CHECK(sample_token(&out, &ks, none, 2, &p, NULL, 0, 0, scratch, &e) == ERR_NUMERIC, "no token: %s", e.msg);
     p.temp = -1;
     CHECK(sample_check(&p, "test", &e) == ERR_USAGE && strstr(e.msg, "-1"), "temperature -1: %s", e.msg);
     sample_defaults(&p);
@@ -484,6 +538,7 @@ static void test_sampler(void)
 
 int main(void)
 {
+    kernels_init(&ks, kernels_max_level());
     for (int i = 0; i < N; i++) ids[i] = (int32_t)rng_below(3, 0, (uint64_t)i, V);
     for (int plain = 0; plain < 2; plain++) {
         for (int kind = 0; kind < KINDS; kind++) {
@@ -501,6 +556,7 @@ int main(void)
     test_score();
     test_faults();
     test_filters();
+    test_many_tokens();
     test_sampler();
     CHECK(mem_live() == 0, "%lld allocations not freed", (long long)mem_live());
     return test_end();

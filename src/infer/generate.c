@@ -124,7 +124,7 @@ static int loop(struct writer *w, struct err *e)
             r->stop = STOP_INTERRUPTED;
             return OK;
         }
-        TRY(sample_token(&id, s->logits, vocab, &w->p->sample, s->ids, s->n, (uint64_t)s->n, w->scratch, e));
+        TRY(sample_token(&id, &s->dec->en->ks, s->logits, vocab, &w->p->sample, s->ids, s->n, (uint64_t)s->n, w->scratch, e));
         if (is_end(s, id) && !w->p->ignore_end) {
             r->stop = STOP_END;
             return OK;

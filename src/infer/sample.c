@@ -1,14 +1,25 @@
-/* The sampler. Candidates come off a heap one by one, highest first, and only as many as the filters let through. */
+/* The sampler. A vocabulary is large and few tokens matter: a pass over all of it, with the kernels, leaves those that the
+ * filters may let through; they come off a heap one by one, highest first. */
 #include "infer/sample.h"
+#include <float.h>
 #include <math.h>
+#include <string.h>
 #include "base/checked.h"
 #include "base/rng.h"
+#include "infer/engine.h" /* has the kernels */
 
 enum { SAMPLE_STREAM = 0x53414d50 }; /* keeps draws apart from other users of the same seed */
 
 struct candidate {
     float logit;
     int32_t id;
+};
+
+/* Scratch: the logits after the penalty, their weights relative to the highest, and the tokens that may be drawn. */
+struct space {
+    float *x, *w;        /* (vocab) */
+    struct candidate *c; /* (vocab), n of them a heap */
+    int64_t n;
 };
 
 void sample_defaults(struct sample_params *p)
@@ -33,7 +44,13 @@ int sample_check(const struct sample_params *p, const char *where, struct err *e
     return check_range(where, "repetition window", (double)p->repeat_window, 0, 1 << 24, e);
 }
 
-size_t sample_scratch_bytes(int64_t vocab) { return (size_t)vocab * sizeof(struct candidate); }
+size_t sample_scratch_bytes(int64_t vocab) { return (size_t)vocab * (2 * sizeof(float) + sizeof(struct candidate)); }
+
+static struct space space_in(void *scratch, int64_t vocab)
+{
+    float *x = scratch;
+    return (struct space){.x = x, .w = x + vocab, .c = (struct candidate *)(void *)(x + 2 * vocab)};
+}
 
 /* Is a to be drawn before b? A total order: no two candidates are equal. */
 static int before(struct candidate a, struct candidate b)
@@ -41,18 +58,24 @@ static int before(struct candidate a, struct candidate b)
     return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
 }
 
-static void sift_down(struct candidate *h, int64_t n, int64_t i)
+/* best: the first to be drawn is on top, else the last. */
+static void sift_down(bool best, struct candidate *h, int64_t n, int64_t i)
 {
     struct candidate x = h[i];
     for (;;) {
         int64_t kid = 2 * i + 1;
         if (kid >= n) break;
-        if (kid + 1 < n && before(h[kid + 1], h[kid])) kid++;
-        if (!before(h[kid], x)) break;
+        if (kid + 1 < n && before(h[kid + 1], h[kid]) == best) kid++;
+        if (before(h[kid], x) != best) break;
         h[i] = h[kid];
         i = kid;
     }
     h[i] = x;
+}
+
+static void make_heap(bool best, struct candidate *h, int64_t n)
+{
+    for (int64_t i = n / 2 - 1; i >= 0; i--) sift_down(best, h, n, i);
 }
 
 /* Takes the best off the heap of n and puts it into the place that gets free, h[n - 1]: the candidates taken so far
@@ -62,68 +85,87 @@ static struct candidate pop(struct candidate *h, int64_t n)
     struct candidate best = h[0];
     h[0] = h[n - 1];
     h[n - 1] = best;
-    sift_down(h, n - 1, 0);
+    sift_down(true, h, n - 1, 0);
     return best;
 }
 
-static int load_logits(struct candidate *c, const float *logits, int64_t vocab, struct err *e)
+static int check_logits(const struct kernels *ks, const float *logits, int64_t vocab, struct err *e)
 {
     bool any = false;
+    if (isfinite(ks->sum(logits, vocab))) return OK; /* so is each of them */
     for (int64_t i = 0; i < vocab; i++) {
         if (!(logits[i] < INFINITY)) FAIL(e, ERR_NUMERIC, "logit of token %lld is %g", (long long)i, (double)logits[i]);
         any |= logits[i] > -INFINITY;
-        c[i] = (struct candidate){logits[i], (int32_t)i};
     }
     if (!any) FAIL(e, ERR_NUMERIC, "no token has a finite logit");
     return OK;
 }
 
 /* Reads the untouched logits, so that a token that occurs twice is penalised once. */
-static void penalise(struct candidate *c, const float *logits, int64_t vocab, const struct sample_params *p,
-                     const int32_t *history, int64_t n_history)
+static void penalise(float *x, const float *logits, int64_t vocab, const struct sample_params *p, const int32_t *history,
+                     int64_t n_history)
 {
     if (p->repeat == 1 || p->repeat_window == 0) return;
     for (int64_t i = max_i64(0, n_history - p->repeat_window); i < n_history; i++) {
         int32_t id = history[i];
         if (id < 0 || id >= vocab) continue;
         double v = logits[id];
-        c[id].logit = (float)(v > 0 ? v / p->repeat : v * p->repeat);
+        x[id] = (float)(v > 0 ? v / p->repeat : v * p->repeat);
     }
 }
 
-static int32_t greedy(const struct candidate *c, int64_t vocab)
+/* The k highest; returns the sum of their weights. */
+static double take_top_k(struct space *s, int64_t vocab, float top, const struct sample_params *p)
 {
-    int64_t best = 0;
-    for (int64_t i = 1; i < vocab; i++)
-        if (c[i].logit > c[best].logit) best = i;
-    return c[best].id;
+    double total = 0;
+    for (int64_t i = 0; i < p->top_k; i++) s->c[i] = (struct candidate){s->x[i], (int32_t)i};
+    make_heap(false, s->c, p->top_k);
+    for (int64_t i = p->top_k; i < vocab; i++) {
+        if (s->x[i] <= s->c[0].logit) continue; /* of equals the lower id stays */
+        s->c[0] = (struct candidate){s->x[i], (int32_t)i};
+        sift_down(false, s->c, p->top_k, 0);
+    }
+    s->n = p->top_k;
+    for (int64_t i = 0; i < s->n; i++) total += exp(((double)s->c[i].logit - top) / p->temp);
+    return total;
 }
 
-int sample_token(int32_t *out, const float *logits, int64_t vocab, const struct sample_params *p,
+/* Those that top-p and min-p may keep; returns the sum of all weights. Top-p keeps none below a weight that the whole
+ * vocabulary together could have and still be what it leaves out. Some that are near a bound are taken too: the filters
+ * themselves come later, with more digits. */
+static double take_likely(struct space *s, const struct kernels *ks, int64_t vocab, float top, const struct sample_params *p)
+{
+    float max, scale = (float)fmin(1 / p->temp, FLT_MAX);
+    for (int64_t i = 0; i < vocab; i++) s->w[i] = s->x[i] - top; /* first, so that no scale makes infinity of it */
+    double total = ks->exp_sum(s->w, scale, vocab, &max);
+    double floor = 0.99 * fmax(p->min_p, (1 - p->top_p) * total / (double)vocab);
+    for (int64_t i = 0; i < vocab; i++)
+        if (s->w[i] >= floor && s->w[i] > 0) s->c[s->n++] = (struct candidate){s->x[i], (int32_t)i};
+    return total;
+}
+
+int sample_token(int32_t *out, const struct kernels *ks, const float *logits, int64_t vocab, const struct sample_params *p,
                  const int32_t *history, int64_t n_history, uint64_t position, void *scratch, struct err *e)
 {
-    struct candidate *c = scratch;
-    TRY(load_logits(c, logits, vocab, e));
-    penalise(c, logits, vocab, p, history, n_history);
+    struct space s = space_in(scratch, vocab);
+    TRY(check_logits(ks, logits, vocab, e));
+    memcpy(s.x, logits, (size_t)vocab * sizeof *s.x);
+    penalise(s.x, logits, vocab, p, history, n_history);
+    float top = ks->max(s.x, vocab);
     if (p->temp == 0) {
-        *out = greedy(c, vocab);
+        int32_t id = 0;
+        while (s.x[id] != top) id++;
+        *out = id;
         return OK;
     }
-    for (int64_t i = vocab / 2 - 1; i >= 0; i--) sift_down(c, vocab, i);
-    double top = c[0].logit, total = 0; /* of what top-k leaves, relative to the highest */
-    int64_t k = p->top_k > 0 ? min_i64(p->top_k, vocab) : vocab;
-    int64_t popped = 0;
-    if (k == vocab) {
-        for (int64_t i = 0; i < vocab; i++) total += exp((c[i].logit - top) / p->temp);
-    } else {
-        for (; popped < k; popped++) total += exp((pop(c, vocab - popped).logit - top) / p->temp);
-    }
-    /* The survivors of top-p and min-p are a prefix of the sorted list: kept of them, with weight `mass`. */
+    bool top_k = p->top_k > 0 && p->top_k < vocab;
+    double total = top_k ? take_top_k(&s, vocab, top, p) : take_likely(&s, ks, vocab, top, p);
+    make_heap(true, s.c, s.n);
+    /* What top-p and min-p keep is a prefix of the sorted list: kept of them, with weight `mass`. */
     double mass = 0;
     int64_t kept = 0;
-    while (kept < k) {
-        struct candidate x = kept < popped ? c[vocab - 1 - kept] : pop(c, vocab - popped++);
-        double w = exp((x.logit - top) / p->temp);
+    while (kept < s.n) {
+        double w = exp(((double)pop(s.c, s.n - kept).logit - top) / p->temp);
         if (kept > 0 && (w < p->min_p || w == 0)) break;
         mass += w;
         kept++;
@@ -132,9 +174,9 @@ int sample_token(int32_t *out, const float *logits, int64_t vocab, const struct 
     double u = rng_uniform(p->seed, SAMPLE_STREAM, position) * mass, sum = 0;
     int64_t pick = 0;
     for (; pick < kept - 1; pick++) {
-        sum += exp((c[vocab - 1 - pick].logit - top) / p->temp);
+        sum += exp(((double)s.c[s.n - 1 - pick].logit - top) / p->temp);
         if (u < sum) break;
     }
-    *out = c[vocab - 1 - pick].id;
+    *out = s.c[s.n - 1 - pick].id;
     return OK;
 }

@@ -1,5 +1,5 @@
-/* Choosing the next token: a pure function of (logits, parameters, history, position). No state, no allocation; the
- * sums are in double and in a fixed order, so equal logits give equal tokens.
+/* Choosing the next token: a pure function of (logits, parameters, history, position). No state, no allocation; all sums
+ * have a fixed order, so equal logits give equal tokens on every level of kernels.
  *
  * Order of the filters, each working on what the one before left:
  *   1. repetition penalty on the logits (arXiv 1909.05858): tokens of the last `repeat_window` are divided by
@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+
+struct kernels;
 
 struct sample_params {
     double temp;           /* 0: greedy */
@@ -37,7 +39,7 @@ int sample_check(const struct sample_params *p, const char *where, struct err *e
 size_t sample_scratch_bytes(int64_t vocab);
 /* history (n_history): the tokens before, oldest first; only the window is looked at, ids outside the vocabulary are
  * ignored. position: index of the new token in its sequence. ERR_NUMERIC when a logit is NaN, +inf, or all are -inf. */
-int sample_token(int32_t *out, const float *logits, int64_t vocab, const struct sample_params *p,
+int sample_token(int32_t *out, const struct kernels *ks, const float *logits, int64_t vocab, const struct sample_params *p,
                  const int32_t *history, int64_t n_history, uint64_t position, void *scratch, struct err *e);
 
 #endif
