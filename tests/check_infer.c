@@ -97,6 +97,7 @@ static void test_whole(int plain, int kind)
     o.chunk = N;
     kit_open(&k, &o);
     int64_t reused = -1;
+    if (kind == INT8_CACHE) CHECK(k.en.cache == (plain ? DT_BF16 : DT_Q8_0), "the cache is %s", formats[k.en.cache].name);
     CHECK_OK(session_sync(&k.s, ids, N, &reused, &e), &e);
     CHECK(reused == 0 && k.s.n == N && k.s.has_logits, "reused %lld, n %lld", (long long)reused, (long long)k.s.n);
     memcpy(whole[plain][kind], k.s.logits, sizeof whole[plain][kind]);
