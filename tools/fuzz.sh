@@ -28,6 +28,6 @@ if [ -n "$min" ]; then
     mkdir -p "$B/minimal/$target"
     exec "$B/fuzz/fuzz_$target" -set_cover_merge=1 -use_counters=0 "$B/minimal/$target" "fuzz/corpora/$target" "$found"
 fi
-set -- -runs="${2:-100000}" -timeout=60 -rss_limit_mb=2048 -max_len="${MAX_LEN:-8192}" -print_final_stats=1
+set -- -runs="${2:-100000}" -timeout=10 -rss_limit_mb=2048 -max_len="${MAX_LEN:-8192}" -print_final_stats=1
 if [ -f "fuzz/$target.dict" ]; then set -- "$@" -dict="fuzz/$target.dict"; fi
 exec "$B/fuzz/fuzz_$target" "$@" -artifact_prefix="$B/crash-$target-" "$found" "fuzz/corpora/$target"

@@ -31,4 +31,18 @@ static inline uint16_t qcache_factor(uint16_t scale, uint16_t top)
     return inverse == 0 ? 0 : (uint16_t)fminf(rintf(f16_to_f32(scale) * inverse), 32767.0f);
 }
 
+/* q8_values by tiles: 32 rows by 32 columns into a unit of each of two panels. */
+typedef void qcache_tile_fn(unsigned char *const unit[2], const unsigned char *rows, size_t row_bytes);
+INLINE void qcache_values(qcache_tile_fn *tile, void *panels, const void *rows, size_t row_bytes, int64_t tiles,
+                          int64_t n)
+{
+    size_t unit = qlayout_unit(DT_Q8_0), panel = unit * (size_t)tiles;
+    for (int64_t i = 0; i < tiles; i++) {
+        const unsigned char *src = (const unsigned char *)rows + (size_t)(i * QP_BLOCK) * row_bytes;
+        unsigned char *to = (unsigned char *)panels + (size_t)i * unit;
+        for (int64_t b = 0; b < n / QP_BLOCK; b++, src += Q8_BYTES, to += 2 * panel)
+            tile((unsigned char *[]){to, to + panel}, src, row_bytes);
+    }
+}
+
 #endif

@@ -23,14 +23,7 @@ static void tile_columns(unsigned char *const unit[2], const unsigned char *rows
 
 static void q8_values_c(void *panels, const void *rows, size_t row_bytes, int64_t tiles, int64_t n)
 {
-    size_t unit = qlayout_unit(DT_Q8_0), panel = unit * (size_t)tiles;
-    for (int64_t i = 0; i < tiles; i++)
-        for (int64_t b = 0; b < n / QP_BLOCK; b++) {
-            unsigned char *to = (unsigned char *)panels + 2 * (size_t)b * panel + (size_t)i * unit;
-            tile_columns((unsigned char *[]){to, to + panel},
-                         (const unsigned char *)rows + (size_t)(i * QP_BLOCK) * row_bytes + (size_t)b * Q8_BYTES,
-                         row_bytes);
-        }
+    qcache_values(tile_columns, panels, rows, row_bytes, tiles, n);
 }
 
 void qcache_init_c(struct kernels *k)

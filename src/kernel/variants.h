@@ -46,6 +46,16 @@ void qmul_init_neon_i8mm(struct kernels *k);
 #define UNROLL _Pragma("GCC unroll 32")
 #endif
 
+/* One row against panels of `width` columns, `most` at a time: the frame of gemm_kernel.row. */
+typedef void row_group_fn(bool bf16, int P, int64_t kc, const float *a, const char *b, size_t stride, float *c, bool accumulate);
+INLINE void row_groups(row_group_fn *group, int most, int width, bool bf16, int64_t kc, const float *a, const char *b,
+                       size_t stride, int panels, float *c, bool accumulate)
+{
+    for (; panels >= most; panels -= most, b += (size_t)most * stride, c += most * width)
+        group(bf16, most, kc, a, b, stride, c, accumulate);
+    for (; panels > 0; panels--, b += stride, c += width) group(bf16, 1, kc, a, b, stride, c, accumulate);
+}
+
 enum { LANES = 16, Q8_BLOCK = 32, Q8_BYTES = 34 };
 
 static inline uint32_t float_bits(float f)

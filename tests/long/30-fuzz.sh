@@ -1,7 +1,7 @@
 #!/bin/sh
 # Ten million inputs over all fuzz targets, most of them for the readers of model files, with AddressSanitizer and
-# UndefinedBehaviorSanitizer (clang, libFuzzer). RUNS=N gives every target N. A crash, leak or an input that takes a
-# minute is kept in build/fuzz/. Prints inputs and inputs a second of each target.
+# UndefinedBehaviorSanitizer (clang, libFuzzer). RUNS=N gives every target N. A crash, leak or an input that takes ten
+# seconds is kept in build/fuzz/. Prints inputs and inputs a second of each target.
 cd "$(dirname "$0")/../.." || exit 1
 passed=0 failed=0 total=0
 for t in fuzz/fuzz_*.c; do

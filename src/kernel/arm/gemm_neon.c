@@ -120,22 +120,14 @@ INLINE void row_group(bool bf16, int P, int64_t kc, const float *a, const char *
         for (int v = 0; v < VECTORS; v++) vst1q_f32(c + p * NR + 4 * v, acc[p][v]);
 }
 
-INLINE void row(bool bf16, int64_t kc, const float *a, const char *b, size_t stride, int panels, float *c,
-                bool accumulate)
-{
-    for (; panels >= ROW_GROUP; panels -= ROW_GROUP, b += ROW_GROUP * stride, c += ROW_GROUP * NR)
-        row_group(bf16, ROW_GROUP, kc, a, b, stride, c, accumulate);
-    for (; panels > 0; panels--, b += stride, c += NR) row_group(bf16, 1, kc, a, b, stride, c, accumulate);
-}
-
 static void row_f32(int64_t kc, const float *a, const void *b, size_t stride, int panels, float *c, bool accumulate)
 {
-    row(false, kc, a, b, stride, panels, c, accumulate);
+    row_groups(row_group, ROW_GROUP, NR, false, kc, a, b, stride, panels, c, accumulate);
 }
 
 static void row_bf16(int64_t kc, const float *a, const void *b, size_t stride, int panels, float *c, bool accumulate)
 {
-    row(true, kc, a, b, stride, panels, c, accumulate);
+    row_groups(row_group, ROW_GROUP, NR, true, kc, a, b, stride, panels, c, accumulate);
 }
 
 static void pack_a_f32(void *dst, const float *src, int64_t rs, int64_t cs, int rows, int64_t kc)

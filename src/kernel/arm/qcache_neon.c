@@ -65,13 +65,7 @@ static void tile_columns(unsigned char *const unit[2], const unsigned char *rows
 
 static void q8_values_neon(void *panels, const void *rows, size_t row_bytes, int64_t tiles, int64_t n)
 {
-    size_t unit = qlayout_unit(DT_Q8_0), panel = unit * (size_t)tiles;
-    for (int64_t i = 0; i < tiles; i++) {
-        const unsigned char *src = (const unsigned char *)rows + (size_t)(i * QP_BLOCK) * row_bytes;
-        unsigned char *to = (unsigned char *)panels + (size_t)i * unit;
-        for (int64_t b = 0; b < n / QP_BLOCK; b++, src += Q8_BYTES, to += 2 * panel)
-            tile_columns((unsigned char *[]){to, to + panel}, src, row_bytes);
-    }
+    qcache_values(tile_columns, panels, rows, row_bytes, tiles, n);
 }
 
 void qcache_init_neon(struct kernels *k)

@@ -89,21 +89,14 @@ INLINE void row_group(bool bf16, int P, int64_t kc, const float *a, const char *
     for (int p = 0; p < 2 * P; p++) _mm256_storeu_ps(c + 8 * p, acc[p / 2][p % 2]);
 }
 
-INLINE void row_any(bool bf16, int64_t kc, const float *a, const char *b, size_t stride, int panels, float *c, bool accumulate)
-{
-    for (; panels >= ROW_GROUP; panels -= ROW_GROUP, b += ROW_GROUP * stride, c += ROW_GROUP * NR)
-        row_group(bf16, ROW_GROUP, kc, a, b, stride, c, accumulate);
-    for (; panels > 0; panels--, b += stride, c += NR) row_group(bf16, 1, kc, a, b, stride, c, accumulate);
-}
-
 static void row_f32(int64_t kc, const float *a, const void *b, size_t stride, int panels, float *c, bool accumulate)
 {
-    row_any(false, kc, a, b, stride, panels, c, accumulate);
+    row_groups(row_group, ROW_GROUP, NR, false, kc, a, b, stride, panels, c, accumulate);
 }
 
 static void row_bf16(int64_t kc, const float *a, const void *b, size_t stride, int panels, float *c, bool accumulate)
 {
-    row_any(true, kc, a, b, stride, panels, c, accumulate);
+    row_groups(row_group, ROW_GROUP, NR, true, kc, a, b, stride, panels, c, accumulate);
 }
 
 /* Four k of a transposed A, six floats each, into three vectors. */
