@@ -8,8 +8,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "chat/form.h"
 #include "sys/file.h"
-#include "text/chat_form.h"
 
 enum { CASE_MAX = 16 };
 

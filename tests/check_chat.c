@@ -4,10 +4,10 @@
 #include <string.h>
 #include "base/json.h"
 #include "base/mem.h"
+#include "chat/chat.h"
 #include "sys/file.h"
 #include "tests/chat_cases.h"
 #include "tests/test.h"
-#include "text/chat.h"
 
 static struct err e;
 

@@ -6,13 +6,13 @@
 #include <unistd.h>
 #include "autarky.h"
 #include "base/mem.h"
+#include "chat/chat.h"
 #include "cli/wrap.h"
 #include "model/net.h"
 #include "model/vocab.h"
 #include "sys/file.h"
 #include "sys/store.h"
 #include "tests/test.h"
-#include "text/chat.h"
 
 static const char text[] =
     "Once upon a time there was a little fox who lived in the wood. Every day the fox went to the river and "

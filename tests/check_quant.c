@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "chat/chat.h"
 #include "infer/engine.h"
 #include "infer/sample.h"
 #include "model/arch.h"
@@ -13,7 +14,6 @@
 #include "sys/file.h"
 #include "tests/folder.h"
 #include "tests/model_fixture.h"
-#include "text/chat.h"
 
 
 static const char *model_path(const char *model)

@@ -4,7 +4,7 @@
 #ifndef CLI_CHAT_LOG_H
 #define CLI_CHAT_LOG_H
 
-#include "text/chat.h"
+#include "chat/chat.h"
 
 struct chat_entry {
     enum chat_role role;

@@ -4,13 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "chat/chat.h"
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/setup.h"
 #include "cli/term.h"
 #include "sys/file.h"
-#include "text/chat.h"
 
 enum { MAX_PROMPT = 64 << 20, EXIT_LENGTH = 8 };
 

@@ -2,6 +2,8 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/utf8.h"
+#include "chat/chat.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/options.h"
@@ -9,10 +11,8 @@
 #include "model/vocab.h"
 #include "sys/clock.h"
 #include "sys/file.h"
-#include "text/chat.h"
 #include "text/detok.h"
 #include "text/tokenizer.h"
-#include "base/utf8.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

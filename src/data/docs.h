@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
-#include "text/chat.h"
+#include "chat/chat.h"
 
 enum { DOC_MAX_BYTES = 64 << 20, DOC_MAX_MSGS = 4096 };
 

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/mem.h"
+#include "chat/chat.h"
 #include "infer/generate.h"
-#include "text/chat.h"
 
 struct autarky {
     struct engine engine;

@@ -4,9 +4,9 @@
 #ifndef INFER_ENGINE_H
 #define INFER_ENGINE_H
 
+#include "chat/chat.h"
 #include "model/generation.h"
 #include "model/weigh.h"
-#include "text/chat.h"
 #include "text/tokenizer.h"
 
 /* What products are computed in. AUTO: INT8 when the file has weights in blocks, else F32; both give equal bits on every

@@ -2,7 +2,6 @@
 #include "text/tokenizer.h"
 #include "base/checked.h"
 #include "base/mem.h"
-#include "text/chat.h"
 #include "text/vocab.h"
 #include <string.h>
 

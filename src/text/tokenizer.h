@@ -17,6 +17,13 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+/* Spellings of the special tokens of our own models (U+FF5C for the bars, U+2581 for the spaces). */
+#define CHAT_BOS "<\xef\xbd\x9c" "begin\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>"
+#define CHAT_EOS "<\xef\xbd\x9c" "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>"
+#define CHAT_PAD "<\xef\xbd\x9c\xe2\x96\x81pad\xe2\x96\x81\xef\xbd\x9c>"
+#define CHAT_USER_MARK "<\xef\xbd\x9cUser\xef\xbd\x9c>"
+#define CHAT_ASSISTANT_MARK "<\xef\xbd\x9c" "Assistant\xef\xbd\x9c>"
+
 enum { TOK_MAX_VOCAB = 1 << 20 };
 
 /* A growable list of token ids. Zeroed is empty; freed with tokens_free. */

@@ -2,9 +2,9 @@
 #include "train/export.h"
 #include <limits.h>
 #include "base/mem.h"
+#include "chat/chat.h"
 #include "model/vocab.h"
 #include "sys/file.h"
-#include "text/chat.h"
 
 static int export_folder(const struct trainer *t, const char *run, enum dtype type, const struct corpus *c, struct err *e)
 {

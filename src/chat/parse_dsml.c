@@ -1,7 +1,7 @@
 /* Calls as elements: invoke with parameters, whose values are text or JSON. They are sent as one JSON object. */
 #include <stdio.h>
 #include <string.h>
-#include "text/chat_parse.h"
+#include "chat/parse.h"
 
 #define OPEN_INVOKE "<" DSML "invoke name=\""
 #define CLOSE_INVOKE "</" DSML "invoke>"

@@ -1,6 +1,6 @@
 /* Chat forms with <|im_start|> and <|im_end|>: ChatML as SmolLM2 and Qwen 2 speak it, and Qwen 3 with its reasoning. */
 #include <string.h>
-#include "text/chat_form.h"
+#include "chat/form.h"
 
 static const char tools_begin[] =
     "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "base/json.h"
 #include "base/mem.h"
-#include "text/chat_form.h"
+#include "chat/form.h"
 
 #define USER CHAT_USER_MARK
 #define ASSISTANT CHAT_ASSISTANT_MARK

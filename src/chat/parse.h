@@ -1,8 +1,8 @@
 /* Inside of the parser of answers: its state, for the files that read calls. */
-#ifndef TEXT_CHAT_PARSE_H
-#define TEXT_CHAT_PARSE_H
+#ifndef CHAT_PARSE_H
+#define CHAT_PARSE_H
 
-#include "text/chat_form.h"
+#include "chat/form.h"
 #include "text/detok.h"
 
 enum { PARSE_MAX_MARKS = 12 };

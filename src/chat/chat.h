@@ -4,20 +4,13 @@
  * markers, instructions for tools) may hold markers, which become their ids. Everything from outside (texts, names,
  * arguments, schemas) goes through tokenizer_encode: a text that spells a marker stays a text. Forms whose roles are
  * ordinary words (deepseek-v2, llama-2) have nothing that could be protected. */
-#ifndef TEXT_CHAT_H
-#define TEXT_CHAT_H
+#ifndef CHAT_CHAT_H
+#define CHAT_CHAT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include "base/buf.h"
 #include "text/tokenizer.h"
-
-/* Spellings of the special tokens of our own models (U+FF5C for the bars, U+2581 for the spaces). */
-#define CHAT_BOS "<\xef\xbd\x9c" "begin\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>"
-#define CHAT_EOS "<\xef\xbd\x9c" "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>"
-#define CHAT_PAD "<\xef\xbd\x9c\xe2\x96\x81pad\xe2\x96\x81\xef\xbd\x9c>"
-#define CHAT_USER_MARK "<\xef\xbd\x9cUser\xef\xbd\x9c>"
-#define CHAT_ASSISTANT_MARK "<\xef\xbd\x9c" "Assistant\xef\xbd\x9c>"
 
 /* CHAT_DEVELOPER is another word for CHAT_SYSTEM. */
 enum chat_role { CHAT_SYSTEM, CHAT_USER, CHAT_ASSISTANT, CHAT_TOOL, CHAT_DEVELOPER };

@@ -1,6 +1,6 @@
 /* Our own chat form, which is that of DeepSeek V3, in short. chat_template_jinja and the form must say the same; a test
  * renders both. */
-#include "text/chat.h"
+#include "chat/chat.h"
 #include <string.h>
 
 static const struct chat_form *own_form(void) { return chat_form_by_name("deepseek-v3"); }

@@ -1,9 +1,9 @@
 /* Inside of the chat forms: rows of the table, the writer that renderers use, JSON as templates print it. */
-#ifndef TEXT_CHAT_FORM_H
-#define TEXT_CHAT_FORM_H
+#ifndef CHAT_FORM_H
+#define CHAT_FORM_H
 
 #include <jansson.h>
-#include "text/chat.h"
+#include "chat/chat.h"
 
 enum { CHAT_MAX_MARKERS = 24, CHAT_MAX_ENDS = 3 };
 

@@ -1,6 +1,6 @@
 /* The parser of answers: reasoning, content and calls of tools, one token at a time. Markers come as ids; those that the
  * vocabulary has not are looked for in the text, of which as much is held back as may be the beginning of one. */
-#include "text/chat_parse.h"
+#include "chat/parse.h"
 #include <string.h>
 #include "base/mem.h"
 

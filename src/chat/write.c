@@ -2,7 +2,7 @@
  * the rendered template would be, and never into a marker unless the form wrote it. */
 #include <string.h>
 #include "base/utf8.h"
-#include "text/chat_form.h"
+#include "chat/form.h"
 
 /* ---- text ---- */
 

@@ -3,7 +3,7 @@
 #include <string.h>
 #include "base/json.h"
 #include "base/mem.h"
-#include "text/chat_parse.h"
+#include "chat/parse.h"
 
 enum { NAME_MAX_BYTES = 256 };
 

@@ -1,6 +1,6 @@
 /* Chat forms of Llama 2, Llama 3 and 3.1, and Gemma 3. */
 #include <string.h>
-#include "text/chat_form.h"
+#include "chat/form.h"
 
 static void say_trimmed(struct chat_writer *w, const char *s, size_t len)
 {

@@ -3,8 +3,8 @@
 #include <string.h>
 #include "base/checked.h"
 #include "base/sha256.h"
-#include "text/chat_form.h"
-#include "text/chat_hashes.h"
+#include "chat/form.h"
+#include "chat/hashes.h"
 
 #define USER CHAT_USER_MARK
 #define ASSISTANT CHAT_ASSISTANT_MARK

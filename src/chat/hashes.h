@@ -1,8 +1,8 @@
 /* SHA-256 of published chat templates (white space around them taken off) and the form that renders what they render;
  * tools/make_chat_fixtures.py has the same list, and what the forms do otherwise. Those called rebuilt
  * were put together from published parts: a hash that no file has does no harm. */
-#ifndef TEXT_CHAT_HASHES_H
-#define TEXT_CHAT_HASHES_H
+#ifndef CHAT_HASHES_H
+#define CHAT_HASHES_H
 
 static const struct {
     const char *sha256, *form;

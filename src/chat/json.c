@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/json.h"
-#include "text/chat_form.h"
+#include "chat/form.h"
 
 void chat_json_string(struct buf *out, const char *s, size_t len)
 {

@@ -1,6 +1,6 @@
 /* Chat forms of DeepSeek V2, V3 (and our own models), R1 with its distilled models, and V3.1. */
 #include <string.h>
-#include "text/chat_form.h"
+#include "chat/form.h"
 
 #define USER CHAT_USER_MARK
 #define ASSISTANT CHAT_ASSISTANT_MARK
