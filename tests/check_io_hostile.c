@@ -236,7 +236,7 @@ static const struct gguf_case gguf_cases[] = {
     {"tensor one row too long", M_DIMS_V, 4, 8, 64, 0, -1, "expected to end within the file's"},
     {"row that is no multiple of the block", M_DIMS_V, 4, 8, 33, 0, -1, "is 33 elements, expected a multiple of 32"},
     {"type that was removed", M_TYPE_W, 0, 4, 4, 0, 0, "is 4, expected one of the known types"},
-    {"type 43", M_TYPE_W, 0, 4, 43, 0, 0, "is 43"},
+    {"type 44", M_TYPE_W, 0, 4, 44, 0, 0, "is 44"},
     {"type -1 (index of a table)", M_TYPE_W, 0, 4, 0xffffffff, 0, 0, "is 4294967295"},
     {"type with larger blocks", M_TYPE_W, 0, 4, 12, 0, 0, "expected a multiple of 256"},
     {"offset that is not aligned", M_TYPE_V, 4, 8, 33, 0, 4, "is 33, expected a multiple of 32"},

@@ -2,14 +2,20 @@
 """Makes tests/fixtures/format/: blocks of every quantised format of GGUF and the numbers they stand for.
 
     make_format_fixtures.py FOLDER [LIBGGML_BASE]
+    make_format_fixtures.py --blocks N [LIBGGML_BASE]
 
 NAME.blocks holds random bytes with chosen scales (ordinary, negative, zero, subnormal, largest), NAME.f32 what the
 official package `gguf` decodes them to. With a shared library of ggml the same blocks are decoded by its C code too, and
-any bit that differs is an error. Deterministic. Needs numpy and gguf.
+any bit that differs is an error. The package decodes neither q1_0 and q2_0 nor mxfp8, which is a fork's: for these
+the definition is below. --blocks compares N random blocks of every format with the decoders in src/format, which it compiles
+with cc. Deterministic. Needs numpy and gguf.
 """
 import ctypes
+import glob
 import os
+import subprocess
 import sys
+import tempfile
 
 import numpy as np
 
@@ -28,9 +34,61 @@ FORMATS = {
     "q5_k": (256, 176, [0, 2], "q5_K"),
     "q6_k": (256, 210, [208], "q6_K"),
     "iq4_xs": (256, 136, [0], "iq4_xs"),
+    "iq2_xxs": (256, 66, [0], "iq2_xxs"),
+    "iq2_xs": (256, 74, [0], "iq2_xs"),
+    "iq2_s": (256, 82, [0], "iq2_s"),
+    "iq3_xxs": (256, 98, [0], "iq3_xxs"),
+    "iq3_s": (256, 110, [0], "iq3_s"),
+    "iq1_s": (256, 50, [0], "iq1_s"),
+    "iq1_m": (256, 56, [], "iq1_m"),
+    "tq1_0": (256, 54, [52], "tq1_0"),
+    "tq2_0": (256, 66, [64], "tq2_0"),
+    "nvfp4": (64, 36, [], "nvfp4"),
+    "mxfp8": (256, 264, [], None),
+    "q1_0": (128, 18, [0], "q1_0"),
+    "q2_0": (64, 18, [0], "q2_0"),
 }
 SCALES = [0x2C3F, 0xB155, 0x0000, 0x0123, 0x7BFF, 0x8001]  # f16: 0.066, -0.167, 0, subnormal, 65504, -2^-24
 EXPONENTS = [127, 0, 1, 2, 120, 255, 254, 3, 130, 64, 200, 128]  # of mxfp4; 0 and 1 have subnormal halves
+
+
+def scale_of(b):
+    return b[:, :2].copy().view(np.float16).astype(np.float32)
+
+
+def fields(b, bits):
+    """Neighbours share a byte, the first in its lowest bits."""
+    n = 8 // bits
+    return (b[:, :, None] >> (np.arange(n, dtype=np.uint8) * bits) & (1 << bits) - 1).reshape(len(b), -1)
+
+
+def q1_0(b):
+    return np.where(fields(b[:, 2:], 1) == 1, scale_of(b), -scale_of(b))
+
+
+def q2_0(b):
+    return scale_of(b) * (fields(b[:, 2:], 2).astype(np.float32) - 1)
+
+
+def mxfp8(b):
+    e, c = b[:, :8].astype(np.int32), b[:, 8:].astype(np.int32)
+    scale = np.where(e == 255, np.nan, np.ldexp(1.0, e - 127)).repeat(32, axis=1)
+    exp, man = c >> 3 & 15, c & 7
+    v = np.where(exp > 0, np.ldexp(8.0 + man, exp - 10), np.ldexp(man.astype(float), -9))
+    v = np.where(c & 127 == 127, np.nan, v) * np.where(c & 128, -1.0, 1.0)
+    return (v * scale).astype(np.float32)
+
+
+OURS = {"q1_0": q1_0, "q2_0": q2_0, "mxfp8": mxfp8}
+
+
+def values(name, b):
+    with np.errstate(over="ignore", invalid="ignore"):
+        if name in OURS:
+            return OURS[name](b).astype(np.float32).ravel()
+        import gguf
+
+        return gguf.quants.dequantize(b, getattr(gguf.GGMLQuantizationType, name.upper())).astype(np.float32).ravel()
 
 
 def blocks_of(name, rng):
@@ -42,25 +100,69 @@ def blocks_of(name, rng):
         b[:, at : at + 2] = h.view(np.uint8).reshape(count, 2)
     if name == "mxfp4":
         b[:, 0] = EXPONENTS
+    if name == "mxfp8":
+        b[:, :8] = np.resize([e for e in EXPONENTS if e != 255], (count, 8))
+        b[:, 8:][b[:, 8:] & 127 == 127] = 0x7E
+    if name == "nvfp4":
+        b[:, :4] = np.resize([0x38, 0, 0x7F, 1, 7, 8, 0x7E, 0x80, 0xFF, 0xB8, 0x40], (count, 4))
+    if name == "iq1_m":  # four bits of d in the top of each u16
+        s = b[:, 48:].view(np.uint16)
+        d = np.array(SCALES[:count], np.uint32)
+        for k in range(4):
+            s[:, k] = s[:, k] & 0x0FFF | (d >> 4 * k & 15) << 12
     return np.ascontiguousarray(b)
 
 
-def main():
-    import gguf
+def differ(x, y):
+    """Numbers whose bits differ; what is no number is equal to its like."""
+    return int(((x.view(np.uint32) != y.view(np.uint32)) & ~(np.isnan(x) & np.isnan(y))).sum())
 
-    folder, ggml = sys.argv[1], ctypes.CDLL(sys.argv[2]) if len(sys.argv) > 2 else None
+
+def by_library(library, function, b, elements):
+    y = np.empty(len(b) * elements, np.float32)
+    getattr(library, function)(y.ctypes, b.ctypes, ctypes.c_int64(y.size))
+    return y
+
+
+def compare(count, ggml):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "format.so")
+        subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-ffp-contract=off", "-Isrc", "-shared", "-fPIC", "-o", path,
+                        *glob.glob("src/format/*.c"), "-lm"], check=True)
+        ours = ctypes.CDLL(path)
+        rng, bad = np.random.default_rng(5), 0
+        for name, (elements, size, _, c_name) in FORMATS.items():
+            wrong, wrong_c, done = 0, 0, 0
+            while done < count:
+                b = rng.integers(0, 256, (min(1 << 15, count - done), size), dtype=np.uint8)
+                y = by_library(ours, name + "_load", b, elements)
+                wrong += differ(values(name, b), y)
+                if ggml and hasattr(ggml, f"dequantize_row_{c_name}"):
+                    wrong_c += differ(by_library(ggml, "dequantize_row_" + c_name, b, elements), y)
+                done += len(b)
+            seen = f", {wrong_c} from ggml" if ggml and hasattr(ggml, f"dequantize_row_{c_name}") else ""
+            print(f"{name}: {count} blocks: {wrong} numbers differ from {'the definition' if name in OURS else 'gguf'}{seen}",
+                  flush=True)
+            bad += wrong + wrong_c
+        sys.exit(bad > 0)
+
+
+def main():
+    args = sys.argv[1:]
+    count = int(args[1]) if args[0] == "--blocks" else 0
+    rest = args[2:] if count else args[1:]
+    ggml = ctypes.CDLL(rest[0]) if rest else None
+    if count:
+        compare(count, ggml)
+    folder = args[0]
     os.makedirs(folder, exist_ok=True)
     rng = np.random.default_rng(20240229)
     for name, (elements, _, _, c_name) in FORMATS.items():
         b = blocks_of(name, rng)
-        with np.errstate(over="ignore"):
-            x = gguf.quants.dequantize(b, getattr(gguf.GGMLQuantizationType, name.upper())).astype(np.float32).ravel()
+        x = values(name, b)
         assert x.size == b.shape[0] * elements and not np.isnan(x).any(), name
-        if ggml:
-            y = np.empty_like(x)
-            getattr(ggml, "dequantize_row_" + c_name)(b.ctypes, y.ctypes, ctypes.c_int64(x.size))
-            if not np.array_equal(x.view(np.uint32), y.view(np.uint32)):
-                sys.exit(f"{name}: the package and the library differ")
+        if ggml and hasattr(ggml, f"dequantize_row_{c_name}") and differ(x, by_library(ggml, "dequantize_row_" + c_name, b, elements)):
+            sys.exit(f"{name}: the package and the library differ")
         b.tofile(os.path.join(folder, name + ".blocks"))
         x.tofile(os.path.join(folder, name + ".f32"))
     print("fixtures in", folder, "checked with the library" if ggml else "")

@@ -3,7 +3,6 @@
 #include "format/blocks.h"
 
 const int8_t iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-const int8_t mxfp4_doubles[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 void q8_0_load(float *dst, const void *src, int64_t n)
 {
@@ -66,32 +65,10 @@ void q5_1_load(float *dst, const void *src, int64_t n)
     }
 }
 
-/* 32 values by table; codes in halves. */
-static inline void by_table(float *dst, const uint8_t q[16], const int8_t table[16], float d)
-{
-    for (int j = 0; j < 16; j++) {
-        dst[j] = d * (float)table[q[j] & 15];
-        dst[j + 16] = d * (float)table[q[j] >> 4];
-    }
-}
-
 void iq4_nl_load(float *dst, const void *src, int64_t n)
 {
     const struct q4_0_block *b = src;
-    for (; n > 0; n -= SMALL_BLOCK, dst += SMALL_BLOCK, b++) by_table(dst, b->q, iq4_values, load_f16(b->d));
-}
-
-/* Twice the values with half the scale, as ggml: so e = 0 and 1 are subnormal scales, and e = 255 is a number (2^128
- * itself does not fit). */
-void mxfp4_load(float *dst, const void *src, int64_t n)
-{
-    const struct mxfp4_block *b = src;
-    for (; n > 0; n -= SMALL_BLOCK, dst += SMALL_BLOCK, b++) {
-        uint32_t half = b->e < 2 ? (uint32_t)0x00200000 << b->e : (uint32_t)(b->e - 1) << 23;
-        float d;
-        memcpy(&d, &half, 4);
-        by_table(dst, b->q, mxfp4_doubles, d);
-    }
+    for (; n > 0; n -= SMALL_BLOCK, dst += SMALL_BLOCK, b++) load_table(dst, b->q, 16, iq4_values, load_f16(b->d));
 }
 
 void iq4_xs_load(float *dst, const void *src, int64_t n)
@@ -102,7 +79,7 @@ void iq4_xs_load(float *dst, const void *src, int64_t n)
         unsigned high = load_u16(b->scales_high);
         for (int j = 0; j < 8; j++, dst += 32) {
             int scale = (b->scales_low[j / 2] >> 4 * (j % 2) & 15) | (int)(high >> 2 * j & 3) << 4;
-            by_table(dst, b->q + 16 * j, iq4_values, d * (float)(scale - 32));
+            load_table(dst, b->q + 16 * j, 16, iq4_values, d * (float)(scale - 32));
         }
     }
 }

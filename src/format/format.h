@@ -25,6 +25,19 @@ enum dtype {
     DT_IQ4_NL,
     DT_IQ4_XS,
     DT_MXFP4,   /* blocks of 32: E8M0 scale, 32 x E2M1 */
+    DT_IQ2_XXS, /* from here on formats that are only read: no encoder. The IQ ones: blocks of 256, codebooks */
+    DT_IQ2_XS,
+    DT_IQ2_S,
+    DT_IQ3_XXS,
+    DT_IQ3_S,
+    DT_IQ1_S,
+    DT_IQ1_M,
+    DT_TQ1_0, /* blocks of 256: -1, 0 or 1 */
+    DT_TQ2_0,
+    DT_NVFP4, /* blocks of 64 */
+    DT_MXFP8, /* blocks of 256: 8 x E8M0 scale, 256 x E4M3 */
+    DT_Q1_0,  /* blocks of 128: one bit each */
+    DT_Q2_0,  /* blocks of 64: two bits each */
     DT_F8_E4M3, /* single bytes; the scales of its 128 x 128 blocks are a tensor of their own */
     DT_I32,     /* indices: no conversion to f32 */
     DT_COUNT

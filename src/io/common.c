@@ -19,7 +19,7 @@ static const struct raw_type ggml_types[] = {
     {30, "bf16", 1, 2},      {31, "q4_0_4_4", 32, 18}, {32, "q4_0_4_8", 32, 18}, {33, "q4_0_8_8", 32, 18},
     {34, "tq1_0", 256, 54},   {35, "tq2_0", 256, 66},   {36, "iq4_nl_4_4", 32, 18}, {37, "iq4_nl_4_8", 32, 18},
     {38, "iq4_nl_8_8", 32, 18}, {39, "mxfp4", 32, 17}, {40, "nvfp4", 64, 36},    {41, "q1_0", 128, 18},
-    {42, "q2_0", 64, 18},
+    {42, "q2_0", 64, 18},     {43, "mxfp8", 256, 264},
 };
 /* The numbers are ours: safetensors has names only. */
 static const struct raw_type safetensors_types[] = {

@@ -310,7 +310,7 @@ static int set_bytes(struct gguf *g, struct tf_tensor *t, uint64_t at, struct er
     const struct raw_type *r = io_ggml_type(t->raw_type);
     if (!r)
         FAIL(e, ERR_UNSUPPORTED,
-             "%s: offset %" PRIu64 ": type of tensor %s is %u, expected one of the known types (0 to 42, without 4 and 5)",
+             "%s: offset %" PRIu64 ": type of tensor %s is %u, expected one of the known types (0 to 43, without 4 and 5)",
              g->path, at, io_quote(q, t->name, strlen(t->name)), t->raw_type);
     if (row % r->block != 0)
         FAIL(e, ERR_FORMAT,
