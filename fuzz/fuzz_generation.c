@@ -7,6 +7,16 @@
 enum { VOCAB = 1000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int read_text(struct generation *g, const char *text, size_t len, struct err *e)
+{
+    json_t *root;
+    TRY(json_parse(&root, text, len, "input", e));
+    int rc = json_is_object(root) ? generation_from_json(g, root, VOCAB, "input", e) : ERR_FORMAT;
+    json_decref(root);
+    return rc;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct generation g, back;
@@ -14,11 +24,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err e;
     generation_init(&g);
     generation_init(&back);
-    if (generation_from_json(&g, (const char *)data, size, VOCAB, "input", &e)) return 0;
+    if (read_text(&g, (const char *)data, size, &e)) return 0;
     for (int i = 0; i < g.n_ends; i++)
         if (g.ends[i] < 0 || g.ends[i] >= VOCAB) abort();
     if (g.temp > 5 || g.top_p > 1 || g.min_p > 1 || g.repeat > 3) abort();
-    if (generation_to_json(&g, 1, &b, &e) || generation_from_json(&back, b.data, b.len, VOCAB, "again", &e)) abort();
+    if (generation_to_json(&g, 1, &b, &e) || read_text(&back, b.data, b.len, &e)) abort();
     if (back.n_ends != g.n_ends || memcmp(back.ends, g.ends, sizeof g.ends) != 0 || back.top_k != g.top_k) abort();
     buf_free(&b);
     return 0;

@@ -55,18 +55,18 @@ static int open_tf(const char *path, struct err *e)
 
 static int open_config(const char *path, struct err *e)
 {
-    struct tf f;
+    struct model_file m;
     struct config c;
-    TRY(tf_open(&f, path, e));
-    int rc = net_read_config(&c, &f, path, e);
-    tf_close(&f);
+    TRY(model_file_open(&m, path, e));
+    int rc = net_read_config(&c, &m, e);
+    model_file_close(&m);
     return rc;
 }
 
 static int open_tokenizer(const char *path, struct err *e)
 {
     struct tokenizer *t;
-    TRY(model_load_tokenizer(&t, path, e));
+    TRY(model_tokenizer_at(&t, path, e));
     tokenizer_free(t);
     return OK;
 }

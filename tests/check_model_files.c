@@ -47,8 +47,8 @@ static void check_copy(const char *original, const char *copy, const struct samp
     struct net x, y;
     struct err e = {0};
     struct load_options o = {.ks = &ks, .plain = true};
-    CHECK_OK(net_load(&x, original, &o, &e), &e);
-    CHECK_OK(net_load(&y, copy, &o, &e), &e);
+    CHECK_OK(load_net(&x, original, &o, &e), &e);
+    CHECK_OK(load_net(&y, copy, &o, &e), &e);
     CHECK(same_config(&x.config, &y.config), "%s: configuration changed on the way to %s", original, copy);
     bool same = x.weights.used == y.weights.used && !memcmp(x.weights.base, y.weights.base, x.weights.used);
     CHECK(same, "%s: weights changed", copy);
@@ -78,7 +78,7 @@ static void check_narrow(const struct net *net, const char *file, const char *fo
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         struct load_options o = {.ks = &ks, .plain = true}, packed = {.ks = &ks}, int8 = {.ks = &ks, .int8 = true};
         CHECK_OK(net_save_gguf(net, file, types[i], NULL, NULL, &e), &e);
-        CHECK_OK(net_load(&wide, file, &o, &e), &e);
+        CHECK_OK(load_net(&wide, file, &o, &e), &e);
         CHECK_OK(net_save_folder(&wide, folder, DT_F32, &e), &e);
         net_free(&wide);
         float *a = logits_of(file, &packed, s), *b = logits_of(folder, &packed, s), *c = logits_of(file, &int8, s);
@@ -116,7 +116,7 @@ static void check_files(const char *model)
     snprintf(file, sizeof file, "%s/model.gguf", tmp);
     snprintf(folder, sizeof folder, "%s/folder", tmp);
     snprintf(again, sizeof again, "%s/again", tmp);
-    CHECK_OK(net_load(&net, path, &o, &e), &e);
+    CHECK_OK(load_net(&net, path, &o, &e), &e);
     CHECK_OK(net_save_folder(&net, folder, DT_F32, &e), &e);
     check_copy(path, folder, &s);
     int64_t params = 0;
@@ -131,7 +131,7 @@ static void check_files(const char *model)
         CHECK_OK(net_save_gguf(&net, file, DT_F32, NULL, NULL, &e), &e);
         check_copy(path, file, &s);
         net_free(&net);
-        CHECK_OK(net_load(&net, file, &o, &e), &e); /* and back: the same bytes */
+        CHECK_OK(load_net(&net, file, &o, &e), &e); /* and back: the same bytes */
         check_narrow(&net, file, again, &s);
     }
     CHECK_OK(net_save_folder(&net, again, DT_F32, &e), &e);
@@ -197,7 +197,7 @@ static void check_back(const char *model, const char *file, const char *folder, 
     static const char *const files[] = {"model.safetensors", "config.json"};
     snprintf(other, sizeof other, "%s/other.gguf", tmp);
     snprintf(again, sizeof again, "%s/again", tmp);
-    CHECK_OK(net_load(&net, file, &o, &e), &e);
+    CHECK_OK(load_net(&net, file, &o, &e), &e);
     CHECK_OK(net_save_gguf(&net, other, DT_F32, NULL, NULL, &e), &e);
     CHECK(same_file(file, other), "%s: saved, loaded and saved, two different GGUF files", model);
     CHECK_OK(file_remove(other, &e), &e);
@@ -227,7 +227,7 @@ static void check_other_files(const char *model)
     snprintf(path, sizeof path, ROOT "/%s", model);
     snprintf(file, sizeof file, "%s/model.gguf", tmp);
     snprintf(folder, sizeof folder, "%s/folder", tmp);
-    CHECK_OK(net_load(&net, path, &o, &e), &e);
+    CHECK_OK(load_net(&net, path, &o, &e), &e);
     for (int i = 0; i < net.n_params; i++) params += tensor_count(&net.params[i].t);
     CHECK(params == config_params(&net.config, NULL), "%s: %lld parameters, counted %lld", model, (long long)params,
           (long long)config_params(&net.config, NULL));
@@ -406,7 +406,7 @@ static void check_scale_missing(void)
     snprintf(file, sizeof file, "%s/config.json", tmp);
     CHECK_OK(file_replace(file, text, len, &e), &e);
     mem_free(text);
-    rc = net_load(&net, tmp, &o, &e);
+    rc = load_net(&net, tmp, &o, &e);
     CHECK(rc == ERR_FORMAT && strstr(e.msg, gone) && strstr(e.msg, "is missing"), "without a scale: %d, \"%s\"", rc, e.msg);
     CHECK_OK(file_remove(file, &e), &e);
     snprintf(file, sizeof file, "%s/model.safetensors", tmp);
@@ -446,7 +446,7 @@ static void check_mismatch(const char *key, const char *value, const char *says)
     snprintf(file, sizeof file, "%s/model.safetensors", tmp);
     CHECK_OK(file_replace(file, text, len, &e), &e);
     mem_free(text);
-    int rc = net_load(&net, tmp, &o, &e);
+    int rc = load_net(&net, tmp, &o, &e);
     if (says) CHECK(rc != OK && strstr(e.msg, says), "%s = %s: %d, \"%s\"", key, value, rc, rc ? e.msg : "");
     else CHECK(rc == OK && net.config.mtp_layers == 0, "%s = %s: %s", key, value, rc ? e.msg : "an MTP layer");
     net_free(&net);
@@ -573,11 +573,11 @@ static void check_gguf(void)
     if (!sample_open(&s, "full")) return;
     snprintf(file, sizeof file, "%s/model.gguf", tmp);
     snprintf(other, sizeof other, "%s/other.gguf", tmp);
-    CHECK_OK(net_load(&net, ROOT "/full", &o, &e), &e);
+    CHECK_OK(load_net(&net, ROOT "/full", &o, &e), &e);
     CHECK_OK(net_save_gguf(&net, file, DT_F32, NULL, NULL, &e), &e);
     for (size_t i = 0; i < ARRAY_LEN(refused_gguf); i++) {
         rewrite_gguf(file, other, &refused_gguf[i].w);
-        int rc = net_load(&bad, other, &o, &e);
+        int rc = load_net(&bad, other, &o, &e);
         CHECK(rc != OK && strstr(e.msg, refused_gguf[i].says) && strstr(e.msg, "other.gguf"), "%s: %d, \"%s\"",
               refused_gguf[i].says, rc, rc ? e.msg : "");
         net_free(&bad);
@@ -603,7 +603,7 @@ static void check_out_of_memory(const char *path, bool training)
     int64_t live = mem_live();
     for (; rc && tries < 5000; tries++) {
         mem_fail_at((uint64_t)tries + 1);
-        rc = net_load(&net, path, &o, &e);
+        rc = load_net(&net, path, &o, &e);
         mem_fail_at(0);
         if (!rc) continue;
         CHECK(e.msg[0] && mem_live() == live, "allocation %d: %lld blocks kept, \"%s\"", tries, (long long)(mem_live() - live),

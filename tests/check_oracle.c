@@ -74,7 +74,7 @@ static void check_mtp(void)
     float *got = mem_alloc((size_t)(s.n * s.vocab) * sizeof(float));
     for (int absorbed = 0; absorbed < 2 && want; absorbed++) {
         struct load_options o = {.ks = &ks, .absorbed = absorbed};
-        CHECK_OK(net_load(&net, ROOT "/mtp", &o, &e), &e);
+        CHECK_OK(load_net(&net, ROOT "/mtp", &o, &e), &e);
         CHECK(net.config.mtp_layers == 1, "the MTP layer was not found");
         struct pass p = {.mtp_logits = got};
         pass_run(&net, COMPUTE_F32, &s, &p);
@@ -124,7 +124,7 @@ static void check_other_gradients(const char *model)
     struct load_options o = {.ks = &ks, .training = true};
     snprintf(path, sizeof path, ROOT "/%s", model);
     if (!sample_open(&s, model)) return;
-    CHECK_OK(net_load(&net, path, &o, &e), &e);
+    CHECK_OK(load_net(&net, path, &o, &e), &e);
     struct pass p = {.train = true};
     memset(net.grads.base, 0, net.grads.used);
     pass_run(&net, COMPUTE_F32, &s, &p);
@@ -144,7 +144,7 @@ static void check_gradients(void)
     for (int absorbed = 0; absorbed < 2; absorbed++)
         for (int total = 0; total < 2; total++) {
             o.absorbed = absorbed;
-            CHECK_OK(net_load(&net, ROOT "/mtp", &o, &e), &e);
+            CHECK_OK(load_net(&net, ROOT "/mtp", &o, &e), &e);
             struct pass p = {.train = true, .lambda = total ? 0.3 : 0};
             memset(net.grads.base, 0, net.grads.used);
             pass_run(&net, COMPUTE_F32, &s, &p);
@@ -166,8 +166,8 @@ static void check_adamw(void)
     struct err e = {0};
     struct load_options o = {.ks = &ks, .training = true};
     if (!sample_open(&s, "mtp")) return;
-    CHECK_OK(net_load(&net, ROOT "/mtp", &o, &e), &e);
-    CHECK_OK(net_load(&start, ROOT "/mtp", &o, &e), &e);
+    CHECK_OK(load_net(&net, ROOT "/mtp", &o, &e), &e);
+    CHECK_OK(load_net(&start, ROOT "/mtp", &o, &e), &e);
     float *m = mem_alloc(net.weights.used), *v = mem_alloc(net.weights.used);
     for (int step = 1; step <= STEPS; step++) {
         struct pass pass = {.train = true};

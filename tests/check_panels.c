@@ -8,6 +8,7 @@
 #include "model/weigh.h"
 #include "sys/file.h"
 #include "tests/folder.h"
+#include "tests/load_net.h"
 
 enum { PATH_CAP = 200 };
 static char model[PATH_CAP], panels[PATH_CAP];
@@ -59,7 +60,7 @@ static bool load(const struct load_options *o, char sum[SHA256_HEX])
     struct net net;
     struct sha256 *h;
     warnings = 0;
-    CHECK_OK(net_load(&net, model, o, &e), &e);
+    CHECK_OK(load_net(&net, model, o, &e), &e);
     CHECK_OK(sha256_new(&h, &e), &e);
     sha256_add(h, net.weights.base, net.weights.used);
     sha256_hex(h, sum);
@@ -101,14 +102,17 @@ static void check_slow(void)
 {
     struct err e = {0};
     struct weights w;
+    struct model_file m;
     char sum[SHA256_HEX];
     struct load_options o = options(true);
     struct kernels without = ks;
-    CHECK_OK(net_weigh(&w, model, &o, &e), &e);
+    CHECK_OK(model_file_open(&m, model, &e), &e);
+    CHECK_OK(net_weigh(&w, &m, &o, &e), &e);
     CHECK(w.slow == 0 && w.panels, "%d matrices are slow", w.slow);
     without.qmul[DT_Q8_0] = NULL;
     o.ks = &without;
-    CHECK_OK(net_weigh(&w, model, &o, &e), &e);
+    CHECK_OK(net_weigh(&w, &m, &o, &e), &e);
+    model_file_close(&m);
     CHECK(w.slow == 4 * 7 + 1 && !w.panels, "%d matrices are slow, expected 29", w.slow);
     CHECK(!load(&o, sum) && warnings == 1 && strstr(last_warning, "29 matrices") && strstr(last_warning, "q8_0"),
           "%d warnings: %s", warnings, last_warning);

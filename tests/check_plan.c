@@ -8,6 +8,7 @@
 #include "model/arch.h"
 #include "model/shapes.h"
 #include "sys/file.h"
+#include "tests/load_net.h"
 #include "tests/test.h"
 
 /* Millions of parameters as published with the models (their safetensors indices and reports). mtp: with that layer, and
@@ -104,7 +105,7 @@ static int open_model(struct engine *en, const struct engine_options *o, struct 
     kernels_init(&ks, kernels_max_level());
     struct load_options lo = {
         .ks = &ks, .compute = o->compute == ENGINE_BF16 ? COMPUTE_BF16 : COMPUTE_F32, .absorbed = !o->plain};
-    TRY(net_load(&net, o->model, &lo, e));
+    TRY(load_net(&net, o->model, &lo, e));
     return engine_from_net(en, &net, o, e);
 }
 

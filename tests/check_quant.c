@@ -313,7 +313,7 @@ static bool player_open(struct player *p, const char *path, enum engine_compute 
     struct load_options o = {.ks = &ks, .absorbed = true, .int8 = compute == ENGINE_INT8};
     memset(p, 0, sizeof *p);
     struct engine_options eo = {.model = path, .compute = compute, .all_logits = true, .threads = 1, .chunk = 4};
-    int rc = net_load(&net, path, &o, &e);
+    int rc = load_net(&net, path, &o, &e);
     CHECK(rc == OK, "%s", e.msg);
     if (rc) return false;
     CHECK_OK(engine_from_net(&p->en, &net, &eo, &e), &e);
@@ -686,8 +686,12 @@ static void test_windows(void)
 
 static int read_generation(struct generation *g, const char *text, struct err *e)
 {
+    json_t *root;
     generation_init(g);
-    return generation_from_json(g, text, strlen(text), 100, "generation_config.json", e);
+    TRY(json_parse(&root, text, strlen(text), "generation_config.json", e));
+    int rc = generation_from_json(g, root, 100, "generation_config.json", e);
+    json_decref(root);
+    return rc;
 }
 
 static void test_generation(void)
@@ -707,7 +711,6 @@ static void test_generation(void)
                                           "{\"top_k\": 1e9}",
                                           "{\"top_k\": 99999999}",
                                           "{\"repetition_penalty\": 0}",
-                                          "[]",
                                           "",
                                           "{",
                                           "{\"top_p\": 1, \"top_p\": 1}"};
@@ -758,6 +761,61 @@ static void test_engine_advice(void)
     }
 }
 
+/* ---- every file is opened once ---- */
+
+/* What a folder has: weights, config.json, generation_config.json, tokenizer.json, tokenizer_config.json. */
+enum { SYN_FILES = 5 };
+
+static uint64_t opens;
+
+static void opened(const char *what, const char *path, uint64_t want)
+{
+    uint64_t n = file_opens() - opens;
+    CHECK(n == want, "%s of %s opened %llu files, expected %llu", what, path, (unsigned long long)n, (unsigned long long)want);
+    opens = file_opens();
+}
+
+/* files: all of the model; few: with the tensors and one more, or the GGUF. A file of safetensors is looked into at once. */
+static void check_opens(const char *path, uint64_t files, uint64_t few, uint64_t tokenizer)
+{
+    struct err e = {0};
+    struct convert_result r;
+    struct engine en;
+    struct engine_memory m;
+    struct model_file f;
+    struct tokenizer *t;
+    struct engine_options o = {.model = path, .threads = 1};
+    opens = file_opens();
+    CHECK_OK(engine_open(&en, &o, &e), &e);
+    opened("a start", path, files);
+    engine_close(&en);
+    CHECK_OK(engine_plan(&o, &m, &e), &e);
+    opened("a plan", path, few);
+    CHECK_OK(model_file_open(&f, path, &e), &e); /* as compare does it: figures first */
+    o.file = &f;
+    CHECK_OK(engine_plan(&o, &m, &e), &e);
+    CHECK_OK(engine_open(&en, &o, &e), &e);
+    model_file_close(&f);
+    CHECK(en.net.file.n_tensors > 0 && en.net.embed->data, "%s: the embedding is gone", path);
+    opened("a plan and a start", path, files);
+    engine_close(&en);
+    CHECK_OK(model_tokenizer_at(&t, path, &e), &e);
+    tokenizer_free(t);
+    opened("a tokenizer", path, tokenizer);
+    CHECK_OK(to_gguf(path, in_dir("once.gguf"), NULL, NULL, &r, &e), &e);
+    opened("a conversion to GGUF", path, files);
+    CHECK_OK(to_folder(path, in_dir("once"), DT_COUNT, 1 << 30, &r, &e), &e);
+    opened("a conversion to a folder", path, files);
+}
+
+/* After test_engine_advice, which gives the folder its last file. */
+static void test_opens(void)
+{
+    check_opens(in_dir("said.gguf"), 1, 1, 1);
+    check_opens(in_dir("syn"), SYN_FILES, 2, 2);
+    check_opens(in_dir("syn/model.safetensors"), SYN_FILES, 2, 3);
+}
+
 int main(void)
 {
     (void)expected; /* of the fixture, not needed here */
@@ -782,6 +840,7 @@ int main(void)
     test_windows();
     test_generation();
     test_engine_advice();
+    test_opens();
     folder_remove();
     return test_end();
 }

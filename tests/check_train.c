@@ -1,5 +1,6 @@
 /* Training: it learns, a step is a pure function of the state, memory is what was measured, and nothing that happens
  * to the process - SIGKILL at any moment, a damaged checkpoint - changes the weights that come out. */
+#include "load_net.h"
 #include "test.h"
 #include <math.h>
 #include <signal.h>
@@ -342,11 +343,11 @@ static void check_architecture(const char *name, const char *model)
     CHECK(first > 0.9 * log(VOCAB) && first < 1.1 * log(VOCAB) && s.loss < 0.9 * first,
           "%s: loss %.4f after 20 steps, began at %.4f", name, s.loss, first);
     CHECK_OK(net_save_folder(&t.net, in_folder("arch"), DT_F32, &e), &e);
-    CHECK_OK(net_load(&net, in_folder("arch"), &plain, &e), &e);
+    CHECK_OK(load_net(&net, in_folder("arch"), &plain, &e), &e);
     CHECK(net.weights.used == t.net.weights.used, "%s: another size after saving", name);
     net_free(&net);
     CHECK_OK(net_save_gguf(&t.net, in_folder("arch.gguf"), DT_F32, NULL, NULL, &e), &e);
-    CHECK_OK(net_load(&net, in_folder("arch.gguf"), &plain, &e), &e);
+    CHECK_OK(load_net(&net, in_folder("arch.gguf"), &plain, &e), &e);
     CHECK(net.weights.used == t.net.weights.used, "%s: another size after saving", name);
     net_free(&net);
     trainer_close(&t);
@@ -560,7 +561,7 @@ static void check_tokenizer(const struct tokenizer *want, const char *model)
     struct err e = {0};
     struct tokenizer *got;
     struct tokens a = {0}, b = {0};
-    CHECK_OK(model_load_tokenizer(&got, model, &e), &e);
+    CHECK_OK(model_tokenizer_at(&got, model, &e), &e);
     CHECK_OK(tokenizer_encode(want, text, sizeof text - 1, &a, &e), &e);
     if (got) CHECK_OK(tokenizer_encode(got, text, sizeof text - 1, &b, &e), &e);
     CHECK(a.n > 0 && a.n == b.n && !memcmp(a.ids, b.ids, a.n * sizeof *a.ids), "%s: %zu ids, expected %zu", model, b.n, a.n);

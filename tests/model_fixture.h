@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "model/net.h"
+#include "tests/load_net.h"
 #include "tests/test.h"
 #include <math.h>
 #include <string.h>
@@ -119,7 +120,7 @@ static float *logits_of(const char *path, const struct load_options *o, const st
 {
     struct net net;
     struct err e = {0};
-    int rc = net_load(&net, path, o, &e);
+    int rc = load_net(&net, path, o, &e);
     CHECK(rc == OK, "%s", e.msg);
     if (rc) return NULL;
     CHECK(net.config.vocab == s->vocab, "%s: vocabulary %lld", path, (long long)net.config.vocab);

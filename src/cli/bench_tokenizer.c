@@ -18,7 +18,7 @@
 #include "sys/clock.h"
 #include "sys/file.h"
 
-enum { TEXT_BYTES = 1 << 20, RUNS = 7, MAX_RUNS = 101, MAX_JSON = 1 << 28, MAX_TEXTS = 32 };
+enum { TEXT_BYTES = 1 << 20, RUNS = 7, MAX_RUNS = 101, MAX_TEXTS = 32 };
 
 /* What a text is made of: stories, or characters from a range, at random or all the same. */
 struct sample {
@@ -119,24 +119,12 @@ static int measure_sample(struct bench *b, const struct sample *k, struct err *e
     return rc;
 }
 
-static int load(struct tokenizer **t, const char *path, struct err *e)
-{
-    size_t n = strlen(path), len;
-    char *json;
-    *t = NULL;
-    if (n < 5 || strcmp(path + n - 5, ".json") != 0) return model_load_tokenizer(t, path, e);
-    TRY(file_read(&json, &len, path, MAX_JSON, e));
-    int rc = tokenizer_from_json(t, json, len, path, e);
-    mem_free(json);
-    return rc;
-}
-
 static int run(struct bench *b, const char *path, const struct opt_list *texts, struct err *e)
 {
-    TRY(load(&b->t, path, e));
+    TRY(model_tokenizer_at(&b->t, path, e));
     tokenizer_free(b->t);
     double start = clock_seconds();
-    TRY(load(&b->t, path, e));
+    TRY(model_tokenizer_at(&b->t, path, e));
     b->load = clock_seconds() - start;
     for (size_t i = 0; i < texts->n; i++) TRY(measure_file(b, texts->v[i], e));
     for (size_t i = 0; i < ARRAY_LEN(samples) && texts->n == 0; i++) TRY(measure_sample(b, &samples[i], e));

@@ -25,6 +25,7 @@ struct compare_job {
     bool json;
     char found[2][SETUP_PATH];
     const char *path[2]; /* A and B */
+    struct model_file file[2];
     struct talker t[2];
     struct windows w;
     struct compare_result r;
@@ -40,9 +41,10 @@ static void show(void *ctx, int64_t done, int64_t total)
             (double)done / spent, spent * (double)(total - done) / (double)done, done < total ? "" : "\r\033[K");
 }
 
-static struct engine_options options_of(const struct compare_job *j, int i, int64_t context, uint64_t memory)
+static struct engine_options options_of(struct compare_job *j, int i, int64_t context, uint64_t memory)
 {
     struct engine_options o = model_engine_options(j->path[i], &j->model);
+    o.file = &j->file[i];
     o.all_logits = true;
     o.context = context;
     o.memory = memory;
@@ -50,7 +52,7 @@ static struct engine_options options_of(const struct compare_job *j, int i, int6
 }
 
 /* Both are in memory at once: their sum must fit. */
-static int check_memory(const struct compare_job *j, int64_t context, uint64_t share[2], struct err *e)
+static int check_memory(struct compare_job *j, int64_t context, uint64_t share[2], struct err *e)
 {
     struct engine_memory m[2];
     struct meminfo info;
@@ -76,7 +78,8 @@ static int open_models(struct compare_job *j, struct err *e)
         struct config c;
         if (!file_exists(j->path[i]) && model_find_local(j->found[i], j->path[i], NULL) == OK) j->path[i] = j->found[i];
         TRY(model_check_path(j->path[i], e));
-        TRY(engine_read_config(&c, NULL, j->path[i], e));
+        TRY(model_file_open(&j->file[i], j->path[i], e));
+        TRY(net_read_config(&c, &j->file[i], e));
         if (!j->model.ctx) context = min_i64(context, c.context);
     }
     TRY(check_memory(j, context, share, e));
@@ -84,6 +87,7 @@ static int open_models(struct compare_job *j, struct err *e)
         struct engine_options o = options_of(j, i, context, share[i]);
         struct talker *t = &j->t[i];
         TRY(engine_open(&t->engine, &o, e));
+        model_file_close(&j->file[i]);
         TRY(decoder_open(&t->decoder, &t->engine, e));
         TRY(session_open(&t->session, &t->decoder, e));
         t->session.interrupt = &term_interrupted;
@@ -168,7 +172,9 @@ int cmd_compare(int argc, char **argv)
     if (!rc && j.r.tokens == 0) rc = err_set(&e, ERR_FORMAT, __FILE__, __LINE__, "the text predicts no token");
     if (!rc) rc = report(&j, &e);
     windows_free(&j.w);
-    talker_close(&j.t[0]);
-    talker_close(&j.t[1]);
+    for (int i = 0; i < 2; i++) {
+        talker_close(&j.t[i]);
+        model_file_close(&j.file[i]);
+    }
     return rc ? exit_fail("compare", &e) : EXIT_OK;
 }

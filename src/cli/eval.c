@@ -46,13 +46,11 @@ static void ppl_free(struct ppl *p)
 static int open_all(struct ppl *p, const char *model, const struct model_args *m, struct err *e)
 {
     char found[SETUP_PATH];
-    struct config c;
     if (!file_exists(model) && model_find_local(found, model, NULL) == OK) model = found;
     TRY(model_check_path(model, e));
     struct engine_options o = model_engine_options(model, m);
     o.all_logits = true;
-    TRY(engine_read_config(&c, NULL, model, e));
-    if (o.context == 0) o.context = min_i64(c.context, DEFAULT_WINDOW);
+    o.context_most = DEFAULT_WINDOW;
     TRY(engine_open(&p->t.engine, &o, e));
     TRY(decoder_open(&p->t.decoder, &p->t.engine, e));
     TRY(session_open(&p->t.session, &p->t.decoder, e));

@@ -40,13 +40,11 @@ static void show(void *ctx, int64_t done, int64_t total, const struct collect_re
 static int open_model(struct imatrix_job *j, const char *model, struct err *e)
 {
     char found[SETUP_PATH];
-    struct config c;
     if (!file_exists(model) && model_find_local(found, model, NULL) == OK) model = found;
     TRY(model_check_path(model, e));
     struct engine_options o = model_engine_options(model, &j->model);
     o.all_logits = true;
-    TRY(engine_read_config(&c, NULL, model, e));
-    if (o.context == 0) o.context = c.context < DEFAULT_WINDOW ? c.context : DEFAULT_WINDOW;
+    o.context_most = DEFAULT_WINDOW;
     TRY(engine_open(&j->t.engine, &o, e));
     TRY(decoder_open(&j->t.decoder, &j->t.engine, e));
     TRY(session_open(&j->t.session, &j->t.decoder, e));

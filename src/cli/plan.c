@@ -65,6 +65,16 @@ static int unknown(const char *name, struct err *e)
          "%s: there is no such model here, and no published shape of that name (plan --list shows them)", name);
 }
 
+/* A config.json stands for its folder. */
+static int open_file(struct plan *p, struct err *e)
+{
+    char folder[SETUP_PATH];
+    bool json = !file_is_dir(p->path) && str_ends_with(p->path, "config.json");
+    if (json) TRY(path_dir(folder, sizeof folder, p->path, e));
+    TRY(model_file_open(&p->file, json ? folder : p->path, e));
+    return net_read_config(&p->config, &p->file, e);
+}
+
 /* Where the shape comes from: a file or folder with weights, a mere configuration, or the table of published shapes. */
 static int find_model(struct plan *p, const char *name, struct err *e)
 {
@@ -74,8 +84,7 @@ static int find_model(struct plan *p, const char *name, struct err *e)
     if (here) {
         snprintf(p->path, sizeof p->path, "%s", file_exists(name) ? name : found);
         p->bare = is_bare_folder(p->path);
-        return p->bare ? net_read_config_json(&p->config, p->path, e)
-                       : engine_read_config(&p->config, NULL, p->path, e);
+        return open_file(p, e);
     }
     p->bare = true;
     if (!shape_by_name(name, &p->config)) return unknown(name, e);
@@ -130,7 +139,10 @@ static int make_plan(struct plan *p, const struct engine_options *base, struct e
         o.shape = &s;
     }
     o.model = p->name;
-    if (!o.shape) o.model = p->path;
+    if (!o.shape) {
+        o.model = p->path;
+        o.file = &p->file;
+    }
     int rc = engine_plan(&o, &p->memory, &refused);
     if (rc && rc != ERR_MEMORY) return err_set(e, refused.code, refused.file, refused.line, "%s", refused.msg);
     p->fits = rc == OK;
@@ -208,6 +220,7 @@ int cmd_plan(int argc, char **argv)
     if (format) snprintf(p.format_name, sizeof p.format_name, "%.31s", format);
     int rc = run(&p, n ? argv[1] : NULL, &a, &e);
     if (!rc) rc = json ? plan_print_json(&p, &e) : plan_print(&p, &e);
+    model_file_close(&p.file);
     if (rc) return exit_fail("plan", &e);
     return p.fits ? EXIT_OK : EXIT_MEMORY;
 }

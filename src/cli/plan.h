@@ -20,6 +20,7 @@ struct plan_offer {
 };
 struct plan {
     char name[SETUP_PATH], path[SETUP_PATH]; /* path: "" for a name out of the table */
+    struct model_file file; /* with a path */
     bool bare;            /* no weights are there */
     struct config config;
     char format_name[32]; /* "": as in the file */

@@ -17,8 +17,6 @@
 #include "model/vocab.h"
 #include "sys/file.h"
 
-enum { MAX_FILE = 256 << 20 };
-
 struct tokenize {
     bool ids, line, json, special, bos;
     struct tokenizer *tok;
@@ -28,17 +26,10 @@ struct tokenize {
 
 static int load(struct tokenizer **t, const char *path, struct err *e)
 {
-    char found[SETUP_PATH], *json;
-    size_t len;
+    char found[SETUP_PATH];
     if (!file_exists(path) && model_find_local(found, path, NULL) == OK) path = found;
-    if (!str_ends_with(path, ".json")) {
-        TRY(model_check_path(path, e));
-        return model_load_tokenizer(t, path, e);
-    }
-    TRY(file_read(&json, &len, path, MAX_FILE, e));
-    int rc = tokenizer_from_json(t, json, len, path, e);
-    mem_free(json);
-    return rc;
+    TRY(model_check_path(path, e));
+    return model_tokenizer_at(t, path, e);
 }
 
 static int read_stdin(struct buf *b, struct err *e)

@@ -17,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FILE = 1 << 28 };
-
 static const char top_help[] =
     "Usage: autarky tokenizer COMMAND ...\n\n"
     "  train     learn a vocabulary from text files\n"
@@ -32,18 +30,6 @@ static int usage(const char *command, const char *what)
     struct err e;
     err_set(&e, ERR_USAGE, __FILE__, __LINE__, "%s; see autarky %s --help", what, command);
     return exit_fail(command, &e);
-}
-
-static int load(struct tokenizer **t, const char *path, struct err *e)
-{
-    size_t n = strlen(path), len;
-    char *json;
-    *t = NULL;
-    if (n < 5 || strcmp(path + n - 5, ".json") != 0) return model_load_tokenizer(t, path, e);
-    TRY(file_read(&json, &len, path, MAX_FILE, e));
-    int rc = tokenizer_from_json(t, json, len, path, e);
-    mem_free(json);
-    return rc;
 }
 
 /* All of stdin. */
@@ -221,7 +207,7 @@ static int encode_lines(const char *path, struct err *e)
 {
     struct tokenizer *t;
     struct buf in = {0};
-    TRY(load(&t, path, e));
+    TRY(model_tokenizer_at(&t, path, e));
     int rc = read_stdin(&in, e);
     size_t number = 0;
     for (char *s = in.data, *end; rc == OK && s && s < in.data + in.len; s = end + 1) {
@@ -239,7 +225,7 @@ static int encode(const char *path, const char *text, bool json, struct err *e)
     struct tokenizer *t;
     struct tokens ids = {0};
     struct buf in = {0};
-    TRY(load(&t, path, e));
+    TRY(model_tokenizer_at(&t, path, e));
     int rc = text ? OK : read_stdin(&in, e);
     if (rc == OK) rc = tokenizer_encode(t, text ? text : in.data, text ? strlen(text) : in.len, &ids, e);
     if (rc == OK) rc = print_ids(t, &ids, json, e);
@@ -289,7 +275,7 @@ static int decode(const char *path, char **args, int n, bool special, struct err
     struct tokenizer *t;
     struct tokens ids = {0};
     struct buf in = {0}, out = {0};
-    TRY(load(&t, path, e));
+    TRY(model_tokenizer_at(&t, path, e));
     int rc = n ? OK : read_stdin(&in, e);
     if (rc == OK && in.len) rc = parse_ids(&ids, in.data, e);
     for (int i = 0; i < n && rc == OK; i++) rc = parse_ids(&ids, args[i], e);
@@ -367,7 +353,7 @@ static int parity(const char *path, char **files, int n, bool json, struct err *
 {
     struct tokenizer *t;
     struct cost *c;
-    TRY(load(&t, path, e));
+    TRY(model_tokenizer_at(&t, path, e));
     int rc = mem_new((void **)&c, (size_t)n * sizeof *c, "counts", e);
     for (int i = 0; i < n && rc == OK; i++) rc = count_file(t, files[i], &c[i], e);
     if (rc == OK) rc = print_parity(c, files, n, json, e);

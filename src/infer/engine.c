@@ -21,18 +21,11 @@ static bool is_quantised(const struct tf_tensor *t)
     return t->known && t->nd >= 2 && qpanel_bytes(t->dtype, 1, t->ne[t->nd - 1]) > 0;
 }
 
-int engine_read_config(struct config *c, bool *quantised, const char *path, struct err *e)
+static bool has_quantised(const struct tf *f)
 {
-    struct tf f;
-    if (!file_exists(path)) FAIL(e, ERR_NOTFOUND, "%s: there is no such model", path);
-    TRY(tf_open(&f, path, e));
-    if (quantised) {
-        *quantised = false;
-        for (size_t i = 0; i < f.n_tensors; i++) *quantised |= is_quantised(&f.tensors[i]);
-    }
-    int rc = net_read_config(c, &f, path, e);
-    tf_close(&f);
-    return rc;
+    for (size_t i = 0; i < f->n_tensors; i++)
+        if (is_quantised(&f->tensors[i])) return true;
+    return false;
 }
 
 const char *engine_compute_name(const struct engine *en)
@@ -67,7 +60,9 @@ static int set_options(struct engine *en, const struct engine_options *o, bool q
     if (o->context < 0 || o->context > c->context)
         FAIL(e, ERR_LIMIT, "a context of %lld is asked for, the model holds 1 to %lld", (long long)o->context,
              (long long)c->context);
-    if (o->context == 0 && c->context > MAX_CONTEXT)
+    int64_t context = o->context ? o->context : c->context;
+    if (!o->context && o->context_most > 0) context = min_i64(context, o->context_most);
+    if (context > MAX_CONTEXT && !o->context)
         FAIL(e, ERR_LIMIT, "the model promises a context of %lld tokens, this program holds at most %d: name one (--ctx)",
              (long long)c->context, MAX_CONTEXT);
     if (o->chunk < 0 || o->chunk > MAX_CHUNK)
@@ -76,7 +71,7 @@ static int set_options(struct engine *en, const struct engine_options *o, bool q
         FAIL(e, ERR_USAGE, "%d sequences at once, expected 1 to %d", o->slots, MAX_SLOTS);
     kernels_init(&en->ks, level);
     en->model_context = c->context;
-    en->context = o->context ? o->context : c->context;
+    en->context = context;
     en->chunk = o->chunk ? o->chunk : o->all_logits ? SCORED_CHUNK : DEFAULT_CHUNK; /* all logits of a row are many */
     en->slots = o->slots ? o->slots : 1;
     en->all_logits = o->all_logits;
@@ -166,27 +161,40 @@ static int find_fitting(struct engine *en, struct engine_memory *m, struct err *
     return OK;
 }
 
-static int weigh(struct engine *en, const struct engine_options *o, struct engine_memory *m, struct err *e)
+static int weigh(struct engine *en, const struct engine_options *o, struct model_file *f, struct engine_memory *m,
+                 struct err *e)
 {
     struct load_options lo = load_options_of(en, o, NULL);
     const struct engine_shape *s = o->shape;
-    TRY(s ? net_weigh_shape(&m->parts, s->config, s->type, s->ctx, &lo, e) : net_weigh(&m->parts, o->model, &lo, e));
+    TRY(s ? net_weigh_shape(&m->parts, s->config, s->type, s->ctx, &lo, e) : net_weigh(&m->parts, f, &lo, e));
     m->weights = m->parts.all.memory;
     m->disk = m->parts.panels && !o->no_panels ? m->weights : 0;
     return OK;
 }
 
+/* What a network is: out of its files, or as it is given. */
+static int read_config(struct config *c, bool *quantised, const struct engine_options *o, struct model_file *f, struct err *e)
+{
+    if (o->shape) {
+        *c = *o->shape->config;
+        *quantised = o->shape->quantised;
+        return OK;
+    }
+    TRY(net_read_config(c, f, e));
+    TRY(model_file_tensors(f, e));
+    *quantised = has_quantised(&f->tf);
+    return OK;
+}
+
 /* An engine without weights, and the figures. What depends on the context is found without making any of it. */
-static int open_shape(struct engine *en, const struct engine_options *o, struct engine_memory *m, bool find, struct err *e)
+static int open_shape(struct engine *en, const struct engine_options *o, struct model_file *f, struct engine_memory *m,
+                      bool find, struct err *e)
 {
     struct config c;
     struct meminfo info;
     bool quantised;
     *m = (struct engine_memory){0};
-    if (o->shape) {
-        c = *o->shape->config;
-        quantised = o->shape->quantised;
-    } else TRY(engine_read_config(&c, &quantised, o->model, e));
+    TRY(read_config(&c, &quantised, o, f, e));
     en->net.config = c;
     TRY(set_options(en, o, quantised, e));
     bool absorbed = en->net.absorbed, int8 = en->net.int8;
@@ -195,7 +203,7 @@ static int open_shape(struct engine *en, const struct engine_options *o, struct 
     m->available = o->memory ? o->memory : info.known ? info.available : 0;
     m->cache_type = en->cache;
     m->int8 = en->int8;
-    TRY(weigh(en, o, m, e));
+    TRY(weigh(en, o, f, m, e));
     TRY(net_build(&en->net, &c, e));
     en->net.absorbed = absorbed;
     en->net.int8 = int8;
@@ -209,36 +217,48 @@ static int open_shape(struct engine *en, const struct engine_options *o, struct 
     return fits ? OK : refuse(en, o, m, e);
 }
 
+/* The opened model: the caller's, or own, which is to be closed in every case. */
+static int find_file(struct model_file **f, struct model_file *own, const struct engine_options *o, struct err *e)
+{
+    *own = (struct model_file){0};
+    *f = o->file ? o->file : own;
+    return o->file || o->shape ? OK : model_file_open(own, o->model, e);
+}
+
 int engine_plan(const struct engine_options *o, struct engine_memory *m, struct err *e)
 {
     struct engine en = {0};
-    int rc = open_shape(&en, o, m, true, e);
+    struct model_file own, *f;
+    *m = (struct engine_memory){0};
+    int rc = find_file(&f, &own, o, e);
+    if (!rc) rc = open_shape(&en, o, f, m, true, e);
     engine_close(&en);
+    model_file_close(&own);
     return rc;
 }
 
-static int load_weights(struct engine *en, const struct engine_options *o, struct err *e)
+static int load_weights(struct engine *en, const struct engine_options *o, struct model_file *f, struct err *e)
 {
     char panels[4200];
     TRY(panels_path(panels, sizeof panels, o->model, e));
     struct load_options lo = load_options_of(en, o, panels);
     net_free(&en->net);
-    return net_load(&en->net, o->model, &lo, e);
+    return net_load(&en->net, f, &lo, e);
 }
 
-static int load_tokenizer(struct engine *en, const char *path, struct err *e)
+static int load_tokenizer(struct engine *en, struct model_file *f, struct err *e)
 {
-    TRY(model_load_tokenizer(&en->tok, path, e));
+    TRY(model_load_tokenizer(&en->tok, f, e));
     if (tokenizer_vocab(en->tok) > en->net.config.vocab)
-        FAIL(e, ERR_FORMAT, "%s: the tokenizer has %d tokens, the network %lld", path, tokenizer_vocab(en->tok),
+        FAIL(e, ERR_FORMAT, "%s: the tokenizer has %d tokens, the network %lld", f->path, tokenizer_vocab(en->tok),
              (long long)en->net.config.vocab);
     return OK;
 }
 
 /* The files may name more tokens that end an answer than the form knows. */
-static int read_advice(struct engine *en, const struct engine_options *o, struct err *e)
+static int read_advice(struct engine *en, struct model_file *f, struct err *e)
 {
-    TRY(model_generation(&en->advice, o->model, en->net.config.vocab, e));
+    TRY(model_generation(&en->advice, f, en->net.config.vocab, e));
     for (int i = 0; i < en->advice.n_ends; i++) {
         bool known = false;
         for (size_t k = 0; k < en->stops.n; k++) known |= en->stops.ids[k] == en->advice.ends[i];
@@ -268,39 +288,44 @@ static int no_such_form(const char *name, struct err *e)
 }
 
 /* A model without a form can still continue texts, so only a form asked for by name must be there. */
-static int choose_form(struct engine *en, const struct engine_options *o, struct err *e)
+static int choose_form(struct engine *en, const struct engine_options *o, struct model_file *f, struct err *e)
 {
     struct chat_model m = {.arch = en->net.config.arch->hf};
-    char *template_text = NULL, *name = NULL;
+    struct chat_templates templates;
+    char *name = NULL;
     if (o->form_name) {
         en->form = chat_form_by_name(o->form_name);
         if (!en->form) return no_such_form(o->form_name, e);
         TRY(chat_form_check(en->form, en->tok, e));
         return chat_stop_ids(en->form, en->tok, &en->stops, e);
     }
-    int rc = model_chat_template(&template_text, o->model, e);
-    if (!rc) rc = model_name(&name, o->model, e);
-    m.template_text = template_text;
+    int rc = model_chat_templates(&templates, f, e);
+    if (!rc) rc = model_name(&name, f, e);
+    m.template_text = chat_templates_find(&templates, "default");
     m.name = name ? name : o->model;
     if (!rc && chat_form_of(&en->form, en->tok, &m, &en->form_error)) en->form = NULL;
     if (!rc) rc = chat_stop_ids(en->form, en->tok, &en->stops, e);
-    mem_free(template_text);
+    chat_templates_free(&templates);
     mem_free(name);
     return rc;
 }
 
+/* The weights come last: whatever else is wrong with the files is told before anything is packed. */
 int engine_open(struct engine *en, const struct engine_options *o, struct err *e)
 {
     double t0 = clock_seconds();
     struct engine_memory m;
+    struct model_file own, *f;
     *en = (struct engine){0};
-    int rc = open_shape(en, o, &m, false, e);
-    if (!rc) rc = load_weights(en, o, e);
-    if (!rc) rc = load_tokenizer(en, o->model, e);
-    if (!rc) rc = choose_form(en, o, e);
-    if (!rc) rc = read_advice(en, o, e);
+    int rc = find_file(&f, &own, o, e);
+    if (!rc) rc = open_shape(en, o, f, &m, false, e);
+    if (!rc) rc = load_tokenizer(en, f, e);
+    if (!rc) rc = choose_form(en, o, f, e);
+    if (!rc) rc = read_advice(en, f, e);
+    if (!rc) rc = load_weights(en, o, f, e);
     if (!rc && !(en->path = mem_strdup(o->model))) rc = err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory");
     if (rc) engine_close(en);
+    model_file_close(&own);
     en->load_seconds = clock_seconds() - t0;
     return rc;
 }

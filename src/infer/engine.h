@@ -28,6 +28,8 @@ struct engine_shape {
 
 struct engine_options {
     const char *model; /* file or folder */
+    struct model_file *file; /* the same, opened by the caller, who closes it; NULL: it is opened for the call.
+                              * engine_open takes its tensors over */
     const struct engine_shape *shape; /* engine_plan only: instead of the file; NULL: the file */
     enum engine_compute compute;
     enum engine_cache cache;
@@ -35,6 +37,7 @@ struct engine_options {
     int threads;       /* 0: all processors of this process */
     const char *level; /* of kernels, by name; NULL: the best of this machine */
     int64_t context;   /* 0: the model's */
+    int64_t context_most; /* with context 0: no more than this; 0: no limit */
     int64_t chunk;     /* rows evaluated at once; 0: 256, fewer where that takes much memory */
     int slots;         /* sequences that can be cached at once; 0: 1 */
     uint64_t memory;   /* bytes it may take; 0: what is free */
@@ -95,7 +98,5 @@ struct sample_params;
 void engine_sampling(const struct engine *en, struct sample_params *p);
 
 const char *engine_compute_name(const struct engine *en); /* "f32", "bf16", "int8" */
-/* The configuration in a model file or folder, and whether it has weights in blocks (NULL allowed). */
-int engine_read_config(struct config *c, bool *quantised, const char *path, struct err *e);
 
 #endif

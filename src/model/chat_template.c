@@ -1,95 +1,200 @@
-/* Finding the template and the name of a model. */
+/* Finding the templates and the name of a model. */
 #include "model/chat_template.h"
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
-#include "base/json.h"
 #include "base/mem.h"
-#include "io/tensor_file.h"
+#include "base/utf8.h"
 #include "sys/file.h"
 
-enum { PATH_CAP = 4096, TEMPLATE_MAX = 1 << 20 };
+enum { TEMPLATE_MAX = 1 << 20, TEMPLATES_MAX = 64 };
+#define MAIN "default"
+#define JINJA ".jinja"
+#define GGUF_KEY "tokenizer.chat_template"
+#define GGUF_NAMES "tokenizer.chat_templates"
 
-static int from_gguf(char **out, const char *key, const char *path, struct err *e)
+void chat_templates_free(struct chat_templates *t)
 {
-    struct tf f;
-    bool found = false;
-    TRY(tf_open(&f, path, e));
-    int rc = !strcmp(f.container, "gguf") ? tf_kv_str(&f, key, out, &found, e) : OK;
-    tf_close(&f);
-    if (!rc && !found) *out = NULL;
-    return rc;
+    for (size_t i = 0; i < t->n; i++) {
+        mem_free(t->v[i].name);
+        mem_free(t->v[i].text);
+    }
+    mem_free(t->v);
+    *t = (struct chat_templates){0};
 }
 
-/* A JSON file of the folder; *root NULL when it is not there. */
-static int read_json(json_t **root, const char *folder, const char *name, struct err *e)
+static struct chat_template *find(const struct chat_templates *t, const char *name)
 {
-    char path[PATH_CAP], *text;
+    for (size_t i = 0; i < t->n; i++)
+        if (!strcmp(t->v[i].name, name)) return &t->v[i];
+    return NULL;
+}
+
+const char *chat_templates_find(const struct chat_templates *t, const char *name)
+{
+    const struct chat_template *x = find(t, name);
+    return x ? x->text : NULL;
+}
+
+/* Bytes from outside; where: the file, and what of it. */
+struct piece {
+    const char *s;
     size_t len;
-    *root = NULL;
-    TRY(path_join(path, sizeof path, folder, name, e));
-    if (!file_exists(path)) return OK;
-    TRY(file_read(&text, &len, path, 16 * TEMPLATE_MAX, e));
-    int rc = json_parse(root, text, len, path, e);
+};
+
+static int check(const struct piece *p, const char *what, const char *where, size_t max, struct err *e)
+{
+    size_t at;
+    if (p->len > max) FAIL(e, ERR_LIMIT, "%s: the %s has %zu bytes, at most %zu are accepted", where, what, p->len, max);
+    if (memchr(p->s, 0, p->len)) FAIL(e, ERR_FORMAT, "%s: the %s holds a NUL byte, expected none", where, what);
+    if (!utf8_valid(p->s, p->len, &at))
+        FAIL(e, ERR_FORMAT, "%s: offset %zu of the %s: not valid UTF-8", where, at, what);
+    return OK;
+}
+
+/* A template; of two with the same name the later counts. */
+static int add(struct chat_templates *t, struct piece name, struct piece text, const char *where, struct err *e)
+{
+    TRY(check(&name, "name of a chat template", where, TF_NAME_MAX, e));
+    TRY(check(&text, "chat template", where, TEMPLATE_MAX, e));
+    if (!name.len) FAIL(e, ERR_FORMAT, "%s: the name of a chat template is empty", where);
+    struct chat_template x = {mem_strndup(name.s, name.len), mem_strndup(text.s, text.len)};
+    struct chat_template *at = x.name && x.text ? find(t, x.name) : NULL;
+    struct chat_template *v = t->v;
+    bool full = !at && t->n == TEMPLATES_MAX, failed = !x.name || !x.text;
+    if (!at && !full && !failed) {
+        v = mem_grow(t->v, t->n * sizeof *v, (t->n + 1) * sizeof *v);
+        if (v) at = &(t->v = v)[t->n++];
+    }
+    if (at) {
+        mem_free(at->name);
+        mem_free(at->text);
+        *at = x;
+        return OK;
+    }
+    mem_free(x.name);
+    mem_free(x.text);
+    if (full) FAIL(e, ERR_LIMIT, "%s: more than %d chat templates", where, TEMPLATES_MAX);
+    FAIL(e, ERR_MEMORY, "%s: out of memory for a chat template", where);
+}
+
+/* ---- GGUF ---- */
+
+static int check_list(const struct chat_templates *t, const struct tf *f, struct err *e)
+{
+    const struct tf_kv *kv = tf_find_kv(f, GGUF_NAMES);
+    const char *s;
+    uint64_t pos = 0, n = 0;
+    size_t len;
+    if (!kv) return OK;
+    for (; tf_array_next_str(kv, &pos, &s, &len); n++) {
+        bool have = false;
+        for (size_t i = 0; i < t->n; i++) have |= strlen(t->v[i].name) == len && !memcmp(t->v[i].name, s, len);
+        if (!have)
+            FAIL(e, ERR_FORMAT, "%s: " GGUF_NAMES "[%llu] names a template, and there is no " GGUF_KEY ".NAME of it", f->path,
+                 (unsigned long long)n);
+    }
+    if (kv->type != TF_ARRAY || n != kv->v.array.n)
+        FAIL(e, ERR_FORMAT, "%s: " GGUF_NAMES " is not an array of strings", f->path);
+    return OK;
+}
+
+static int from_gguf(struct chat_templates *t, const struct tf *f, struct err *e)
+{
+    const size_t n = strlen(GGUF_KEY);
+    char where[600];
+    for (size_t i = 0; i < f->n_kv; i++) {
+        const struct tf_kv *kv = &f->kv[i];
+        if (strncmp(kv->key, GGUF_KEY, n) != 0 || (kv->key[n] && kv->key[n] != '.')) continue;
+        const char *name = kv->key[n] ? kv->key + n + 1 : MAIN;
+        snprintf(where, sizeof where, "%.300s: %.200s", f->path, kv->key);
+        if (kv->type != TF_STR) FAIL(e, ERR_FORMAT, "%s is not a string", where);
+        TRY(add(t, (struct piece){name, strlen(name)}, (struct piece){kv->v.str.s, kv->v.str.len}, where, e));
+    }
+    return check_list(t, f, e);
+}
+
+/* ---- folders ---- */
+
+static int add_file(struct chat_templates *t, const struct model_file *m, struct piece name, const char *file, struct err *e)
+{
+    char path[PATH_MAX], *text;
+    size_t len;
+    TRY(model_file_text(&text, &len, path, sizeof path, m, file, TEMPLATE_MAX, e));
+    int rc = text ? add(t, name, (struct piece){text, len}, path, e) : OK;
     mem_free(text);
     return rc;
 }
 
-static int copy_text(char **out, const json_t *v, struct err *e)
+static int add_named_files(struct chat_templates *t, const struct model_file *m, struct err *e)
 {
-    if (!json_is_string(v)) return OK;
-    *out = mem_strdup(json_string_value(v));
-    if (!*out) FAIL(e, ERR_MEMORY, "out of memory");
+    static const char sub[] = "additional_chat_templates";
+    char folder[PATH_MAX], file[PATH_MAX], **names = NULL;
+    struct err why = {0};
+    size_t n = 0;
+    TRY(path_join(folder, sizeof folder, m->folder, sub, e));
+    int rc = file_list(&names, &n, folder, &why);
+    if (rc == ERR_NOTFOUND) return OK;
+    if (rc) return err_set(e, why.code, why.file, why.line, "%s", why.msg);
+    for (size_t i = 0; i < n; i++) {
+        struct piece name = {names[i], strlen(names[i])};
+        bool is = str_ends_with(names[i], JINJA);
+        if (is) name.len -= strlen(JINJA);
+        if (is && !rc) rc = path_join(file, sizeof file, sub, names[i], e);
+        if (is && !rc) rc = add_file(t, m, name, file, e);
+        mem_free(names[i]);
+    }
+    mem_free(names);
+    return rc;
+}
+
+static struct piece text_of(const json_t *v) { return (struct piece){json_string_value(v), json_string_length(v)}; }
+
+/* The member of a JSON file: a text, or a list. */
+static int add_member(struct chat_templates *t, struct model_file *m, enum model_json which, struct err *e)
+{
+    const struct model_json_file *j;
+    TRY(model_file_json(&j, m, which, e));
+    const json_t *v = json_object_get(j->root, "chat_template");
+    if (!v || json_is_null(v)) return OK;
+    if (json_is_string(v)) return add(t, (struct piece){MAIN, strlen(MAIN)}, text_of(v), j->path, e);
+    if (!json_is_array(v)) FAIL(e, ERR_FORMAT, "%s: \"chat_template\" is neither a text nor a list", j->path);
+    for (size_t i = 0; i < json_array_size(v); i++) {
+        const json_t *x = json_array_get(v, i), *name = json_object_get(x, "name"), *text = json_object_get(x, "template");
+        if (!json_is_string(name) || !json_is_string(text))
+            FAIL(e, ERR_FORMAT, "%s: \"chat_template\"[%zu] has no texts \"name\" and \"template\"", j->path, i);
+        TRY(add(t, text_of(name), text_of(text), j->path, e));
+    }
     return OK;
 }
 
-static const json_t *template_of(const json_t *root)
+static int from_folder(struct chat_templates *t, struct model_file *m, struct err *e)
 {
-    const json_t *v = json_object_get(root, "chat_template");
-    for (size_t i = 0; json_is_array(v) && i < json_array_size(v); i++) {
-        const json_t *x = json_array_get(v, i), *name = json_object_get(x, "name");
-        if (json_is_string(name) && !strcmp(json_string_value(name), "default")) return json_object_get(x, "template");
-    }
-    return v;
+    TRY(add_file(t, m, (struct piece){MAIN, strlen(MAIN)}, "chat_template" JINJA, e));
+    TRY(add_named_files(t, m, e));
+    if (!t->n) TRY(add_member(t, m, MODEL_TOKENIZER_CONFIG, e));
+    return t->n ? OK : add_member(t, m, MODEL_CHAT_TEMPLATE, e);
 }
 
-static int from_folder(char **out, const char *folder, struct err *e)
+int model_chat_templates(struct chat_templates *t, struct model_file *m, struct err *e)
 {
-    char path[PATH_CAP];
-    json_t *root;
-    size_t len;
-    TRY(path_join(path, sizeof path, folder, "chat_template.jinja", e));
-    if (file_exists(path)) return file_read(out, &len, path, TEMPLATE_MAX, e);
-    TRY(read_json(&root, folder, "tokenizer_config.json", e));
-    int rc = copy_text(out, template_of(root), e);
-    json_decref(root);
-    return rc;
+    *t = (struct chat_templates){0};
+    return m->gguf ? from_gguf(t, &m->tf, e) : from_folder(t, m, e);
 }
 
-static int folder_of(char *out, size_t cap, const char *path, bool *is_folder, struct err *e)
-{
-    *is_folder = file_is_dir(path) || str_ends_with(path, ".safetensors");
-    if (!file_is_dir(path)) return path_dir(out, cap, path, e);
-    return path_join(out, cap, path, ".", e);
-}
+/* ---- the name ---- */
 
-int model_chat_template(char **out, const char *path, struct err *e)
+int model_name(char **out, struct model_file *m, struct err *e)
 {
-    char folder[PATH_CAP];
-    bool is_folder;
+    const struct model_json_file *j;
+    const char *name = NULL;
+    bool found;
     *out = NULL;
-    TRY(folder_of(folder, sizeof folder, path, &is_folder, e));
-    return is_folder ? from_folder(out, folder, e) : from_gguf(out, "tokenizer.chat_template", path, e);
-}
-
-int model_name(char **out, const char *path, struct err *e)
-{
-    char folder[PATH_CAP];
-    bool is_folder;
-    json_t *root;
-    *out = NULL;
-    TRY(folder_of(folder, sizeof folder, path, &is_folder, e));
-    if (!is_folder) return from_gguf(out, "general.name", path, e);
-    TRY(read_json(&root, folder, "config.json", e));
-    int rc = copy_text(out, json_object_get(root, "_name_or_path"), e);
-    json_decref(root);
-    return rc;
+    if (m->gguf) return tf_kv_str(&m->tf, "general.name", out, &found, e);
+    TRY(model_file_json(&j, m, MODEL_CONFIG, e));
+    if (j->root) TRY(json_opt_str(j->root, "_name_or_path", &name, j->path, e));
+    if (!name) return OK;
+    *out = mem_strdup(name);
+    if (!*out) FAIL(e, ERR_MEMORY, "%s: out of memory for the name", j->path);
+    return OK;
 }

@@ -1,13 +1,31 @@
-/* The Jinja template in a model's files. It is never run: its hash tells which built-in form the model speaks. */
+/* The Jinja templates and the name in a model's files. */
 #ifndef MODEL_CHAT_TEMPLATE_H
 #define MODEL_CHAT_TEMPLATE_H
 
-#include "base/err.h"
+#include "model/model_file.h"
 
-/* *out is owned (mem_free), NULL when there is none. GGUF: tokenizer.chat_template; a folder: chat_template.jinja, or a
- * member of tokenizer_config.json (a text, or of a list the one that is called "default"). */
-int model_chat_template(char **out, const char *path, struct err *e);
+struct chat_template {
+    char *name, *text; /* owned */
+};
+/* All templates of a model, each name once. The one that is meant when none is named is called "default"; a usual other
+ * is "tool_use". Zeroed is empty. */
+struct chat_templates {
+    struct chat_template *v; /* owned */
+    size_t n;
+};
+
+/* GGUF: tokenizer.chat_template is "default", tokenizer.chat_template.NAME the others; those that
+ * tokenizer.chat_templates lists must be there. In folders the first of these places that has any is the only one that
+ * counts, as in the tokenizers of transformers:
+ *   chat_template.jinja ("default") and additional_chat_templates/NAME.jinja
+ *   "chat_template" of tokenizer_config.json: a text ("default"), or a list of {"name", "template"}
+ *   "chat_template" of chat_template.json, in the same form (transformers reads it for processors of pictures only)
+ * No template is no error; one that cannot be read is. chat_templates_free in every case. */
+int model_chat_templates(struct chat_templates *t, struct model_file *m, struct err *e);
+void chat_templates_free(struct chat_templates *t);
+const char *chat_templates_find(const struct chat_templates *t, const char *name); /* its text, borrowed; NULL: none */
+
 /* general.name of a GGUF file, _name_or_path of config.json; NULL when there is none. Owned. */
-int model_name(char **out, const char *path, struct err *e);
+int model_name(char **out, struct model_file *m, struct err *e);
 
 #endif

@@ -1,12 +1,8 @@
 /* Ends of answers and advised sampling. */
 #include "model/generation.h"
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/checked.h"
-#include "base/json.h"
-#include "base/mem.h"
-#include "sys/file.h"
 
 /* One number of the sampling: its names, where it is kept, and what it may be (the limits of the options). */
 struct number {
@@ -71,41 +67,22 @@ static int read_ends(struct generation *g, const json_t *root, int64_t vocab, co
     return OK;
 }
 
-int generation_from_json(struct generation *g, const char *text, size_t len, int64_t vocab, const char *name,
-                         struct err *e)
+int generation_from_json(struct generation *g, const json_t *root, int64_t vocab, const char *name, struct err *e)
 {
-    json_t *root;
-    TRY(json_parse(&root, text, len, name, e));
-    int rc = json_is_object(root) ? read_ends(g, root, vocab, name, e)
-                                  : err_set(e, ERR_FORMAT, __FILE__, __LINE__, "%s: expected a JSON object", name);
-    for (size_t i = 0; i < ARRAY_LEN(numbers) && !rc; i++)
-        rc = json_opt_f64(root, numbers[i].json, numbers[i].lo, numbers[i].hi, number_at(g, &numbers[i]), name, e);
-    if (!rc) rc = json_opt_i64(root, "top_k", -1, TOP_K_MAX, &g->top_k, name, e);
-    json_decref(root);
-    return rc;
+    TRY(read_ends(g, root, vocab, name, e));
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        TRY(json_opt_f64(root, numbers[i].json, numbers[i].lo, numbers[i].hi, number_at(g, &numbers[i]), name, e));
+    return json_opt_i64(root, "top_k", -1, TOP_K_MAX, &g->top_k, name, e);
 }
 
-/* What the file says, if it is there. ends_only: config.json, which has other numbers too. */
-static int read_file(struct generation *g, const char *folder, const char *file, bool ends_only, int64_t vocab,
-                     struct err *e)
+/* Of config.json, which has other numbers too, only the ends count. */
+static int from_folder(struct generation *g, struct model_file *m, int64_t vocab, struct err *e)
 {
-    char path[PATH_MAX], *text;
-    size_t len;
-    json_t *root;
-    TRY(path_join(path, sizeof path, folder, file, e));
-    if (!file_exists(path)) return OK;
-    TRY(file_read(&text, &len, path, GENERATION_MAX_JSON, e));
-    if (!ends_only) {
-        int rc = generation_from_json(g, text, len, vocab, path, e);
-        mem_free(text);
-        return rc;
-    }
-    int rc = json_parse(&root, text, len, path, e);
-    mem_free(text);
-    TRY(rc);
-    rc = read_ends(g, root, vocab, path, e);
-    json_decref(root);
-    return rc;
+    const struct model_json_file *j;
+    TRY(model_file_json(&j, m, MODEL_GENERATION_CONFIG, e));
+    if (j->root) TRY(generation_from_json(g, j->root, vocab, j->path, e));
+    TRY(model_file_json(&j, m, MODEL_CONFIG, e));
+    return j->root ? read_ends(g, j->root, vocab, j->path, e) : OK;
 }
 
 /* ---- GGUF ---- */
@@ -130,23 +107,10 @@ static int from_gguf(struct generation *g, const struct tf *f, int64_t vocab, st
     return tf_kv_i64(f, "general.sampling.top_k", -1, TOP_K_MAX, &g->top_k, &found, e);
 }
 
-int model_generation(struct generation *g, const char *path, int64_t vocab, struct err *e)
+int model_generation(struct generation *g, struct model_file *m, int64_t vocab, struct err *e)
 {
-    char folder[PATH_MAX];
-    struct tf f;
     generation_init(g);
-    if (!file_is_dir(path)) {
-        TRY(tf_open(&f, path, e));
-        bool gguf = !strcmp(f.container, "gguf");
-        int rc = gguf ? from_gguf(g, &f, vocab, e) : OK;
-        tf_close(&f);
-        if (rc || gguf) return rc;
-        TRY(path_dir(folder, sizeof folder, path, e));
-    } else if ((size_t)snprintf(folder, sizeof folder, "%s", path) >= sizeof folder) {
-        FAIL(e, ERR_LIMIT, "%s: the path is too long", path);
-    }
-    TRY(read_file(g, folder, "generation_config.json", false, vocab, e));
-    return read_file(g, folder, "config.json", true, vocab, e);
+    return m->gguf ? from_gguf(g, &m->tf, vocab, e) : from_folder(g, m, vocab, e);
 }
 
 /* ---- writing ---- */

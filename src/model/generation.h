@@ -6,9 +6,9 @@
 
 #include <stdint.h>
 #include "base/buf.h"
-#include "io/tensor_file.h"
+#include "model/model_file.h"
 
-enum { GENERATION_ENDS = 16, GENERATION_MAX_JSON = 1 << 20 };
+enum { GENERATION_ENDS = 16 };
 
 struct generation {
     int32_t ends[GENERATION_ENDS]; /* each once, in the order of the files */
@@ -19,11 +19,10 @@ struct generation {
 
 /* Nothing said. */
 void generation_init(struct generation *g);
-/* path: a model file or folder. Ids must be below vocab; an id or a number out of its range is an error. */
-int model_generation(struct generation *g, const char *path, int64_t vocab, struct err *e);
-/* Adds what one generation_config.json says. */
-int generation_from_json(struct generation *g, const char *text, size_t len, int64_t vocab, const char *name,
-                         struct err *e);
+/* Ids must be below vocab; an id or a number out of its range is an error. */
+int model_generation(struct generation *g, struct model_file *m, int64_t vocab, struct err *e);
+/* Adds what one generation_config.json, an object, says. */
+int generation_from_json(struct generation *g, const json_t *root, int64_t vocab, const char *name, struct err *e);
 
 /* Appends generation_config.json. bos: -1 for none. */
 int generation_to_json(const struct generation *g, int64_t bos, struct buf *out, struct err *e);

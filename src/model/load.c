@@ -11,7 +11,7 @@
 
 #define HF_EMBED "model.embed_tokens.weight"
 #define HF_HEAD "lm_head.weight"
-enum { CONFIG_MAX_BYTES = 1 << 20, NAME_CAP = 160, SHAPE_CAP = 96, SCALE_BLOCK = 128 };
+enum { NAME_CAP = 160, SHAPE_CAP = 96, SCALE_BLOCK = 128 };
 
 /* ---- names ---- */
 
@@ -33,7 +33,7 @@ static const char *file_name(const struct load *l, char out[NAME_CAP], const cha
 static const struct tf_tensor *find(const struct load *l, const char *name)
 {
     char whole[NAME_CAP];
-    return tf_find(&l->file, file_name(l, whole, name));
+    return tf_find(l->file, file_name(l, whole, name));
 }
 
 static void find_inner(struct load *l)
@@ -47,28 +47,13 @@ static void find_inner(struct load *l)
 
 /* ---- configuration ---- */
 
-int net_read_config_json(struct config *c, const char *path, struct err *e)
+int net_read_config(struct config *c, struct model_file *m, struct err *e)
 {
-    char dir[4096], file[4096], *text;
-    size_t len;
-    json_t *root;
-    if (file_is_dir(path)) TRY(path_join(file, sizeof file, path, "config.json", e));
-    else {
-        TRY(path_dir(dir, sizeof dir, path, e));
-        TRY(path_join(file, sizeof file, dir, "config.json", e));
-    }
-    TRY(file_read(&text, &len, file, CONFIG_MAX_BYTES, e));
-    int rc = json_parse(&root, text, len, file, e);
-    mem_free(text);
-    TRY(rc);
-    rc = config_from_json(c, root, file, e);
-    json_decref(root);
-    return rc;
-}
-
-int net_read_config(struct config *c, const struct tf *f, const char *path, struct err *e)
-{
-    return strcmp(f->container, "gguf") ? net_read_config_json(c, path, e) : config_from_gguf(c, f, e);
+    const struct model_json_file *j;
+    if (m->gguf) return config_from_gguf(c, &m->tf, e);
+    TRY(model_file_json(&j, m, MODEL_CONFIG, e));
+    if (!j->root) FAIL(e, ERR_NOTFOUND, "%s: there is no such file, and so no configuration of a network", j->path);
+    return config_from_json(c, j->root, j->path, e);
 }
 
 /* Many files promise the layer for multi-token prediction and leave it out. */
@@ -76,20 +61,20 @@ static bool has_layer(const struct load *l, int64_t layer)
 {
     char prefix[NAME_CAP];
     int n = snprintf(prefix, sizeof prefix, l->gguf ? "blk.%lld." : "model.layers.%lld.", (long long)layer);
-    for (size_t i = 0; i < l->file.n_tensors; i++)
-        if (!strncmp(l->file.tensors[i].name, prefix, (size_t)n)) return true;
+    for (size_t i = 0; i < l->file->n_tensors; i++)
+        if (!strncmp(l->file->tensors[i].name, prefix, (size_t)n)) return true;
     return false;
 }
 
-static int read_config(struct load *l, struct config *c, const char *path, struct err *e)
+static int read_config(struct load *l, struct config *c, struct model_file *m, struct err *e)
 {
-    TRY(net_read_config(c, &l->file, path, e));
+    TRY(net_read_config(c, m, e));
     find_inner(l);
     if (!l->gguf && !find(l, HF_HEAD)) c->tied_head = true; /* whatever the configuration says */
     if (c->mtp_layers && !has_layer(l, c->layers)) c->mtp_layers = 0;
     if (l->o->max_context > c->context)
-        FAIL(e, ERR_USAGE, "%s: a context of %lld tokens is asked for, the model has %lld", path, (long long)l->o->max_context,
-             (long long)c->context);
+        FAIL(e, ERR_USAGE, "%s: a context of %lld tokens is asked for, the model has %lld", m->path,
+             (long long)l->o->max_context, (long long)c->context);
     if (l->o->max_context > 0) c->context = l->o->max_context;
     return OK;
 }
@@ -110,17 +95,17 @@ static int take_scale(struct load *l, const struct tf_tensor *t, const struct tf
     char name[NAME_CAP + 16], found[SHAPE_CAP], wanted[SHAPE_CAP];
     *out = NULL;
     if (t->dtype != DT_F8_E4M3) return OK;
-    if (t->nd != 2) FAIL(e, ERR_UNSUPPORTED, "%s: %s is stored as F8_E4M3 and is no matrix", l->file.path, t->name);
+    if (t->nd != 2) FAIL(e, ERR_UNSUPPORTED, "%s: %s is stored as F8_E4M3 and is no matrix", l->file->path, t->name);
     const int64_t ne[] = {ceil_div(t->ne[0], SCALE_BLOCK), ceil_div(t->ne[1], SCALE_BLOCK)};
     snprintf(name, sizeof name, "%s_scale_inv", t->name);
-    const struct tf_tensor *s = tf_find(&l->file, name);
-    if (!s) FAIL(e, ERR_FORMAT, "%s: %s is stored as F8_E4M3; tensor %s is missing", l->file.path, t->name, name);
+    const struct tf_tensor *s = tf_find(l->file, name);
+    if (!s) FAIL(e, ERR_FORMAT, "%s: %s is stored as F8_E4M3; tensor %s is missing", l->file->path, t->name, name);
     if (s->nd != 2 || memcmp(s->ne, ne, sizeof ne))
-        FAIL(e, ERR_FORMAT, "%s: %s is %s, expected %s", l->file.path, name, shape_text(found, s->ne, s->nd),
+        FAIL(e, ERR_FORMAT, "%s: %s is %s, expected %s", l->file->path, name, shape_text(found, s->ne, s->nd),
              shape_text(wanted, ne, 2));
     if (!s->known || (s->dtype != DT_F32 && s->dtype != DT_BF16))
-        FAIL(e, ERR_UNSUPPORTED, "%s: %s is stored as %s, expected F32 or BF16", l->file.path, name, tf_type_name(&l->file, s));
-    l->used[s - l->file.tensors] = true;
+        FAIL(e, ERR_UNSUPPORTED, "%s: %s is stored as %s, expected F32 or BF16", l->file->path, name, tf_type_name(l->file, s));
+    l->used[s - l->file->tensors] = true;
     *out = s;
     return OK;
 }
@@ -129,17 +114,17 @@ static int take_scale(struct load *l, const struct tf_tensor *t, const struct tf
 static int take(struct load *l, const char *short_name, int nd, const int64_t *ne, const struct tf_tensor **out, struct err *e)
 {
     char found[SHAPE_CAP], wanted[SHAPE_CAP], name[NAME_CAP];
-    const struct tf_tensor *t = tf_find(&l->file, file_name(l, name, short_name));
-    if (!t) FAIL(e, ERR_FORMAT, "%s: tensor %s is missing", l->file.path, name);
+    const struct tf_tensor *t = tf_find(l->file, file_name(l, name, short_name));
+    if (!t) FAIL(e, ERR_FORMAT, "%s: tensor %s is missing", l->file->path, name);
     if (t->nd != nd || memcmp(t->ne, ne, (size_t)nd * sizeof *ne))
-        FAIL(e, ERR_FORMAT, "%s: %s is %s, expected %s", l->file.path, name, shape_text(found, t->ne, t->nd),
+        FAIL(e, ERR_FORMAT, "%s: %s is %s, expected %s", l->file->path, name, shape_text(found, t->ne, t->nd),
              shape_text(wanted, ne, nd));
     if (!t->known)
-        FAIL(e, ERR_UNSUPPORTED, "%s: %s is stored as %s, which this program cannot read", tf_file_of(&l->file, t), name,
-             tf_type_name(&l->file, t));
+        FAIL(e, ERR_UNSUPPORTED, "%s: %s is stored as %s, which this program cannot read", tf_file_of(l->file, t), name,
+             tf_type_name(l->file, t));
     if (!formats[t->dtype].to_f32)
-        FAIL(e, ERR_FORMAT, "%s: %s is stored as %s, expected real numbers", l->file.path, name, formats[t->dtype].name);
-    l->used[t - l->file.tensors] = true;
+        FAIL(e, ERR_FORMAT, "%s: %s is stored as %s, expected real numbers", l->file->path, name, formats[t->dtype].name);
+    l->used[t - l->file->tensors] = true;
     *out = t;
     return take_scale(l, t, &l->scales[out - l->all], e);
 }
@@ -155,7 +140,7 @@ static int take_kv_b(struct load *l, const struct param *p, struct sources *s, s
 {
     const struct config *c = &l->net->config;
     char name[NAME_CAP];
-    if (tf_find(&l->file, p->gguf_name)) { /* old files: as in the folder */
+    if (tf_find(l->file, p->gguf_name)) { /* old files: as in the folder */
         s->n = 1;
         return take(l, p->gguf_name, p->t.nd, p->t.ne, &s->t[0], e);
     }
@@ -170,7 +155,7 @@ static int take_kv_b(struct load *l, const struct param *p, struct sources *s, s
 static int take_param(struct load *l, const struct param *p, struct sources *s, struct err *e)
 {
     if (!l->gguf && p->form == FORM_GGUF_ONLY)
-        FAIL(e, ERR_UNSUPPORTED, "%s: rotary factors as a tensor are known in GGUF only", l->file.path);
+        FAIL(e, ERR_UNSUPPORTED, "%s: rotary factors as a tensor are known in GGUF only", l->file->path);
     if (l->gguf && p->form == FORM_KV_B) return take_kv_b(l, p, s, e);
     if (l->gguf || p->form != FORM_EXPERTS) {
         s->n = 1;
@@ -192,7 +177,7 @@ static int attach_scales(struct load *l, struct sources *s, struct err *e)
     for (int64_t i = 0; i < s->n; i++) {
         if (scale[i]) s->scale = scale;
         if (!scale[i] != !scale[0])
-            FAIL(e, ERR_UNSUPPORTED, "%s: of %s and %s only one is stored as F8_E4M3", l->file.path, s->t[0]->name,
+            FAIL(e, ERR_UNSUPPORTED, "%s: of %s and %s only one is stored as F8_E4M3", l->file->path, s->t[0]->name,
                  s->t[i]->name);
     }
     return OK;
@@ -202,7 +187,7 @@ static int attach_scales(struct load *l, struct sources *s, struct err *e)
 static int is_copy(const struct load *l, size_t i, bool *copy, struct err *e)
 {
     const struct config *c = &l->net->config;
-    const struct tf_tensor *t = &l->file.tensors[i];
+    const struct tf_tensor *t = &l->file->tensors[i];
     const char *embed = l->gguf ? "token_embd.weight" : HF_EMBED;
     const char *head = c->tied_head ? embed : l->gguf ? "output.weight" : HF_HEAD, *of = NULL;
     char mtp_embed[NAME_CAP], mtp_head[NAME_CAP], tied[NAME_CAP];
@@ -217,7 +202,7 @@ static int is_copy(const struct load *l, size_t i, bool *copy, struct err *e)
     if (!of) return OK;
     const struct tf_tensor *o = find(l, of);
     if (!o || o->known != t->known || o->dtype != t->dtype || o->bytes != t->bytes || memcmp(o->data, t->data, o->bytes))
-        FAIL(e, ERR_UNSUPPORTED, "%s: %s differs from %s; this program shares the two", l->file.path, t->name, of);
+        FAIL(e, ERR_UNSUPPORTED, "%s: %s differs from %s; this program shares the two", l->file->path, t->name, of);
     return OK;
 }
 
@@ -238,8 +223,8 @@ static int check_rest(const struct load *l, struct err *e)
     const struct arch *arch = l->net->config.arch;
     char names[400] = "";
     size_t n = 0, len = 0;
-    for (size_t i = 0; i < l->file.n_tensors; i++) {
-        const char *name = l->file.tensors[i].name;
+    for (size_t i = 0; i < l->file->n_tensors; i++) {
+        const char *name = l->file->tensors[i].name;
         bool copy;
         if (l->used[i]) continue;
         TRY(is_copy(l, i, &copy, e));
@@ -247,7 +232,7 @@ static int check_rest(const struct load *l, struct err *e)
         if (n++ < 5) len += (size_t)snprintf(names + len, sizeof names - len, "%s%.70s", n > 1 ? ", " : "", name);
     }
     if (n)
-        FAIL(e, ERR_FORMAT, "%s: %zu tensors that this %s model does not have: %s%s", l->file.path, n,
+        FAIL(e, ERR_FORMAT, "%s: %zu tensors that this %s model does not have: %s%s", l->file->path, n,
              l->gguf ? arch->gguf : arch->hf, names, n > 5 ? ", ..." : "");
     return OK;
 }
@@ -257,7 +242,7 @@ static int find_all(struct load *l, struct err *e)
     struct net *net = l->net;
     size_t total = 0;
     for (int i = 0; i < net->n_params; i++) total += net->params[i].form == FORM_EXPERTS ? (size_t)net->params[i].t.ne[0] : 2;
-    TRY(mem_new((void **)&l->used, l->file.n_tensors * sizeof *l->used, "the list of tensors", e));
+    TRY(mem_new((void **)&l->used, l->file->n_tensors * sizeof *l->used, "the list of tensors", e));
     TRY(mem_new((void **)&l->all, total * sizeof *l->all, "the list of tensors", e));
     TRY(mem_new((void **)&l->scales, total * sizeof *l->scales, "the list of tensors", e));
     TRY(mem_new((void **)&l->src, (size_t)net->n_params * sizeof *l->src, "the list of tensors", e));
@@ -277,12 +262,13 @@ void load_adjust(const struct load *l, struct param *p)
     for (int64_t i = 0; !l->gguf && p->plus_one && i < tensor_count(&p->t); i++) tensor_f32(&p->t)[i] += 1.0f;
 }
 
-int load_open(struct load *l, const char *path, struct err *e)
+int load_open(struct load *l, struct model_file *m, struct err *e)
 {
     struct config c;
-    TRY(tf_open(&l->file, path, e));
-    l->gguf = !strcmp(l->file.container, "gguf");
-    TRY(read_config(l, &c, path, e));
+    TRY(model_file_tensors(m, e));
+    l->file = &m->tf;
+    l->gguf = m->gguf;
+    TRY(read_config(l, &c, m, e));
     TRY(net_build(l->net, &c, e));
     l->net->absorbed = l->o->absorbed;
     l->net->int8 = l->o->int8;
@@ -296,19 +282,18 @@ void load_close(struct load *l)
     mem_free(l->scales);
     mem_free(l->src);
     mem_free(l->scratch);
-    tf_close(&l->file);
 }
 
-int net_load(struct net *net, const char *path, const struct load_options *o, struct err *e)
+int net_load(struct net *net, struct model_file *m, const struct load_options *o, struct err *e)
 {
     struct load l = {.net = net, .o = o};
     memset(net, 0, sizeof *net);
-    int rc = load_open(&l, path, e);
+    int rc = load_open(&l, m, e);
     if (!rc) rc = load_weights(&l, e);
     if (!rc && !o->plain) rc = net_make_rope(net, net->config.context, e);
     if (!rc && !o->training && !o->plain) { /* the embedding is read where it lies */
-        net->file = l.file;
-        l.file = (struct tf){0};
+        net->file = m->tf;
+        m->tf = (struct tf){0};
     }
     load_close(&l);
     if (rc) net_free(net);

@@ -16,7 +16,7 @@ struct sources {
 struct load {
     struct net *net;
     const struct load_options *o;
-    struct tf file;
+    const struct tf *file; /* of the opened model; NULL: the tensors are invented (weigh.c) */
     bool gguf;
     bool *used;                   /* per tensor of the file */
     const struct tf_tensor **all; /* sources of all parameters, one after the other */
@@ -27,8 +27,8 @@ struct load {
     size_t scratch_each;          /* bytes of a thread */
 };
 
-/* Opens the file and finds every tensor of the network; nothing of it is read. load_close in every case. */
-int load_open(struct load *l, const char *path, struct err *e);
+/* Finds every tensor of the network; nothing of it is read. m must outlive l. load_close in every case. */
+int load_open(struct load *l, struct model_file *m, struct err *e);
 void load_close(struct load *l); /* not l->net */
 /* Fills t, plain or packed, from its tensors in the file. */
 int load_tensor(struct load *l, const struct sources *src, struct tensor *t, struct err *e);

@@ -256,7 +256,7 @@ int load_tensor(struct load *l, const struct sources *src, struct tensor *t, str
         pool_for(l->o->pool, end - f.first, fill_task, &f);
         if (!f.from && !l->o->training) forget_tasks(&f, end);
     }
-    if (f.bad) FAIL(e, ERR_NUMERIC, "%s: %s holds a number that is not finite", l->file.path, src->t[0]->name);
+    if (f.bad) FAIL(e, ERR_NUMERIC, "%s: %s holds a number that is not finite", l->file->path, src->t[0]->name);
     return OK;
 }
 
@@ -290,7 +290,7 @@ static int fill_param(struct load *l, int i, struct err *e)
     load_adjust(l, p);
     if (&p->t == net->embed && net->head == &net->head_copy) TRY(load_tensor(l, &l->src[i], &net->head_copy, e));
     for (int64_t s = 0; s < l->src[i].n; s++) /* read once: the pages need not stay */
-        if (!load_is_mapped(l, p) && !l->o->training) tf_forget(&l->file, l->src[i].t[s]);
+        if (!load_is_mapped(l, p) && !l->o->training) tf_forget(l->file, l->src[i].t[s]);
     if (l->o->progress) l->o->progress(l->o->progress_ctx, i + 1, net->n_params);
     return OK;
 }

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "model/cache.h"
 #include "model/config.h"
+#include "model/model_file.h"
 #include "model/panels.h"
 #include "tensor/ops.h"
 
@@ -79,7 +80,7 @@ uint64_t net_rope_bytes(const struct config *c, int64_t n);
 /* Computes what tables lack of positions [0, n); rope_factors has its numbers. net_forward does it. */
 void net_fill_rope(const struct net *net, int64_t n, struct pool *pool);
 
-/* Loads a file or folder for inference. Weights are converted once: f32 and bf16 to the panels of ks and `compute`,
+/* Loads a model for inference. Weights are converted once: f32 and bf16 to the panels of ks and `compute`,
  * Q8_0 to integer panels when `int8` (else dequantised). Prints nothing. */
 struct load_options {
     const struct kernels *ks;
@@ -96,11 +97,11 @@ struct load_options {
     void (*progress)(void *ctx, int64_t done, int64_t total); /* while packing; NULL allowed */
     void *progress_ctx;
 };
-/* The configuration that belongs to an opened file: GGUF metadata, or config.json in the folder of path. */
-int net_read_config(struct config *c, const struct tf *f, const char *path, struct err *e);
-/* The config.json in a folder, or beside a file, whatever else is there. */
-int net_read_config_json(struct config *c, const char *path, struct err *e);
-int net_load(struct net *net, const char *path, const struct load_options *o, struct err *e);
+/* GGUF metadata, or config.json: a folder needs no tensors for it. */
+int net_read_config(struct config *c, struct model_file *m, struct err *e);
+/* For inference the network takes over the mapping of m, which is then without tensors: the embedding is read where it
+ * lies. */
+int net_load(struct net *net, struct model_file *m, const struct load_options *o, struct err *e);
 
 /* Saving. weights in `type` where the parameter allows (DT_F32, DT_BF16, DT_F16, DT_Q8_0), f32 elsewhere.
  * extra writes more metadata (tokenizer) into a GGUF; NULL allowed. */

@@ -26,16 +26,16 @@ int panels_key(char key[SHA256_HEX], const struct load *l, size_t need, struct e
     struct file_times times;
     char line[256];
     const struct kernels *ks = l->o->ks;
-    TRY(file_times(&times, l->file.path, e));
+    TRY(file_times(&times, l->file->path, e));
     TRY(sha256_new(&h, e));
     int n = snprintf(line, sizeof line,
                      "layout %d need %zu size %llu time %lld.%09ld compute %d nr %d %d absorbed %d int8 %d\n", LAYOUT, need,
-                     (unsigned long long)tf_file_bytes(&l->file), (long long)times.seconds, times.nanoseconds, l->o->compute,
+                     (unsigned long long)tf_file_bytes(l->file), (long long)times.seconds, times.nanoseconds, l->o->compute,
                      ks->gemm_f32.nr, ks->gemm_bf16.nr, l->net->absorbed, l->o->int8);
     sha256_add(h, line, (size_t)n);
-    for (size_t i = 0; i < l->file.n_tensors; i++) {
-        add_tensor(h, &l->file.tensors[i]);
-        tf_forget(&l->file, &l->file.tensors[i]); /* the system maps what is around the samples too */
+    for (size_t i = 0; i < l->file->n_tensors; i++) {
+        add_tensor(h, &l->file->tensors[i]);
+        tf_forget(l->file, &l->file->tensors[i]); /* the system maps what is around the samples too */
     }
     sha256_hex(h, key);
     return OK;

@@ -14,7 +14,7 @@ struct net_source {
     size_t cap;
 };
 
-int net_source_open(struct net_source **out, const char *path, struct err *e)
+int net_source_open(struct net_source **out, struct model_file *m, struct err *e)
 {
     *out = NULL;
     void *mem;
@@ -22,7 +22,7 @@ int net_source_open(struct net_source **out, const char *path, struct err *e)
     struct net_source *s = mem;
     s->options = (struct load_options){.plain = true};
     s->load = (struct load){.net = &s->net, .o = &s->options};
-    int rc = load_open(&s->load, path, e);
+    int rc = load_open(&s->load, m, e);
     if (rc) net_source_close(s);
     else *out = s;
     return rc;
@@ -38,7 +38,6 @@ void net_source_close(struct net_source *s)
 }
 
 const struct net *net_source_net(const struct net_source *s) { return &s->net; }
-const struct tf *net_source_file(const struct net_source *s) { return &s->load.file; }
 
 static const struct sources *sources_of(const struct net_source *s, const struct slice *p)
 {
@@ -140,5 +139,5 @@ void net_source_forget(const struct net_source *s, const struct slice *p)
 {
     if (!p->p || is_joined(s, p)) return;
     int64_t first = p->nd > 2 ? slice_matrix_rows(p) : slice_rows(p);
-    for (int64_t r = 0; r < slice_rows(p); r += first) tf_forget(&s->load.file, find(s, p, r).t);
+    for (int64_t r = 0; r < slice_rows(p); r += first) tf_forget(s->load.file, find(s, p, r).t);
 }

@@ -7,12 +7,11 @@
 #include "sys/pool.h"
 
 struct net_source;
-/* A file or folder; nothing but headers is read. Free with net_source_close in every case (NULL allowed). */
-int net_source_open(struct net_source **out, const char *path, struct err *e);
+/* Nothing but headers is read. m must outlive it. Free with net_source_close in every case (NULL allowed). */
+int net_source_open(struct net_source **out, struct model_file *m, struct err *e);
 void net_source_close(struct net_source *s);
 /* The network, its parameters without numbers. */
 const struct net *net_source_net(const struct net_source *s);
-const struct tf *net_source_file(const struct net_source *s);
 
 /* The format of the slice's rows in the source; DT_F32 when they have to be computed from what is there. */
 enum dtype net_source_type(const struct net_source *s, const struct slice *p);

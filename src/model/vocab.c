@@ -3,7 +3,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include "base/json.h"
 #include "base/mem.h"
 #include "sys/file.h"
 
@@ -165,53 +164,46 @@ static int apply_config(struct tokenizer *t, const json_t *root, const char *pat
     return tokenizer_set_specials(t, bos, eos, pad, add_bos && bos >= 0, e);
 }
 
-static int read_text(char **text, size_t *len, char path[PATH_MAX], const char *folder, const char *name, struct err *e)
+static int read_json(struct tokenizer **out, const char *path, struct err *e)
 {
-    TRY(path_join(path, PATH_MAX, folder, name, e));
-    return file_read(text, len, path, MAX_JSON, e);
-}
-
-static int load_config(struct tokenizer *t, const char *folder, struct err *e)
-{
-    char path[PATH_MAX], *text;
+    char *text;
     size_t len;
-    json_t *root;
-    TRY(path_join(path, sizeof path, folder, "tokenizer_config.json", e));
-    if (!file_exists(path)) return OK;
-    TRY(read_text(&text, &len, path, folder, "tokenizer_config.json", e));
-    int rc = json_parse(&root, text, len, path, e);
+    TRY(file_read(&text, &len, path, MAX_JSON, e));
+    int rc = tokenizer_from_json(out, text, len, path, e);
     mem_free(text);
-    TRY(rc);
-    rc = json_is_object(root) ? apply_config(t, root, path, e) : OK;
-    json_decref(root);
     return rc;
 }
 
-static int load_folder(struct tokenizer **out, const char *folder, struct err *e)
+static int read_folder(struct tokenizer **out, struct model_file *m, struct err *e)
 {
-    char path[PATH_MAX], *text;
-    size_t len;
-    TRY(read_text(&text, &len, path, folder, "tokenizer.json", e));
-    int rc = tokenizer_from_json(out, text, len, path, e);
-    mem_free(text);
-    if (!rc) rc = load_config(*out, folder, e);
-    if (!rc) return OK;
+    const struct model_json_file *j;
+    char path[PATH_MAX];
+    TRY(path_join(path, sizeof path, m->folder, "tokenizer.json", e));
+    TRY(read_json(out, path, e));
+    TRY(model_file_json(&j, m, MODEL_TOKENIZER_CONFIG, e));
+    return j->root ? apply_config(*out, j->root, j->path, e) : OK;
+}
+
+int model_load_tokenizer(struct tokenizer **out, struct model_file *m, struct err *e)
+{
+    *out = NULL;
+    if (m->gguf) return model_tokenizer_from_gguf(out, &m->tf, e);
+    int rc = read_folder(out, m, e);
+    if (rc == OK) return OK;
     tokenizer_free(*out);
     *out = NULL;
     return rc;
 }
 
-int model_load_tokenizer(struct tokenizer **out, const char *model_path, struct err *e)
+int model_tokenizer_at(struct tokenizer **out, const char *path, struct err *e)
 {
-    char dir[PATH_MAX];
-    struct tf f = {0};
+    struct model_file m;
     *out = NULL;
-    if (file_is_dir(model_path)) return load_folder(out, model_path, e);
-    TRY(tf_open(&f, model_path, e));
-    bool gguf = !strcmp(f.container, "gguf");
-    int rc = gguf ? model_tokenizer_from_gguf(out, &f, e) : path_dir(dir, sizeof dir, model_path, e);
-    tf_close(&f);
-    return rc || gguf ? rc : load_folder(out, dir, e);
+    if (str_ends_with(path, ".json")) return read_json(out, path, e);
+    TRY(model_file_open(&m, path, e));
+    int rc = model_load_tokenizer(out, &m, e);
+    model_file_close(&m);
+    return rc;
 }
 
 /* The first token of type "unknown", or -1. */

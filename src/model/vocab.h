@@ -2,12 +2,14 @@
 #ifndef MODEL_VOCAB_H
 #define MODEL_VOCAB_H
 
-#include "io/tensor_file.h"
+#include "model/model_file.h"
 #include "text/tokenizer.h"
 
-/* From a .gguf file, a folder with tokenizer.json, or a .safetensors file that has one beside it. In folders
+/* From the metadata of a GGUF file, or tokenizer.json in a folder or beside a file of safetensors, where
  * tokenizer_config.json names the special tokens, and whether texts begin with one. */
-int model_load_tokenizer(struct tokenizer **out, const char *model_path, struct err *e);
+int model_load_tokenizer(struct tokenizer **out, struct model_file *m, struct err *e);
+/* Of a model, or of a tokenizer.json alone: whoever needs nothing else of it. */
+int model_tokenizer_at(struct tokenizer **out, const char *path, struct err *e);
 /* From an opened GGUF file. */
 int model_tokenizer_from_gguf(struct tokenizer **out, const struct tf *f, struct err *e);
 

@@ -101,11 +101,11 @@ void load_weigh(struct load *l, struct weights *w)
     add_up(w, l);
 }
 
-int net_weigh(struct weights *w, const char *path, const struct load_options *o, struct err *e)
+int net_weigh(struct weights *w, struct model_file *m, const struct load_options *o, struct err *e)
 {
     struct net net = {0};
     struct load l = {.net = &net, .o = o};
-    int rc = load_open(&l, path, e);
+    int rc = load_open(&l, m, e);
     if (!rc) load_weigh(&l, w);
     load_close(&l);
     net_free(&net);

@@ -35,7 +35,7 @@ struct weights {
 /* The format that a file would have for the rows of a matrix: cols numbers, name as in GGUF. */
 typedef enum dtype weight_type_fn(void *ctx, const char *name, int64_t cols);
 
-int net_weigh(struct weights *w, const char *path, const struct load_options *o, struct err *e);
+int net_weigh(struct weights *w, struct model_file *m, const struct load_options *o, struct err *e);
 /* Of a network in a GGUF that does not exist. */
 int net_weigh_shape(struct weights *w, const struct config *c, weight_type_fn *type, void *ctx, const struct load_options *o,
                     struct err *e);

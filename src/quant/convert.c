@@ -17,6 +17,7 @@ enum { GGUF_QUANT_VERSION = 2, GGUF_FILE_TYPE_UNKNOWN = 1024 };
 void convert_plan_free(struct convert_plan *p)
 {
     feed_close(&p->feed);
+    model_file_close(&p->model);
     mem_free(p->to);
     mem_free(p->wanted);
     *p = (struct convert_plan){0};
@@ -127,28 +128,28 @@ static int name_specials(struct tokenizer *t, const struct config *c, struct err
 }
 
 /* The tokenizer of a folder, its template, and what is said about generating. */
-static int write_folder_vocab(const struct convert_options *o, const struct config *c, struct tf_writer *w,
-                              struct err *e)
+static int write_folder_vocab(const struct convert_options *o, struct model_file *m, const struct config *c,
+                              struct tf_writer *w, struct err *e)
 {
     struct model_vocab v = {.vocab = c->vocab};
+    struct chat_templates templates = {0};
     struct tokenizer *tok = NULL;
     struct generation g;
     struct err why = {0};
-    char *text = NULL;
-    int rc = model_load_tokenizer(&tok, o->in, &why);
+    int rc = model_load_tokenizer(&tok, m, &why);
     if (rc == ERR_NOTFOUND) {
         if (o->write.warn) o->write.warn(o->write.ctx, "there is no tokenizer.json: the new file has no tokenizer");
         return net_save_no_tokenizer(c, w, e);
     }
     if (rc) return err_set(e, why.code, why.file, why.line, "%s", why.msg);
-    rc = model_generation(&g, o->in, c->vocab, e);
-    if (!rc) rc = model_chat_template(&text, o->in, e);
+    rc = model_generation(&g, m, c->vocab, e);
+    if (!rc) rc = model_chat_templates(&templates, m, e);
     if (!rc) rc = name_specials(tok, c, e);
     v.tok = tok;
-    v.chat_template = text;
+    v.chat_template = chat_templates_find(&templates, "default");
     if (!rc) rc = model_tokenizer_to_gguf(&v, w, e);
     if (!rc) rc = generation_to_gguf(&g, tokenizer_eos(tok), w, e);
-    mem_free(text);
+    chat_templates_free(&templates);
     tokenizer_free(tok);
     return rc;
 }
@@ -169,12 +170,12 @@ static int write_folder_metadata(const struct convert_options *o, const struct f
     const struct config *c = &net_source_net(f->net)->config;
     char *name = NULL, last[256];
     TRY(config_to_gguf(c, w, e));
-    TRY(model_name(&name, o->in, e));
-    last_name(last, sizeof last, o->in);
+    TRY(model_name(&name, f->model, e));
+    last_name(last, sizeof last, f->model->path);
     const char *best = name && *name ? name : last;
     int rc = *best ? tf_writer_kv_str(w, "general.name", best, e) : OK;
     mem_free(name);
-    return rc ? rc : write_folder_vocab(o, c, w, e);
+    return rc ? rc : write_folder_vocab(o, f->model, c, w, e);
 }
 
 static uint32_t file_type_of(const struct convert_options *o, enum dtype type)
@@ -189,7 +190,7 @@ static int write_metadata(const struct convert_options *o, const struct convert_
 {
     const struct imatrix *im = o->write.importance;
     if (p->feed.net) TRY(write_folder_metadata(o, &p->feed, w, e));
-    else TRY(copy_metadata(&p->feed.file, w, e));
+    else TRY(copy_metadata(feed_file(&p->feed), w, e));
     TRY(tf_writer_kv_u32(w, "general.file_type", file_type_of(o, type), e));
     TRY(tf_writer_kv_u32(w, "general.quantization_version", GGUF_QUANT_VERSION, e));
     if (!im) return OK;
@@ -227,23 +228,13 @@ static int write_gguf(const struct convert_options *o, struct convert_plan *p, s
     return OK;
 }
 
-static int is_gguf(bool *yes, const char *path, struct err *e)
-{
-    struct tf f;
-    TRY(tf_open(&f, path, e));
-    *yes = !strcmp(f.container, "gguf");
-    tf_close(&f);
-    return OK;
-}
-
 int convert_to_gguf(const struct convert_options *o, struct convert_result *r, struct err *e)
 {
     struct convert_plan p = {0};
     struct tf_writer *w = NULL;
-    bool same;
     *r = (struct convert_result){.files = 1};
-    TRY(is_gguf(&same, o->in, e));
-    int rc = same ? feed_open_same(&p.feed, o->in, e) : feed_open_net(&p.feed, o->in, true, e);
+    TRY(model_file_open(&p.model, o->in, e));
+    int rc = p.model.gguf ? feed_open_same(&p.feed, &p.model, e) : feed_open_net(&p.feed, &p.model, true, e);
     if (!rc) rc = choose_types(&p, o->mix, e);
     if (!rc) rc = tf_writer_gguf(&w, o->out, e);
     if (!rc) rc = write_gguf(o, &p, w, r, e);

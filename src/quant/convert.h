@@ -32,6 +32,7 @@ int convert_to_folder(const struct convert_options *o, struct convert_result *r,
 
 /* Shared by the two. */
 struct convert_plan {
+    struct model_file model;
     struct feed feed;
     enum dtype *to, *wanted; /* per tensor */
 };

@@ -18,17 +18,17 @@ static bool is_matrix(const struct tf_tensor *t)
     return true;
 }
 
-int feed_open_same(struct feed *f, const char *path, struct err *e)
+int feed_open_same(struct feed *f, struct model_file *m, struct err *e)
 {
-    *f = (struct feed){0};
-    TRY(tf_open(&f->file, path, e));
-    if (strcmp(f->file.container, "gguf") != 0) FAIL(e, ERR_USAGE, "%s is not a GGUF file", path);
-    TRY(mem_new((void **)&f->v, f->file.n_tensors * sizeof *f->v, "the list of tensors", e));
-    for (size_t i = 0; i < f->file.n_tensors; i++) {
-        const struct tf_tensor *t = &f->file.tensors[i];
+    const struct tf *file = &m->tf;
+    *f = (struct feed){.model = m};
+    if (!m->gguf) FAIL(e, ERR_USAGE, "%s is not a GGUF file", m->path);
+    TRY(mem_new((void **)&f->v, file->n_tensors * sizeof *f->v, "the list of tensors", e));
+    for (size_t i = 0; i < file->n_tensors; i++) {
+        const struct tf_tensor *t = &file->tensors[i];
         if (!t->known)
-            FAIL(e, ERR_UNSUPPORTED, "%s: %s is stored as %s, which this program cannot read", tf_file_of(&f->file, t),
-                 t->name, tf_type_name(&f->file, t));
+            FAIL(e, ERR_UNSUPPORTED, "%s: %s is stored as %s, which this program cannot read", tf_file_of(file, t), t->name,
+                 tf_type_name(file, t));
         struct feed_tensor *x = &f->v[f->n++];
         *x = (struct feed_tensor){
             .name = t->name, .nd = t->nd, .matrix = is_matrix(t), .from = t->dtype, .bytes = t->bytes, .t = t};
@@ -72,11 +72,11 @@ static int add_slice(void *ctx, const struct slice *p, struct err *e)
     return OK;
 }
 
-int feed_open_net(struct feed *f, const char *path, bool gguf, struct err *e)
+int feed_open_net(struct feed *f, struct model_file *m, bool gguf, struct err *e)
 {
     struct gather g = {.f = f};
-    *f = (struct feed){0};
-    TRY(net_source_open(&f->net, path, e));
+    *f = (struct feed){.model = m};
+    TRY(net_source_open(&f->net, m, e));
     const struct net *net = net_source_net(f->net);
     TRY(slices_each(net, gguf, count_slice, &g, e));
     TRY(mem_new((void **)&f->v, g.cap * sizeof *f->v, "the list of tensors", e));
@@ -87,15 +87,12 @@ int feed_open_net(struct feed *f, const char *path, bool gguf, struct err *e)
 
 void feed_close(struct feed *f)
 {
-    tf_close(&f->file);
     net_source_close(f->net);
     mem_free(f->v);
     mem_free(f->slices);
     mem_free(f->numbers);
     *f = (struct feed){0};
 }
-
-const struct tf *feed_file(const struct feed *f) { return f->net ? net_source_file(f->net) : &f->file; }
 
 int64_t feed_matrix_rows(const struct feed_tensor *t) { return t->nd > 1 ? t->ne[t->nd - 2] : 1; }
 
@@ -125,5 +122,5 @@ void feed_rows(const struct feed *f, const struct feed_tensor *t, int64_t row, i
 void feed_end(const struct feed *f, const struct feed_tensor *t)
 {
     if (t->slice) net_source_forget(f->net, t->slice);
-    else tf_forget(&f->file, t->t);
+    else tf_forget(feed_file(f), t->t);
 }

@@ -18,20 +18,20 @@ struct feed_tensor {
 };
 
 struct feed {
-    struct tf file;         /* as it is; empty with a network */
-    struct net_source *net; /* NULL: as it is */
+    struct model_file *model; /* borrowed */
+    struct net_source *net;   /* NULL: the tensors of the file as they are */
     struct feed_tensor *v;
     size_t n;
     struct slice *slices;
     float *numbers; /* of slices that are computed from the configuration */
 };
 
-/* Of a GGUF file for a GGUF file. */
-int feed_open_same(struct feed *f, const char *path, struct err *e);
+/* Of a GGUF file for a GGUF file. The model must outlive the feed. */
+int feed_open_same(struct feed *f, struct model_file *m, struct err *e);
 /* Of any model for a GGUF file or a folder. */
-int feed_open_net(struct feed *f, const char *path, bool gguf, struct err *e);
+int feed_open_net(struct feed *f, struct model_file *m, bool gguf, struct err *e);
 void feed_close(struct feed *f); /* accepts a zeroed or half-opened feed */
-const struct tf *feed_file(const struct feed *f);
+static inline const struct tf *feed_file(const struct feed *f) { return &f->model->tf; }
 
 static inline int64_t feed_cols(const struct feed_tensor *t) { return t->nd ? t->ne[t->nd - 1] : 1; }
 int64_t feed_rows_of(const struct feed_tensor *t);

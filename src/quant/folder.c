@@ -164,12 +164,12 @@ static int copy_side_files(const char *from, const char *to, struct err *e)
     return OK;
 }
 
-static int write_generation(const char *in, const struct config *c, const char *folder, struct err *e)
+static int write_generation(struct model_file *m, const struct config *c, const char *folder, struct err *e)
 {
     struct generation g;
     struct buf b = {0};
     char path[PATH_MAX];
-    TRY(model_generation(&g, in, c->vocab, e));
+    TRY(model_generation(&g, m, c->vocab, e));
     TRY(path_join(path, sizeof path, folder, "generation_config.json", e));
     int rc = generation_to_json(&g, c->bos, &b, e);
     if (!rc) rc = file_replace(path, b.data, b.len, e);
@@ -178,35 +178,32 @@ static int write_generation(const char *in, const struct config *c, const char *
 }
 
 /* Out of GGUF metadata. */
-static int write_side_files(const struct convert_options *o, const struct config *c, struct err *e)
+static int write_side_files(const struct convert_options *o, struct model_file *m, const struct config *c, struct err *e)
 {
     struct model_vocab v = {0};
+    struct chat_templates templates;
     struct tokenizer *tok = NULL;
     struct err why = {0};
-    char *text = NULL;
-    int rc = model_load_tokenizer(&tok, o->in, &why);
+    int rc = model_load_tokenizer(&tok, m, &why);
     if (rc == ERR_NOTFOUND || (rc == ERR_UNSUPPORTED && strstr(why.msg, "\"none\""))) {
         if (o->write.warn) o->write.warn(o->write.ctx, "the model has no tokenizer, and so has the folder");
-        return write_generation(o->in, c, o->out, e);
+        return write_generation(m, c, o->out, e);
     }
     if (rc) return err_set(e, why.code, why.file, why.line, "%s", why.msg);
-    rc = model_chat_template(&text, o->in, e);
+    rc = model_chat_templates(&templates, m, e);
     v.tok = tok;
-    v.chat_template = text;
+    v.chat_template = chat_templates_find(&templates, "default");
     if (!rc) rc = model_save_tokenizer(&v, c->context, o->out, e);
-    if (!rc) rc = write_generation(o->in, c, o->out, e);
-    mem_free(text);
+    if (!rc) rc = write_generation(m, c, o->out, e);
+    chat_templates_free(&templates);
     tokenizer_free(tok);
     return rc;
 }
 
 static int side_files_of(const struct convert_options *o, const struct feed *f, struct err *e)
 {
-    char dir[PATH_MAX];
-    if (!strcmp(feed_file(f)->container, "gguf")) return write_side_files(o, &net_source_net(f->net)->config, e);
-    if (file_is_dir(o->in)) return copy_side_files(o->in, o->out, e);
-    TRY(path_dir(dir, sizeof dir, o->in, e));
-    return copy_side_files(dir, o->out, e);
+    if (f->model->gguf) return write_side_files(o, f->model, &net_source_net(f->net)->config, e);
+    return copy_side_files(f->model->folder, o->out, e);
 }
 
 /* The configuration is made first, since it may be refused, and written last: a folder without it is not a model yet. */
@@ -240,7 +237,8 @@ int convert_to_folder(const struct convert_options *o, struct convert_result *r,
     *r = (struct convert_result){0};
     if (o->type < DT_COUNT && !fits(o->type))
         FAIL(e, ERR_UNSUPPORTED, "%s: safetensors cannot hold %s; use GGUF", o->out, formats[o->type].name);
-    int rc = feed_open_net(&p.feed, o->in, false, e);
+    TRY(model_file_open(&p.model, o->in, e));
+    int rc = feed_open_net(&p.feed, &p.model, false, e);
     if (!rc) rc = config_to_json(&net_source_net(p.feed.net)->config, &config, e);
     if (!rc) rc = choose_types(&p, o->type, e);
     if (!rc) rc = divide(&s, &p, o->shard, e);

@@ -17,6 +17,8 @@ void file_unmap(struct file_map *m);
 
 /* The whole file in memory, NUL-terminated (not counted); *out is owned: mem_free. Refuses more than max bytes. */
 int file_read(char **out, size_t *len, const char *path, size_t max, struct err *e);
+/* How many files the two have opened since start: tests look that nothing is opened twice. */
+uint64_t file_opens(void);
 
 /* Atomic replacement: open a temporary file beside path, write, then commit (fsync, rename, fsync of the folder).
  * A reader sees the old or the new file, never half of one. abort removes the temporary file. */
