@@ -2,10 +2,13 @@
 """Writes a GGUF file with random weights in the shape of a published model, to measure speed with where the model itself
 cannot be had. What it says is noise; what a token must read and multiply is that of the model.
 
-    make_random_model.py SHAPE FORMAT OUT.gguf [--seed N]
+    make_random_model.py SHAPE FORMAT OUT.gguf [--seed N] [--expert-width N]
 
 SHAPE: r1-distill-qwen-1.5b, v2-lite. FORMAT: Q4_K or Q8_0. As llama-quantize does, the head is stored in Q6_K when the
-rest is in Q4_K, and rows that are no whole superblocks of 256 in Q5_0. The package gguf is needed.
+rest is in Q4_K, and rows that are no whole superblocks of 256 in Q5_0. With experts also IQ2_XXS (gate and up, with Q2_K
+for down) and IQ3_XXS (all three), the rest in Q8_0: the mixes in which the largest models are passed on. Their experts
+have rows of whole superblocks, those of V2-Lite (1408) have not: --expert-width 1536 is the nearest that has. The
+package gguf is needed.
 """
 import argparse
 import sys
@@ -47,7 +50,23 @@ def q6_k(rng, n):
     return b
 
 
-BLOCKS = {Q.Q8_0: (32, 34, q8_0), Q.Q5_0: (32, 22, q5_0), Q.Q4_K: (256, 144, q4_k), Q.Q6_K: (256, 210, q6_k)}
+def measured(kind, size, factors):
+    """Random bytes with f16 factors, {offset: ratio}, of the size that gives the deviation STD."""
+    def make(rng, n, d=None):
+        b = rng.integers(0, 256, (n, size), dtype=np.uint8)
+        for at, ratio in factors.items():
+            b[:, at : at + 2] = f16(ratio * (d or make.d))
+        return b
+
+    sample = make(np.random.default_rng(0), 1000, 1)
+    make.d = STD / gguf.quants.dequantize(sample, kind).std()
+    return make
+
+
+BLOCKS = {Q.Q8_0: (32, 34, q8_0), Q.Q5_0: (32, 22, q5_0), Q.Q4_K: (256, 144, q4_k), Q.Q6_K: (256, 210, q6_k),
+          Q.Q2_K: (256, 84, measured(Q.Q2_K, 84, {80: 1, 82: 1.5})),
+          Q.IQ2_XXS: (256, 66, measured(Q.IQ2_XXS, 66, {0: 1})),
+          Q.IQ3_XXS: (256, 98, measured(Q.IQ3_XXS, 98, {0: 1}))}
 
 
 def qwen_1_5b():
@@ -65,9 +84,9 @@ def qwen_1_5b():
     return "qwen2", "qwen2", vocab, keys, t
 
 
-def v2_lite():
+def v2_lite(eff=1408):
     d, ff, layers, heads, vocab = 2048, 10944, 27, 16, 102400
-    experts, used, shared, eff, rank, nope, rope, v = 64, 6, 2, 1408, 512, 128, 64, 128
+    experts, used, shared, rank, nope, rope, v = 64, 6, 2, 512, 128, 64, 128
     keys = {"context_length": 163840, "embedding_length": d, "block_count": layers, "feed_forward_length": ff,
             "attention.head_count": heads, "attention.head_count_kv": 1, "attention.key_length": rank + rope,
             "attention.value_length": rank, "attention.key_length_mla": nope + rope, "attention.value_length_mla": v,
@@ -100,6 +119,10 @@ SHAPES = {"r1-distill-qwen-1.5b": qwen_1_5b, "v2-lite": v2_lite}
 def type_of(name, shape, wanted):
     if len(shape) == 1 or "ffn_gate_inp" in name:
         return None
+    if wanted in (Q.IQ2_XXS, Q.IQ3_XXS):
+        if "_exps" not in name:
+            return Q.Q8_0
+        return Q.Q2_K if wanted == Q.IQ2_XXS and "ffn_down" in name else wanted
     if wanted == Q.Q4_K and shape[-1] % 256:
         return Q.Q5_0
     return Q.Q6_K if wanted == Q.Q4_K and name == "output.weight" else wanted
@@ -143,11 +166,14 @@ def numbers(rng, name, shape, kind):
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("shape", choices=SHAPES)
-    a.add_argument("format", choices=["Q4_K", "Q8_0"])
+    a.add_argument("format", choices=["Q4_K", "Q8_0", "IQ2_XXS", "IQ3_XXS"])
     a.add_argument("out")
     a.add_argument("--seed", type=int, default=1)
+    a.add_argument("--expert-width", type=int)
     args = a.parse_args()
-    arch, pre, vocab, keys, tensors = SHAPES[args.shape]()
+    if args.expert_width and args.shape != "v2-lite":
+        a.error("only v2-lite has experts")
+    arch, pre, vocab, keys, tensors = SHAPES[args.shape](*[args.expert_width] if args.expert_width else [])
     w = gguf.GGUFWriter(args.out, arch)
     w.add_name(f"random {args.shape} {args.format}")
     add_keys(w, arch, keys)
@@ -160,6 +186,8 @@ def main():
             w.add_tensor_info(name, shape, np.dtype(np.float32), int(np.prod(shape)) * 4)
         else:
             per, size, _ = BLOCKS[kind]
+            if shape[-1] % per:
+                a.error(f"rows of {name} are {shape[-1]} numbers, expected whole blocks of {per} for {kind.name}")
             stored = (*shape[:-1], shape[-1] // per * size)
             w.add_tensor_info(name, stored, np.dtype(np.uint8), int(np.prod(stored)), raw_dtype=kind)
     w.write_header_to_file()
