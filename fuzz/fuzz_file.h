@@ -77,11 +77,13 @@ static inline void fuzz_look_at_tensors(const struct tf *f)
     for (size_t i = 0; i < f->n_tensors; i++) {
         const struct tf_tensor *t = &f->tensors[i];
         uint64_t n = 1;
+        struct err e;
         for (int k = 0; k < t->nd; k++) n *= (uint64_t)t->ne[k];
         if (t->nd < 0 || t->nd > (t->known ? TF_MAX_DIMS : TF_LISTED_DIMS)) fuzz_broken("number of dimensions");
         if (t->offset > tf_file_bytes(f) || t->bytes > tf_file_bytes(f) - t->offset) fuzz_broken("data outside the file");
         if (t->known && t->bytes != format_bytes(t->dtype, (int64_t)n)) fuzz_broken("bytes and shape differ");
         if (tf_find(f, t->name) != t) fuzz_broken("a tensor is not found by its name");
+        if (t->known != (tf_check_known(f, t, &e) == OK)) fuzz_broken("a type that is refused and known");
         if (!tf_type_name(f, t)[0] || !tf_file_of(f, t)) fuzz_broken("a type or file without a name");
         volatile unsigned sink = fuzz_sum(t->data, t->bytes); /* every byte must be readable */
         (void)sink;

@@ -53,6 +53,17 @@ static int open_tf(const char *path, struct err *e)
     return OK;
 }
 
+/* As the readers of tensors do. */
+static int open_tensors(const char *path, struct err *e)
+{
+    struct tf f;
+    int rc = OK;
+    TRY(tf_open(&f, path, e));
+    for (size_t i = 0; i < f.n_tensors && !rc; i++) rc = tf_check_known(&f, &f.tensors[i], e);
+    tf_close(&f);
+    return rc;
+}
+
 static int open_config(const char *path, struct err *e)
 {
     struct model_file m;
@@ -143,7 +154,7 @@ static const struct {
 } readers[] = {
     {"open", open_tf},         {"config", open_config}, {"tokenizer", open_tokenizer},     {"folder", open_folder},
     {"index", open_index},     {"shard", open_shard},   {"config-json", open_config_json}, {"tokenizer-json", open_tokenizer_json},
-    {"docs", open_docs},       {"recipe", open_recipe}, {"checkpoint", open_checkpoint},
+    {"docs", open_docs},       {"recipe", open_recipe}, {"checkpoint", open_checkpoint},   {"tensors", open_tensors},
 };
 
 /* ---- one file ---- */

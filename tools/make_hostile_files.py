@@ -163,8 +163,22 @@ def make_gguf_sizes():
          gguf(tensors=[tensor("w", [16, 2], 8)], data=bytes(34)))
     case("rows-above-2g.gguf", "open", "A: row count cut to 32 bits, CVE-2026-53923", "expected to end within the file's",
          gguf(tensors=[tensor("w", [32, (1 << 32) + 1], 8)], data=bytes(34)))
-    case("tensor-type-99.gguf", "open", "A: type used as an index of a table", "is 99, expected one of the known types",
-         gguf(tensors=[tensor("w", [8], 99)], data=DATA))
+    case("tensor-type-9999.gguf", "tensors", "A: type used as an index of a table",
+         "type 9999, which no program known here has given out", gguf(tensors=[tensor("w", [8], 9999)], data=DATA))
+    case("tensor-type-minus-1.gguf", "tensors", "A: type used as an index of a table, negative",
+         "type 4294967295, which no program known here has given out", gguf(tensors=[tensor("w", [8], 2 ** 32 - 1)], data=DATA))
+    other = "A: size of another type believed: the same number in two programs"
+    case("tensor-type-other-small.gguf", "tensors", other, "nvfp4 here with 36 bytes, but the file has 32 for it",
+         gguf(tensors=[tensor("w", [64], 40), tensor("v", [8], 0, 32)], data=bytes(64)))
+    case("tensor-type-other-large.gguf", "tensors", other, "nvfp4 here with 36 bytes, but the file has 96 for it",
+         gguf(tensors=[tensor("w", [64], 40), tensor("v", [8], 0, 96)], data=bytes(128)))
+    case("tensor-type-other-blocks.gguf", "tensors", other, "whose blocks of 64 do not divide rows of 32",
+         gguf(tensors=[tensor("w", [32], 40)], data=bytes(64)))
+    case("tensor-type-other-end.gguf", "open", other, "is its type mxfp8?",
+         gguf(tensors=[tensor("w", [256], 43)], data=bytes(256)))
+    case("tensor-type-same-place.gguf", "tensors", "A: extents that overlap, where only the next tensor gives the size",
+         "nvfp4 here with 36 bytes, but the file has 0 for it",
+         gguf(tensors=[tensor("w", [64], 40), tensor("v", [64], 40)], data=bytes(64)))
     case("tensor-twice.gguf", "open", "A: the same tensor twice", "a second time",
          gguf(tensors=[W, tensor("w", [8], 0, 32)], data=bytes(64)))
 

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLUSH_AT = 1 << 16, TEXT_MAX = 100, NAME_COLUMN_MAX = 80 };
+enum { FLUSH_AT = 1 << 16, TEXT_MAX = 100, NAME_COLUMN_MAX = 80, TYPES_MAX = 256 };
 
 struct show {
     struct tf f;
@@ -149,7 +149,8 @@ static size_t add_up(const struct tf *f, struct total *v, size_t cap)
         size_t k = 0;
         while (k < n && strcmp(v[k].type, type) != 0) k++;
         if (k == cap) continue; /* cap is above the number of types there are */
-        if (k == n) v[n++] = (struct total){.type = type, .known = t->known};
+        if (k == n) v[n++] = (struct total){.type = type, .known = true};
+        v[k].known &= t->known;
         v[k].tensors++;
         v[k].parameters += count_elements(t);
         v[k].bytes += t->bytes;
@@ -284,8 +285,8 @@ static void print_tensors(struct show *s, struct buf *scratch)
 
 static void print_totals(struct show *s)
 {
-    struct total v[64];
-    size_t n = add_up(&s->f, v, 64);
+    struct total v[TYPES_MAX];
+    size_t n = add_up(&s->f, v, TYPES_MAX);
     char a[32], c[32], d[32];
     bool unknown = false;
     if (n == 0) return;
@@ -334,8 +335,8 @@ static void print_json_metadata(struct show *s)
 static void print_json(struct show *s)
 {
     const struct tf *f = &s->f;
-    struct total v[64];
-    size_t n = add_up(f, v, 64);
+    struct total v[TYPES_MAX];
+    size_t n = add_up(f, v, TYPES_MAX);
     char text[128];
     buf_add_str(&s->b, "{\"path\": ");
     add_json_str(&s->b, f->path, strlen(f->path));

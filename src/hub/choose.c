@@ -75,7 +75,7 @@ static uint64_t split_bytes(const struct hub_listing *l, const char *head)
 /* Length of a name of a number format at the start of s: Q4_K_M, IQ2_XXS, BF16, MXFP4_MOE, ... 0 if there is none. */
 static size_t quant_len(const char *s)
 {
-    static const char *const plain[] = {"BF16", "FP16", "F16", "FP32", "F32", "MXFP4"};
+    static const char *const plain[] = {"BF16", "FP16", "F16", "FP32", "F32", "MXFP4", "MXFP8", "NVFP4"};
     size_t n = 0;
     for (size_t i = 0; i < ARRAY_LEN(plain) && !n; i++)
         if (!strncasecmp(s, plain[i], strlen(plain[i]))) n = strlen(plain[i]);

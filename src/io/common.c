@@ -7,20 +7,6 @@
 #include <string.h>
 
 /* clang-format off */
-/* 4 and 5 were gone before GGUF; 31 to 33 and 36 to 38 are rearranged q4_0 and iq4_nl of 2024, since removed. */
-static const struct raw_type ggml_types[] = {
-    {0, "f32", 1, 4},        {1, "f16", 1, 2},         {2, "q4_0", 32, 18},      {3, "q4_1", 32, 20},
-    {6, "q5_0", 32, 22},     {7, "q5_1", 32, 24},      {8, "q8_0", 32, 34},      {9, "q8_1", 32, 36},
-    {10, "q2_k", 256, 84},   {11, "q3_k", 256, 110},   {12, "q4_k", 256, 144},   {13, "q5_k", 256, 176},
-    {14, "q6_k", 256, 210},  {15, "q8_k", 256, 292},   {16, "iq2_xxs", 256, 66}, {17, "iq2_xs", 256, 74},
-    {18, "iq3_xxs", 256, 98}, {19, "iq1_s", 256, 50},  {20, "iq4_nl", 32, 18},   {21, "iq3_s", 256, 110},
-    {22, "iq2_s", 256, 82},  {23, "iq4_xs", 256, 136}, {24, "i8", 1, 1},         {25, "i16", 1, 2},
-    {26, "i32", 1, 4},       {27, "i64", 1, 8},        {28, "f64", 1, 8},        {29, "iq1_m", 256, 56},
-    {30, "bf16", 1, 2},      {31, "q4_0_4_4", 32, 18}, {32, "q4_0_4_8", 32, 18}, {33, "q4_0_8_8", 32, 18},
-    {34, "tq1_0", 256, 54},   {35, "tq2_0", 256, 66},   {36, "iq4_nl_4_4", 32, 18}, {37, "iq4_nl_4_8", 32, 18},
-    {38, "iq4_nl_8_8", 32, 18}, {39, "mxfp4", 32, 17}, {40, "nvfp4", 64, 36},    {41, "q1_0", 128, 18},
-    {42, "q2_0", 64, 18},     {43, "mxfp8", 256, 264},
-};
 /* The numbers are ours: safetensors has names only. */
 static const struct raw_type safetensors_types[] = {
     {0, "BOOL", 1, 1}, {1, "U8", 1, 1},      {2, "I8", 1, 1},      {3, "F8_E5M2", 1, 1}, {4, "F8_E4M3", 1, 1},
@@ -86,13 +72,6 @@ bool io_scalar(struct tf_kv *kv, uint32_t type, const uint8_t *p)
     return true;
 }
 
-const struct raw_type *io_ggml_type(uint32_t id)
-{
-    for (size_t i = 0; i < ARRAY_LEN(ggml_types); i++)
-        if (ggml_types[i].id == id) return &ggml_types[i];
-    return NULL;
-}
-
 const struct raw_type *io_safetensors_type(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(safetensors_types); i++)
@@ -108,8 +87,8 @@ static const struct raw_type *safetensors_type_by_id(uint32_t id)
 const char *tf_type_name(const struct tf *f, const struct tf_tensor *t)
 {
     bool gguf = f->container && !strcmp(f->container, "gguf");
-    const struct raw_type *r = gguf ? io_ggml_type(t->raw_type) : safetensors_type_by_id(t->raw_type);
-    return r ? r->name : "?";
+    const struct raw_type *r = gguf ? NULL : safetensors_type_by_id(t->raw_type);
+    return gguf ? io_ggml_name(t->raw_type) : r ? r->name : "?";
 }
 
 /* Newest first. Chunks double up to 1 MiB, so that a small file costs little and a large one few allocations. */

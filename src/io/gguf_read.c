@@ -302,25 +302,23 @@ static int read_dims(struct gguf *g, struct tf_tensor *t, struct err *e)
     return OK;
 }
 
-/* The number of bytes from dimensions and type. `at` is the place of the type. */
+/* The number of bytes from dimensions and type; 0 where only the place of the next tensor can tell. `at` is the place of
+ * the type. */
 static int set_bytes(struct gguf *g, struct tf_tensor *t, uint64_t at, struct err *e)
 {
     char q[IO_QUOTE];
     uint64_t n, row = (uint64_t)t->ne[t->nd - 1];
     const struct raw_type *r = io_ggml_type(t->raw_type);
-    if (!r)
-        FAIL(e, ERR_UNSUPPORTED,
-             "%s: offset %" PRIu64 ": type of tensor %s is %u, expected one of the known types (0 to 43, without 4 and 5)",
-             g->path, at, io_quote(q, t->name, strlen(t->name)), t->raw_type);
-    if (row % r->block != 0)
+    bool whole = r && row % r->block == 0;
+    if (!whole && io_ggml_agreed(t->raw_type))
         FAIL(e, ERR_FORMAT,
              "%s: offset %" PRIu64 ": row of tensor %s is %" PRIu64 " elements, expected a multiple of %u for %s", g->path,
              at, io_quote(q, t->name, strlen(t->name)), row, r->block, r->name);
-    if (!io_elements(t->ne, t->nd, &n) || !mul_u64(n / r->block, r->bytes, &t->bytes) || t->bytes > INT64_MAX)
+    if (!io_elements(t->ne, t->nd, &n) || (whole && (!mul_u64(n / r->block, r->bytes, &t->bytes) || t->bytes > INT64_MAX)))
         FAIL(e, ERR_FORMAT,
              "%s: offset %" PRIu64 ": size of tensor %s is above 2^63, expected at most the %" PRIu64 " bytes of the file",
              g->path, at, io_quote(q, t->name, strlen(t->name)), g->size);
-    t->known = format_by_ggml(t->raw_type, &t->dtype);
+    t->known = whole && format_by_ggml(t->raw_type, &t->dtype);
     return OK;
 }
 
@@ -370,8 +368,10 @@ static int place_data(struct gguf *g, struct err *e)
         if (!add_u64(start, t->offset, &abs) || !range_ok(abs, t->bytes, g->size))
             FAIL(e, ERR_FORMAT,
                  "%s: offset %" PRIu64 ": data of tensor %s is %" PRIu64 " bytes at %" PRIu64 " + %" PRIu64
-                 ", expected to end within the file's %" PRIu64 " bytes (is the file whole?)",
-                 g->path, g->where_t[i], io_quote(q, t->name, strlen(t->name)), t->bytes, start, t->offset, g->size);
+                 ", expected to end within the file's %" PRIu64 " bytes (is the file whole?%s%s%s)",
+                 g->path, g->where_t[i], io_quote(q, t->name, strlen(t->name)), t->bytes, start, t->offset, g->size,
+                 io_ggml_agreed(t->raw_type) ? "" : " is its type ",
+                 io_ggml_agreed(t->raw_type) ? "" : io_ggml_name(t->raw_type), io_ggml_agreed(t->raw_type) ? "" : "?");
         t->offset = abs;
         t->data = g->data + abs;
     }
@@ -381,29 +381,48 @@ static int place_data(struct gguf *g, struct err *e)
 static int by_offset(const void *a, const void *b)
 {
     const struct tf_tensor *x = *(const struct tf_tensor *const *)a, *y = *(const struct tf_tensor *const *)b;
-    return (x->offset > y->offset) - (x->offset < y->offset);
+    return x->offset != y->offset ? (x->offset > y->offset ? 1 : -1) : (x > y) - (x < y);
 }
 
-static int check_overlap(struct gguf *g, struct err *e)
+/* A type that programs disagree about counts only where the file has as many bytes for the tensor; else the tensor has
+ * what lies there, and its format is not known. */
+static void settle_type(const struct gguf *g, struct tf_tensor *t, uint64_t end)
 {
-    uint64_t n = g->n_t, sorted = 1;
-    const struct tf_tensor **v, *bad = NULL, *prev = NULL;
+    uint64_t room = end - t->offset;
+    if (io_ggml_agreed(t->raw_type) || io_fills(t->bytes, room, g->alignment)) return;
+    t->known = false;
+    t->bytes = room;
+}
+
+/* v is the tensors in the order of their data. */
+static int check_extents(struct gguf *g, struct tf_tensor **v, struct err *e)
+{
     char q[IO_QUOTE], q2[IO_QUOTE];
-    while (sorted < n && g->t[sorted].offset >= g->t[sorted - 1].offset + g->t[sorted - 1].bytes) sorted++;
-    if (sorted >= n) return OK; /* one after the other, as nearly all files have them */
-    v = mem_array(n, sizeof *v);
-    if (!v) FAIL(e, ERR_MEMORY, "%s: out of memory for %" PRIu64 " tensors", g->path, n);
-    for (uint64_t i = 0; i < n; i++) v[i] = &g->t[i];
-    qsort(v, n, sizeof *v, by_offset);
-    for (uint64_t i = 1; i < n && !bad; i++) {
-        prev = v[i - 1];
-        if (v[i]->offset < prev->offset + prev->bytes) bad = v[i];
+    for (uint64_t i = 0; i < g->n_t; i++) settle_type(g, v[i], i + 1 < g->n_t ? v[i + 1]->offset : g->size);
+    for (uint64_t i = 1; i < g->n_t; i++) {
+        const struct tf_tensor *t = v[i], *prev = v[i - 1];
+        if (t->offset < prev->offset + prev->bytes)
+            FAIL(e, ERR_FORMAT,
+                 "%s: offset %" PRIu64 ": data of tensor %s starts inside that of %s, expected %" PRIu64 " or more", g->path,
+                 t->offset, io_quote(q, t->name, strlen(t->name)), io_quote(q2, prev->name, strlen(prev->name)),
+                 prev->offset + prev->bytes);
     }
+    return OK;
+}
+
+static int settle_extents(struct gguf *g, struct err *e)
+{
+    bool sorted = true;
+    struct tf_tensor **v = mem_array(g->n_t, sizeof *v);
+    if (!v) FAIL(e, ERR_MEMORY, "%s: out of memory for %" PRIu64 " tensors", g->path, g->n_t);
+    for (uint64_t i = 0; i < g->n_t; i++) {
+        v[i] = &g->t[i];
+        sorted = sorted && (i == 0 || v[i - 1]->offset <= v[i]->offset);
+    }
+    if (!sorted) qsort(v, g->n_t, sizeof *v, by_offset); /* one after the other, as nearly all files have them */
+    int rc = check_extents(g, v, e);
     mem_free(v);
-    if (!bad) return OK;
-    FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": data of tensor %s starts inside that of %s, expected %" PRIu64 " or more",
-         g->path, bad->offset, io_quote(q, bad->name, strlen(bad->name)), io_quote(q2, prev->name, strlen(prev->name)),
-         prev->offset + prev->bytes);
+    return rc;
 }
 
 static int read_all(struct gguf *g, struct gguf_part *p, struct err *e)
@@ -414,7 +433,7 @@ static int read_all(struct gguf *g, struct gguf_part *p, struct err *e)
     TRY(read_part(g, p, e));
     TRY(read_tensors(g, e));
     TRY(place_data(g, e));
-    return check_overlap(g, e);
+    return settle_extents(g, e);
 }
 
 int gguf_read(struct tf *f, struct gguf_part *part, struct err *e)

@@ -58,7 +58,12 @@ struct raw_type {
     const char *name;
     uint32_t block, bytes; /* elements and bytes per block */
 };
-const struct raw_type *io_ggml_type(uint32_t id);             /* NULL if unknown */
+const struct raw_type *io_ggml_type(uint32_t id);             /* NULL if its size is not known */
+const char *io_ggml_name(uint32_t id);                        /* "?" if unknown */
+/* Whether every program means the same by this number. Else the bytes up to the next tensor must agree with it. */
+bool io_ggml_agreed(uint32_t id);
+/* Whether so many bytes and less than an alignment of padding fill the room. */
+bool io_fills(uint64_t bytes, uint64_t room, uint64_t alignment);
 const struct raw_type *io_safetensors_type(const char *name); /* NULL if unknown */
 
 /* Storage of names and strings: pointers stay valid until the end, memory is close to the sum of the lengths. */

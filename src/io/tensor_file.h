@@ -16,7 +16,9 @@ enum { TF_MAX_DIMS = 4, TF_LISTED_DIMS = 8, TF_MAX_TENSORS = 1 << 20, TF_NAME_MA
 struct tf_tensor {
     char *name; /* owned by the file */
     enum dtype dtype;
-    bool known; /* false: a format or shape this program does not use; dtype is unspecified, data valid */
+    /* false: a format or shape this program does not use, or bytes that disagree with the format; dtype is unspecified, data
+     * and bytes are what the file has in its place */
+    bool known;
     uint32_t raw_type; /* the container's number of the format */
     int nd; /* 0 to TF_MAX_DIMS, or TF_LISTED_DIMS when not known; 0 is a scalar */
     int64_t ne[TF_LISTED_DIMS];
@@ -68,6 +70,8 @@ int tf_open(struct tf *f, const char *path, struct err *e);
 void tf_close(struct tf *f); /* accepts a zeroed or half-opened f */
 /* The type as the container names it ("q4_k", "F8_E4M3"), also for those this program cannot read. */
 const char *tf_type_name(const struct tf *f, const struct tf_tensor *t);
+/* OK for a tensor that is `known`, else the error that says what it is stored as and what to do. */
+int tf_check_known(const struct tf *f, const struct tf_tensor *t, struct err *e);
 const char *tf_kv_type_name(uint32_t gguf_type); /* "u32", "str", ...: for a value or the elements of an array */
 /* The file that holds the tensor: f->path, or a shard, or a part. */
 const char *tf_file_of(const struct tf *f, const struct tf_tensor *t);

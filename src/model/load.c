@@ -119,9 +119,7 @@ static int take(struct load *l, const char *short_name, int nd, const int64_t *n
     if (t->nd != nd || memcmp(t->ne, ne, (size_t)nd * sizeof *ne))
         FAIL(e, ERR_FORMAT, "%s: %s is %s, expected %s", l->file->path, name, shape_text(found, t->ne, t->nd),
              shape_text(wanted, ne, nd));
-    if (!t->known)
-        FAIL(e, ERR_UNSUPPORTED, "%s: %s is stored as %s, which this program cannot read", tf_file_of(l->file, t), name,
-             tf_type_name(l->file, t));
+    TRY(tf_check_known(l->file, t, e));
     if (!formats[t->dtype].to_f32)
         FAIL(e, ERR_FORMAT, "%s: %s is stored as %s, expected real numbers", l->file->path, name, formats[t->dtype].name);
     l->used[t - l->file->tensors] = true;

@@ -6,13 +6,13 @@
 
 static bool has(const char *s, const char *part) { return strstr(s, part) != NULL; }
 
-/* Matrices are stored in blocks; norms, routers, rotary factors, tables of positions and short convolutions are not, in
+/* Matrices are stored in blocks; indices, norms, routers, rotary factors, tables of positions and short convolutions are not, in
  * whatever architecture: few numbers that matter much. */
 static bool is_matrix(const struct tf_tensor *t)
 {
     static const char *const kept[] = {"_norm",    "ffn_gate_inp", "rope_freqs", "rope_factors", "position_embd",
                                        "pos_embd", "token_types",  "conv",       "altup",        "laurel"};
-    if (t->nd < 2 || !str_ends_with(t->name, ".weight")) return false;
+    if (t->nd < 2 || !str_ends_with(t->name, ".weight") || !formats[t->dtype].to_f32) return false;
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         if (has(t->name, kept[i])) return false;
     return true;
@@ -26,9 +26,7 @@ int feed_open_same(struct feed *f, struct model_file *m, struct err *e)
     TRY(mem_new((void **)&f->v, file->n_tensors * sizeof *f->v, "the list of tensors", e));
     for (size_t i = 0; i < file->n_tensors; i++) {
         const struct tf_tensor *t = &file->tensors[i];
-        if (!t->known)
-            FAIL(e, ERR_UNSUPPORTED, "%s: %s is stored as %s, which this program cannot read", tf_file_of(file, t), t->name,
-                 tf_type_name(file, t));
+        TRY(tf_check_known(file, t, e));
         struct feed_tensor *x = &f->v[f->n++];
         *x = (struct feed_tensor){
             .name = t->name, .nd = t->nd, .matrix = is_matrix(t), .from = t->dtype, .bytes = t->bytes, .t = t};
