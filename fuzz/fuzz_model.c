@@ -1,6 +1,7 @@
-/* Fuzz target: what a GGUF says of its model: the configuration and the tokenizer. Text never makes a control token,
- * whatever the file says of its tokens. */
+/* Fuzz target: what a GGUF says of its model: the configuration, the templates and the tokenizer. Text never makes a
+ * control token, whatever the file says of its tokens. */
 #include "fuzz/fuzz_config.h"
+#include "base/utf8.h"
 #include "io/reader.h"
 #include "model/vocab.h"
 
@@ -22,16 +23,28 @@ static void use_tokenizer(const struct tokenizer *t)
     }
 }
 
+/* Each name once, and texts that may be shown to whoever reads strings. */
+static void look_at_templates(const struct chat_templates *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        const char *name = t->v[i].name, *text = t->v[i].text;
+        fuzz_check(*name && chat_templates_find(t, name) == text && utf8_valid(text, strlen(text), NULL));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct tokenizer *t;
     struct config c;
     struct err e;
-    struct tf f;
-    if (tf_open_memory(&f, "fuzz", &(struct io_memory){"fuzz", data, size}, 1, &e)) return 0;
-    if (config_from_gguf(&c, &f, &e) == OK) fuzz_look_at_config(&c);
-    if (model_tokenizer_from_gguf(&t, &f, &e) == OK) use_tokenizer(t);
+    struct model_file m = {.gguf = true};
+    struct chat_templates templates;
+    if (tf_open_memory(&m.tf, "fuzz", &(struct io_memory){"fuzz", data, size}, 1, &e)) return 0;
+    if (net_read_config(&c, &m, &e) == OK) fuzz_look_at_config(&c);
+    if (model_chat_templates(&templates, &m, &e) == OK) look_at_templates(&templates);
+    chat_templates_free(&templates);
+    if (model_load_tokenizer(&t, &m, &e) == OK) use_tokenizer(t);
     tokenizer_free(t);
-    tf_close(&f);
+    model_file_close(&m);
     return 0;
 }

@@ -196,6 +196,9 @@ static void check_choose(void)
 {
     static const char *const llama[] = {"LICENSE",
                                         "README.md",
+                                        "additional_chat_templates/old/x.jinja",
+                                        "additional_chat_templates/tool_use.jinja",
+                                        "chat_template.json",
                                         "config.json",
                                         "consolidated.safetensors",
                                         "generation_config.json",
@@ -228,8 +231,8 @@ static void check_choose(void)
         const char *pick, *want;
     } cases[] = {
         {llama, "",
-         "LICENSE README.md config.json generation_config.json model-00001-of-00002.safetensors "
-         "model-00002-of-00002.safetensors "
+         "LICENSE README.md additional_chat_templates/tool_use.jinja chat_template.json config.json generation_config.json "
+         "model-00001-of-00002.safetensors model-00002-of-00002.safetensors "
          "model.safetensors.index.json tokenizer.json tokenizer_config.json"},
         {llama, "tokenizer.json", "tokenizer.json"},
         {llama, "original/x.safetensors", "original/x.safetensors"},

@@ -816,6 +816,52 @@ static void test_opens(void)
     check_opens(in_dir("syn/model.safetensors"), SYN_FILES, 2, 3);
 }
 
+/* ---- templates travel ---- */
+
+static void check_templates(const char *path, const char *want)
+{
+    struct err e = {0};
+    struct model_file m;
+    struct chat_templates t = {0};
+    char got[200] = "";
+    int n = 0;
+    CHECK_OK(model_file_open(&m, path, &e), &e);
+    CHECK_OK(model_chat_templates(&t, &m, &e), &e);
+    for (size_t i = 0; i < t.n; i++) n += snprintf(got + n, sizeof got - (size_t)n, "%s=%s ", t.v[i].name, t.v[i].text);
+    CHECK(!strcmp(got, want), "%s: \"%s\", expected \"%s\"", path, got, want);
+    chat_templates_free(&t);
+    model_file_close(&m);
+}
+
+/* Under all their names: folder to GGUF, back, and from folder to folder. A name that would lead out of the folder does not. */
+static void test_templates(void)
+{
+    static const char all[] = "default=A rag=B tool_use=C ";
+    static const char hostile[] = "{\"chat_template\": [{\"name\": \"../x\", \"template\": \"A\"}]}";
+    struct err e = {0};
+    struct convert_result r;
+    CHECK_OK(file_mkdirs(in_dir("syn/" CHAT_TEMPLATE_DIR), &e), &e);
+    CHECK_OK(file_replace(in_dir("syn/" CHAT_TEMPLATE_FILE), "A", 1, &e), &e);
+    CHECK_OK(file_replace(in_dir("syn/" CHAT_TEMPLATE_DIR "/rag.jinja"), "B", 1, &e), &e);
+    CHECK_OK(file_replace(in_dir("syn/" CHAT_TEMPLATE_DIR "/tool_use.jinja"), "C", 1, &e), &e);
+    CHECK_OK(to_gguf(in_dir("syn"), in_dir("forms.gguf"), NULL, NULL, &r, &e), &e);
+    check_templates(in_dir("forms.gguf"), all);
+    CHECK_OK(to_gguf(in_dir("forms.gguf"), in_dir("forms2.gguf"), NULL, NULL, &r, &e), &e);
+    check_templates(in_dir("forms2.gguf"), all);
+    CHECK_OK(to_folder(in_dir("forms.gguf"), in_dir("forms"), DT_COUNT, 1 << 30, &r, &e), &e);
+    check_templates(in_dir("forms"), all);
+    CHECK_OK(to_folder(in_dir("syn"), in_dir("forms2"), DT_COUNT, 1 << 30, &r, &e), &e);
+    check_templates(in_dir("forms2"), all);
+    CHECK_OK(dir_remove_tree(in_dir("syn/" CHAT_TEMPLATE_DIR), &e), &e);
+    CHECK_OK(file_remove(in_dir("syn/" CHAT_TEMPLATE_FILE), &e), &e);
+    CHECK_OK(file_replace(in_dir("syn/tokenizer_config.json"), hostile, sizeof hostile - 1, &e), &e);
+    CHECK_OK(to_gguf(in_dir("syn"), in_dir("out.gguf"), NULL, NULL, &r, &e), &e);
+    check_templates(in_dir("out.gguf"), "../x=A ");
+    CHECK(to_folder(in_dir("out.gguf"), in_dir("forms3"), DT_COUNT, 1 << 30, &r, &e) == ERR_UNSUPPORTED &&
+              strstr(e.msg, "\"../x\", which does not do as the name of a file"), "%s", e.msg);
+    CHECK(!file_exists(in_dir("forms3/x.jinja")), "written outside");
+}
+
 int main(void)
 {
     (void)expected; /* of the fixture, not needed here */
@@ -841,6 +887,7 @@ int main(void)
     test_generation();
     test_engine_advice();
     test_opens();
+    test_templates();
     folder_remove();
     return test_end();
 }

@@ -157,16 +157,23 @@ static bool is_text_about(const char *path)
     return false;
 }
 
-/* The last three rows are not read by autarky, but by other programs that use the same cache. */
+/* A template under a name of its own. */
+static bool is_template(const char *path)
+{
+    static const char dir[] = "additional_chat_templates/";
+    return !strncmp(path, dir, strlen(dir)) && !strchr(path + strlen(dir), '/') && str_ends_with(path, ".jinja");
+}
+
+/* The last rows are not read by autarky, but by other programs that use the same cache. */
 static bool is_description(const char *path)
 {
     static const char *const names[] = {
         "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
-        "tokenizer.model", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json",
+        "chat_template.json", "tokenizer.model", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json",
     };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (!strcmp(path, names[i])) return true;
-    return is_text_about(path);
+    return is_text_about(path) || is_template(path);
 }
 
 static bool any(const struct hub_listing *l, bool (*is)(const char *path))

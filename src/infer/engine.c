@@ -301,7 +301,7 @@ static int choose_form(struct engine *en, const struct engine_options *o, struct
     }
     int rc = model_chat_templates(&templates, f, e);
     if (!rc) rc = model_name(&name, f, e);
-    m.template_text = chat_templates_find(&templates, "default");
+    m.template_text = chat_templates_find(&templates, CHAT_TEMPLATE_MAIN);
     m.name = name ? name : o->model;
     if (!rc && chat_form_of(&en->form, en->tok, &m, &en->form_error)) en->form = NULL;
     if (!rc) rc = chat_stop_ids(en->form, en->tok, &en->stops, e);

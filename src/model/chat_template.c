@@ -8,10 +8,8 @@
 #include "sys/file.h"
 
 enum { TEMPLATE_MAX = 1 << 20, TEMPLATES_MAX = 64 };
-#define MAIN "default"
+#define MAIN CHAT_TEMPLATE_MAIN
 #define JINJA ".jinja"
-#define GGUF_KEY "tokenizer.chat_template"
-#define GGUF_NAMES "tokenizer.chat_templates"
 
 void chat_templates_free(struct chat_templates *t)
 {
@@ -82,7 +80,7 @@ static int add(struct chat_templates *t, struct piece name, struct piece text, c
 
 static int check_list(const struct chat_templates *t, const struct tf *f, struct err *e)
 {
-    const struct tf_kv *kv = tf_find_kv(f, GGUF_NAMES);
+    const struct tf_kv *kv = tf_find_kv(f, CHAT_TEMPLATE_KEYS);
     const char *s;
     uint64_t pos = 0, n = 0;
     size_t len;
@@ -91,21 +89,21 @@ static int check_list(const struct chat_templates *t, const struct tf *f, struct
         bool have = false;
         for (size_t i = 0; i < t->n; i++) have |= strlen(t->v[i].name) == len && !memcmp(t->v[i].name, s, len);
         if (!have)
-            FAIL(e, ERR_FORMAT, "%s: " GGUF_NAMES "[%llu] names a template, and there is no " GGUF_KEY ".NAME of it", f->path,
-                 (unsigned long long)n);
+            FAIL(e, ERR_FORMAT, "%s: " CHAT_TEMPLATE_KEYS "[%llu] names a template which is not " CHAT_TEMPLATE_KEY ".NAME",
+                 f->path, (unsigned long long)n);
     }
     if (kv->type != TF_ARRAY || n != kv->v.array.n)
-        FAIL(e, ERR_FORMAT, "%s: " GGUF_NAMES " is not an array of strings", f->path);
+        FAIL(e, ERR_FORMAT, "%s: " CHAT_TEMPLATE_KEYS " is not an array of strings", f->path);
     return OK;
 }
 
 static int from_gguf(struct chat_templates *t, const struct tf *f, struct err *e)
 {
-    const size_t n = strlen(GGUF_KEY);
+    const size_t n = strlen(CHAT_TEMPLATE_KEY);
     char where[600];
     for (size_t i = 0; i < f->n_kv; i++) {
         const struct tf_kv *kv = &f->kv[i];
-        if (strncmp(kv->key, GGUF_KEY, n) != 0 || (kv->key[n] && kv->key[n] != '.')) continue;
+        if (strncmp(kv->key, CHAT_TEMPLATE_KEY, n) != 0 || (kv->key[n] && kv->key[n] != '.')) continue;
         const char *name = kv->key[n] ? kv->key + n + 1 : MAIN;
         snprintf(where, sizeof where, "%.300s: %.200s", f->path, kv->key);
         if (kv->type != TF_STR) FAIL(e, ERR_FORMAT, "%s is not a string", where);
@@ -128,7 +126,7 @@ static int add_file(struct chat_templates *t, const struct model_file *m, struct
 
 static int add_named_files(struct chat_templates *t, const struct model_file *m, struct err *e)
 {
-    static const char sub[] = "additional_chat_templates";
+    static const char sub[] = CHAT_TEMPLATE_DIR;
     char folder[PATH_MAX], file[PATH_MAX], **names = NULL;
     struct err why = {0};
     size_t n = 0;
@@ -170,7 +168,7 @@ static int add_member(struct chat_templates *t, struct model_file *m, enum model
 
 static int from_folder(struct chat_templates *t, struct model_file *m, struct err *e)
 {
-    TRY(add_file(t, m, (struct piece){MAIN, strlen(MAIN)}, "chat_template" JINJA, e));
+    TRY(add_file(t, m, (struct piece){MAIN, strlen(MAIN)}, CHAT_TEMPLATE_FILE, e));
     TRY(add_named_files(t, m, e));
     if (!t->n) TRY(add_member(t, m, MODEL_TOKENIZER_CONFIG, e));
     return t->n ? OK : add_member(t, m, MODEL_CHAT_TEMPLATE, e);

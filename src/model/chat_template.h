@@ -4,6 +4,13 @@
 
 #include "model/model_file.h"
 
+#define CHAT_TEMPLATE_MAIN "default"
+/* Where templates lie in GGUF (KEY, KEY.NAME, the list of those names), and in folders. */
+#define CHAT_TEMPLATE_KEY "tokenizer.chat_template"
+#define CHAT_TEMPLATE_KEYS "tokenizer.chat_templates"
+#define CHAT_TEMPLATE_FILE "chat_template.jinja"
+#define CHAT_TEMPLATE_DIR "additional_chat_templates"
+
 struct chat_template {
     char *name, *text; /* owned */
 };

@@ -280,6 +280,63 @@ static int pad_parts(struct padded *x, struct tokenizer_parts *p, size_t n, stru
     return OK;
 }
 
+/* ---- templates ---- */
+
+static bool is_other(const struct chat_template *t) { return strcmp(t->name, CHAT_TEMPLATE_MAIN) != 0; }
+
+static int write_keys(const struct model_vocab *v, struct tf_writer *w, struct err *e)
+{
+    const struct chat_templates *t = v->templates;
+    char key[sizeof CHAT_TEMPLATE_KEY + 1 + TF_NAME_MAX];
+    const char **names;
+    size_t *len, n = 0;
+    if (v->chat_template) TRY(tf_writer_kv_str(w, CHAT_TEMPLATE_KEY, v->chat_template, e));
+    if (!t || !t->n) return OK;
+    TRY(mem_new((void **)&names, t->n * sizeof *names, "names of templates", e));
+    int rc = mem_new((void **)&len, t->n * sizeof *len, "names of templates", e);
+    for (size_t i = 0; i < t->n && !rc; i++) {
+        if (!is_other(&t->v[i])) continue;
+        snprintf(key, sizeof key, CHAT_TEMPLATE_KEY ".%s", t->v[i].name);
+        rc = tf_writer_kv_str(w, key, t->v[i].text, e);
+        names[n] = t->v[i].name;
+        len[n] = strlen(names[n]);
+        n++;
+    }
+    if (!rc && n) rc = tf_writer_kv_str_array(w, CHAT_TEMPLATE_KEYS, names, len, n, e);
+    mem_free(len);
+    mem_free(names);
+    return rc;
+}
+
+/* A name from outside that is to become the name of a file. */
+static bool is_file_name(const char *s)
+{
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    return *s && strspn(s, good) == strlen(s) && strlen(s) < 100;
+}
+
+static int write_files(const struct model_vocab *v, const char *folder, struct err *e)
+{
+    const struct chat_templates *t = v->templates;
+    char dir[PATH_MAX], path[PATH_MAX], name[120];
+    bool others = false;
+    TRY(path_join(dir, sizeof dir, folder, CHAT_TEMPLATE_DIR, e));
+    for (size_t i = 0; t && i < t->n; i++) {
+        if (!is_other(&t->v[i])) continue;
+        if (!is_file_name(t->v[i].name))
+            FAIL(e, ERR_UNSUPPORTED, "%s: a chat template has the name \"%.100s\", which does not do as the name of a file", dir,
+                 t->v[i].name);
+        if (!others) TRY(file_mkdirs(dir, e));
+        others = true;
+        snprintf(name, sizeof name, "%s.jinja", t->v[i].name);
+        TRY(path_join(path, sizeof path, dir, name, e));
+        TRY(file_replace(path, t->v[i].text, strlen(t->v[i].text), e));
+    }
+    if (!others || !v->chat_template) return OK;
+    TRY(path_join(path, sizeof path, folder, CHAT_TEMPLATE_FILE, e)); /* files hide what tokenizer_config.json says */
+    return file_replace(path, v->chat_template, strlen(v->chat_template), e);
+}
+
 int model_tokenizer_to_gguf(void *ctx, struct tf_writer *w, struct err *e)
 {
     const struct model_vocab *v = ctx;
@@ -291,8 +348,7 @@ int model_tokenizer_to_gguf(void *ctx, struct tf_writer *w, struct err *e)
     if (!rc) rc = write_parts(w, &p, e);
     padded_free(&extra);
     tokenizer_parts_free(owned);
-    if (!rc && v->chat_template) rc = tf_writer_kv_str(w, "tokenizer.chat_template", v->chat_template, e);
-    return rc;
+    return rc ? rc : write_keys(v, w, e);
 }
 
 static int write_text(const char *folder, const char *name, const struct buf *b, struct err *e)
@@ -309,6 +365,7 @@ int model_save_tokenizer(const struct model_vocab *v, int64_t context, const cha
     if (!rc) rc = tokenizer_config_to_json(v->tok, context, v->chat_template, &config, e);
     if (!rc) rc = write_text(folder, "tokenizer.json", &json, e);
     if (!rc) rc = write_text(folder, "tokenizer_config.json", &config, e);
+    if (!rc) rc = write_files(v, folder, e);
     buf_free(&json);
     buf_free(&config);
     return rc;

@@ -146,7 +146,8 @@ static int write_folder_vocab(const struct convert_options *o, struct model_file
     if (!rc) rc = model_chat_templates(&templates, m, e);
     if (!rc) rc = name_specials(tok, c, e);
     v.tok = tok;
-    v.chat_template = chat_templates_find(&templates, "default");
+    v.chat_template = chat_templates_find(&templates, CHAT_TEMPLATE_MAIN);
+    v.templates = &templates;
     if (!rc) rc = model_tokenizer_to_gguf(&v, w, e);
     if (!rc) rc = generation_to_gguf(&g, tokenizer_eos(tok), w, e);
     chat_templates_free(&templates);

@@ -148,20 +148,40 @@ static int write_index(const struct convert_plan *p, const struct shards *s, con
 
 /* ---- what stands beside the weights ---- */
 
-static int copy_side_files(const char *from, const char *to, struct err *e)
+static int copy_file(const char *from, const char *to, const char *name, struct err *e)
 {
     char a[PATH_MAX], b[PATH_MAX], *text;
     size_t len;
-    for (size_t i = 0; i < sizeof side_files / sizeof *side_files; i++) {
-        TRY(path_join(a, sizeof a, from, side_files[i], e));
-        TRY(path_join(b, sizeof b, to, side_files[i], e));
-        if (!file_exists(a)) continue;
-        TRY(file_read(&text, &len, a, SIDE_FILE_MAX, e));
-        int rc = file_replace(b, text, len, e);
-        mem_free(text);
-        TRY(rc);
+    TRY(path_join(a, sizeof a, from, name, e));
+    TRY(path_join(b, sizeof b, to, name, e));
+    if (!file_exists(a)) return OK;
+    TRY(file_read(&text, &len, a, SIDE_FILE_MAX, e));
+    int rc = file_replace(b, text, len, e);
+    mem_free(text);
+    return rc;
+}
+
+static int copy_templates(const char *from, const char *to, struct err *e)
+{
+    char a[PATH_MAX], b[PATH_MAX], **names = NULL;
+    size_t n = 0;
+    TRY(path_join(a, sizeof a, from, CHAT_TEMPLATE_DIR, e));
+    TRY(path_join(b, sizeof b, to, CHAT_TEMPLATE_DIR, e));
+    if (!file_is_dir(a)) return OK;
+    TRY(file_mkdirs(b, e));
+    int rc = file_list(&names, &n, a, e);
+    for (size_t i = 0; i < n; i++) {
+        if (!rc && str_ends_with(names[i], ".jinja")) rc = copy_file(a, b, names[i], e);
+        mem_free(names[i]);
     }
-    return OK;
+    mem_free(names);
+    return rc;
+}
+
+static int copy_side_files(const char *from, const char *to, struct err *e)
+{
+    for (size_t i = 0; i < sizeof side_files / sizeof *side_files; i++) TRY(copy_file(from, to, side_files[i], e));
+    return copy_templates(from, to, e);
 }
 
 static int write_generation(struct model_file *m, const struct config *c, const char *folder, struct err *e)
@@ -192,7 +212,8 @@ static int write_side_files(const struct convert_options *o, struct model_file *
     if (rc) return err_set(e, why.code, why.file, why.line, "%s", why.msg);
     rc = model_chat_templates(&templates, m, e);
     v.tok = tok;
-    v.chat_template = chat_templates_find(&templates, "default");
+    v.chat_template = chat_templates_find(&templates, CHAT_TEMPLATE_MAIN);
+    v.templates = &templates;
     if (!rc) rc = model_save_tokenizer(&v, c->context, o->out, e);
     if (!rc) rc = write_generation(m, c, o->out, e);
     chat_templates_free(&templates);
