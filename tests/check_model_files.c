@@ -1,4 +1,5 @@
 /* Models written and read back with the same bits, in every container and type; configurations and files that lie. */
+#include "model/arch.h"
 #include "sys/file.h"
 #include "tests/model_fixture.h"
 #include <unistd.h>
@@ -156,6 +157,7 @@ static const char *refusal(const char *model, bool back)
 {
     if (!back && !strcmp(model, "gemma3")) return "query_pre_attn_scalar";
     if (!back && !strcmp(model, "qwen3-moe-raw")) return "norm_topk_prob";
+    if (!back && !strcmp(model, "smollm3-interval")) return "no_rope_layer_interval";
     if (back && !strcmp(model, "llama-ramp")) return "rope_freqs.weight";
     return NULL;
 }
@@ -346,6 +348,20 @@ static const struct {
     {"gemma3", "hidden_activation", "\"gelu\"", "gelu_pytorch_tanh", NULL},
     {"gemma3", "use_bidirectional_attention", "true", "false", NULL},
     {"gemma3", "query_pre_attn_scalar", "0", "query_pre_attn_scalar", NULL},
+    {"llama", "llama_4_scaling_beta", "0.1", "ministral3", "rope_parameters"},
+    {"mistral", "sliding_window", "-1", "0 to", NULL},
+    {"mistral", "sliding_window", "4294967296", "0 to", NULL},
+    {"mistral", "layer_types", "[\"full_attention\",\"sliding_attention\"]", "sliding_attention", NULL},
+    {"ministral3", "rope_type", "\"default\"", "llama_4_scaling_beta", "rope_parameters"},
+    {"ministral3", "llama_4_scaling_beta", "-0.1", "0 to 100", "rope_parameters"},
+    {"ministral3", "attention_factor", "1.5", "attention_factor", "rope_parameters"},
+    {"ministral3-nested", "model_type", "\"llama\"", "\"mistral\"", "text_config"},
+    {"ministral3-nested", "weight_block_size", "[1,128]", "[128,128]", "quantization_config"},
+    {"smollm3", "no_rope_layers", "[1,1]", "5", NULL},
+    {"smollm3", "no_rope_layers", "[1,0,1,1,1]", "period", NULL},
+    {"smollm3", "no_rope_layers", "[1,1,1,2,1]", "neither", NULL},
+    {"smollm3", "no_rope_layer_interval", "0", "1 to", NULL},
+    {"smollm3", "use_sliding_window", "true", "false", NULL},
     {"deepseek-v2", "topk_method", "\"noaux_tc\"", "group_limited_greedy", NULL},
     {"deepseek-v2", "norm_topk_prob", "true", "false", NULL},
     {"deepseek-v2", "scoring_func", "\"sigmoid\"", "\"softmax\"", NULL},
@@ -375,6 +391,49 @@ static void check_refused_others(void)
     json_object_set_new(wide, "num_key_value_heads", json_integer(1));
     CHECK(config_from_json(&c, wide, "config.json", &e) != OK && strstr(e.msg, "head_dim"), "a head of 65536: %s", e.msg);
     json_decref(wide);
+}
+
+/* What is not said means what the classes of transformers mean; a window of null is none; a list beats an interval. */
+static void check_unsaid(void)
+{
+    struct config c;
+    struct err e = {0};
+    json_t *root = json_pack("{s:s}", "model_type", "ministral3");
+    CHECK_OK(config_from_json(&c, root, "config.json", &e), &e);
+    CHECK(c.rope_kind == ROPE_YARN && c.rope_factor == 16 && c.temperature_beta == 0.1 && c.layers == 34 && !c.window,
+          "ministral3 without a word");
+    json_object_set_new(root, "rope_parameters", json_pack("{s:s, s:f}", "rope_type", "default", "rope_theta", 1e4));
+    CHECK_OK(config_from_json(&c, root, "config.json", &e), &e);
+    CHECK(!config_rope_scaled(&c) && c.temperature_beta == 0 && c.rope_theta == 1e4, "ministral3 without stretching");
+    json_object_del(root, "rope_parameters");
+    json_object_set_new(root, "model_type", json_string("mistral"));
+    CHECK_OK(config_from_json(&c, root, "config.json", &e), &e);
+    CHECK(c.window == 4096 && config_is_local(&c, 0) && config_is_local(&c, c.layers - 1), "mistral without a word");
+    json_object_set_new(root, "sliding_window", json_null());
+    CHECK_OK(config_from_json(&c, root, "config.json", &e), &e);
+    CHECK(c.window == 0 && !config_is_local(&c, 0), "mistral without a window");
+    json_object_set_new(root, "model_type", json_string("smollm3"));
+    CHECK_OK(config_from_json(&c, root, "config.json", &e), &e);
+    CHECK(config_has_rope(&c, 2) && !config_has_rope(&c, 3) && config_has_rope(&c, 4) && !config_has_rope(&c, 35), "smollm3");
+    json_object_set_new(root, "num_hidden_layers", json_integer(4));
+    json_object_set_new(root, "no_rope_layers", json_pack("[i,i,i,i]", 1, 1, 1, 1));
+    CHECK_OK(config_from_json(&c, root, "config.json", &e), &e);
+    CHECK(config_has_rope(&c, 0) && config_has_rope(&c, 3), "smollm3 with rotation everywhere");
+    json_decref(root);
+}
+
+static void note_warning(void *ctx, const char *message) { snprintf(ctx, 200, "%s", message); }
+
+/* The part that sees pictures is left out with a word. */
+static void check_vision_warning(void)
+{
+    struct net net;
+    struct err e = {0};
+    char heard[200] = "";
+    struct load_options o = {.ks = &ks, .warn = note_warning, .warn_ctx = heard};
+    CHECK_OK(load_net(&net, ROOT "/ministral3-nested", &o, &e), &e);
+    CHECK(strstr(heard, "ministral3-nested") && strstr(heard, ": 1 tensors"), "the warning is \"%s\"", heard);
+    net_free(&net);
 }
 
 /* FP8 weights without their scales. */
@@ -593,6 +652,50 @@ static void check_gguf(void)
     tf_close(&s.expect);
 }
 
+/* The same for other architectures. */
+static const struct {
+    const char *model;
+    struct rewrite w;
+    const char *says;
+} refused_gguf_others[] = {
+    {"llama", {.key = "llama.attention.temperature_scale", .value = 1}, "attention.temperature_scale"},
+    {"llama", {.key = "llama.attention.scale", .value = 2}, "attention.scale"},
+    {"llama", {.key = "llama.logit_scale", .value = 8}, "logit_scale"},
+    {"llama", {.key = "llama.expert_count", .value = 8}, "expert_count"},
+    {"qwen3", {.key = "qwen3.rope.scaling.yarn_log_multiplier", .value = 1}, "yarn_log_multiplier"},
+    {"ministral3", {.key = "mistral3.attention.temperature_length", .value = 17}, "temperature_length"},
+    {"ministral3", {.key = "mistral3.rope.scaling.attn_factor", .value = 2}, "attn_factor"},
+    {"ministral3", {.key = "mistral3.rope.scaling.type", .text = "none"}, "llama_4_scaling_beta"},
+    {"mistral", {.key = "llama.attention.sliding_window", .value = UINT32_MAX}, "sliding_window"},
+};
+
+static void check_gguf_others(void)
+{
+    char path[PATH_CAP], file[PATH_CAP], other[PATH_CAP];
+    struct net net;
+    struct err e = {0};
+    struct load_options o = {.ks = &ks, .plain = true};
+    snprintf(file, sizeof file, "%s/model.gguf", tmp);
+    snprintf(other, sizeof other, "%s/other.gguf", tmp);
+    for (size_t i = 0; i < ARRAY_LEN(refused_gguf_others); i++) {
+        snprintf(path, sizeof path, ROOT "/%s", refused_gguf_others[i].model);
+        CHECK_OK(load_net(&net, path, &o, &e), &e);
+        CHECK_OK(net_save_gguf(&net, file, DT_F32, NULL, NULL, &e), &e);
+        net_free(&net);
+        rewrite_gguf(file, other, &refused_gguf_others[i].w);
+        int rc = load_net(&net, other, &o, &e);
+        CHECK(rc != OK && strstr(e.msg, refused_gguf_others[i].says), "%s: %d, \"%s\"", refused_gguf_others[i].says, rc,
+              rc ? e.msg : "");
+        net_free(&net);
+    }
+    rewrite_gguf(file, other, &(struct rewrite){.drop = {"llama.attention.sliding_window"}}); /* `file` is the last: mistral */
+    CHECK_OK(load_net(&net, other, &o, &e), &e);
+    CHECK(net.config.arch == &arch_llama && !config_is_local(&net.config, 0), "a llama without a window");
+    net_free(&net);
+    CHECK_OK(file_remove(file, &e), &e);
+    CHECK_OK(file_remove(other, &e), &e);
+}
+
 /* Every allocation of a load fails once: an error each time, and nothing is lost. */
 static void check_out_of_memory(const char *path, bool training)
 {
@@ -621,6 +724,9 @@ int main(void)
     for (size_t i = 0; i < ARRAY_LEN(models); i++) check_files(models[i]);
     for (size_t i = 0; i < ARRAY_LEN(others); i++) check_other_files(others[i]);
     check_gguf();
+    check_gguf_others();
+    check_unsaid();
+    check_vision_warning();
     check_refused();
     check_refused_others();
     check_scale_missing();

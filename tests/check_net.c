@@ -65,11 +65,13 @@ static struct config other_config(const struct arch *arch)
     c.head_dim = 10;
     c.dense_ffn = 40;
     c.context = 64;
-    c.rope_kind = arch->bit == ARCH_LLAMA ? ROPE_LLAMA3 : ROPE_LINEAR;
+    c.rope_kind = arch->bit == ARCH_LLAMA ? ROPE_LLAMA3 : arch->bit == ARCH_MISTRAL3 ? ROPE_YARN : ROPE_LINEAR;
     c.rope_factor = 4;
     c.rope_original_context = 16;
-    c.window = arch->bit == ARCH_GEMMA3 ? 9 : 0;
-    c.window_period = 3;
+    c.temperature_beta = arch->bit == ARCH_MISTRAL3 ? 0.3 : 0;
+    c.nope_period = arch->bit == ARCH_SMOLLM3 ? 2 : 0;
+    c.window = arch->bit & (ARCH_GEMMA3 | ARCH_MISTRAL) ? 9 : 0;
+    if (arch->bit == ARCH_GEMMA3) c.window_period = 3;
     if (arch->bit == ARCH_QWEN3_MOE) {
         c.experts = 6;
         c.experts_used = 2;

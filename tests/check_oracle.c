@@ -276,6 +276,9 @@ int main(void)
     for (size_t i = 0; i < ARRAY_LEN(models); i++) check_model(models[i]);
     for (size_t i = 0; i < ARRAY_LEN(others); i++) check_model(others[i]);
     check_other_gradients("llama");
+    check_other_gradients("mistral");
+    check_other_gradients("ministral3");
+    check_other_gradients("smollm3");
     check_other_gradients("qwen3-moe");
     check_other_gradients("gemma3");
     check_mtp();

@@ -25,6 +25,9 @@ static const struct {
     {"llama-3.1-405b", 405853.388, 0, 0},
     {"meta-llama/Llama-3.2-1B", 1235.814, 0, 0},
     {"llama-3.2-3b-instruct", 3212.750, 0, 0},
+    {"mistralai/Mistral-7B-v0.1", 7241.732, 0, 0},
+    {"Mistral-7B-Instruct-v0.3", 7248.024, 0, 0},
+    {"HuggingFaceTB/SmolLM3-3B", 3075.099, 0, 0},
     {"qwen2.5-0.5b", 494.033, 0, 0},
     {"qwen2.5-1.5b", 1543.714, 0, 0},
     {"qwen2.5-3b", 3085.939, 0, 0},
@@ -48,6 +51,16 @@ static const struct {
     {"deepseek-r1", 671026.405, 37550, 684489.846},
 };
 
+/* Published in billions with one decimal, cut off, of the language model alone. */
+static const struct {
+    const char *name;
+    double billions;
+} roughly[] = {
+    {"Ministral-3-3B-Instruct-2512", 3.4},
+    {"mistralai/Ministral-3-8B-Base-2512", 8.4},
+    {"Ministral-3-14B-Reasoning-2512", 13.5},
+};
+
 static bool near(double a, double b, double relative) { return a > b * (1 - relative) && a < b * (1 + relative); }
 
 static enum dtype all_f16(void *ctx, const char *name, int64_t cols)
@@ -56,6 +69,17 @@ static enum dtype all_f16(void *ctx, const char *name, int64_t cols)
     (void)name;
     (void)cols;
     return DT_F16;
+}
+
+static void check_roughly(void)
+{
+    for (size_t i = 0; i < sizeof roughly / sizeof *roughly; i++) {
+        struct config c;
+        bool known = shape_by_name(roughly[i].name, &c);
+        double all = known ? (double)config_params(&c, NULL) / 1e9 : 0;
+        CHECK(all >= roughly[i].billions && all < roughly[i].billions + 0.1, "%s: %.3f billion parameters, published are %.1f",
+              roughly[i].name, all, roughly[i].billions);
+    }
 }
 
 static void check_published(void)
@@ -187,6 +211,7 @@ int main(void)
 {
     static const char *const models[] = {"full", "plain-q", "mtp", "llama", "qwen3-moe", "gemma3"};
     check_published();
+    check_roughly();
     check_large();
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         char path[200];

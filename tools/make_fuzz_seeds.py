@@ -63,6 +63,11 @@ CONFIGS = {
                   "decoder_sparse_step": 1, "mlp_only_layers": []},
     "gemma3_text": {"hidden_act": None, "hidden_activation": "gelu_pytorch_tanh", "head_dim": 8, "sliding_window": 16,
                     "query_pre_attn_scalar": 8, "rope_local_base_freq": 10000.0, "layer_types": ["sliding_attention", "full_attention"]},
+    "mistral": {"sliding_window": 16, "head_dim": 8},
+    "ministral3": {"sliding_window": None, "head_dim": 8, "rope_parameters": dict(
+        rope_type="yarn", rope_theta=1e6, factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=1.0,
+        beta_fast=32.0, beta_slow=1.0, llama_4_scaling_beta=0.1)},
+    "smollm3": {"no_rope_layers": [1, 0], "no_rope_layer_interval": 4, "use_sliding_window": False, "tie_word_embeddings": True},
     "deepseek_v2": dict(MLA, topk_method="group_limited_greedy", scoring_func="softmax", norm_topk_prob=False, **YARN),
     "deepseek_v3": dict(MLA, topk_method="noaux_tc", scoring_func="sigmoid", norm_topk_prob=True, num_nextn_predict_layers=1,
                         quantization_config={"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128]}, **YARN),
@@ -74,6 +79,9 @@ def make_config(folder):
         write(folder, "config", name, json.dumps(dict(CONFIG, model_type=name, **more)).encode())
     write(folder, "config", "gemma3",
           json.dumps({"model_type": "gemma3", "text_config": dict(CONFIG, **CONFIGS["gemma3_text"])}).encode())
+    write(folder, "config", "mistral3", json.dumps(
+        {"model_type": "mistral3", "text_config": dict(CONFIG, model_type="ministral3", **CONFIGS["ministral3"]),
+         "quantization_config": {"quant_method": "fp8", "weight_block_size": None}}).encode())
 
 
 def make_model(folder):
@@ -84,11 +92,13 @@ def make_model(folder):
              kv("tokenizer.ggml.bos_token_id", U32, 9), kv("tokenizer.ggml.add_bos_token", BOOL, 1)]
     model = [kv(k, *v) for k, v in LLAMA.items()]
     write(folder, "model", "llama", gguf(model + vocab))
-    for name in ("qwen2", "qwen3", "qwen3moe", "gemma3", "deepseek2"):
+    for name in ("mistral3", "smollm3", "qwen2", "qwen3", "qwen3moe", "gemma3", "deepseek2"):
         keys = {k.replace("llama", name): (STR, name) if k == "general.architecture" else v for k, v in LLAMA.items()}
         keys[name + ".attention.key_length"] = (U32, 8)
         keys[name + ".rope.scaling.type"] = (STR, "yarn")
         keys[name + ".rope.scaling.factor"] = (F32, 4.0)
+        if name == "mistral3":
+            keys.update({name + "." + k: (F32, v) for k, v in (("attention.temperature_scale", 0.1), ("rope.scaling.yarn_log_multiplier", 1.0))})
         if name == "gemma3":
             keys[name + ".attention.sliding_window"] = (U32, 16)
         if name in ("qwen3moe", "deepseek2"):

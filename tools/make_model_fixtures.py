@@ -296,6 +296,22 @@ OTHERS = [
     # another ramp, which GGUF can say as a tensor of factors only; a tied head
     ("llama-ramp", "Llama", dict(SMALL, tie_word_embeddings=True, num_key_value_heads=4, rope_parameters=rope(
         "llama3", 50.0, factor=8.0, low_freq_factor=0.5, high_freq_factor=3.0, original_max_position_embeddings=20)), 24, False),
+    # a window shorter than the sequence in every layer, which the rotation of the whole model turns
+    ("mistral", "Mistral", dict(SMALL, sliding_window=7, rope_parameters=rope("linear", 50.0, factor=2.0)), 24, True),
+    # a stretched rotation whose magnitude is not 1, and queries that grow with the position: positions reach the third step
+    ("ministral3", "Ministral3", dict(SMALL, rope_parameters=rope(
+        "yarn", 100.0, factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=0.5, beta_fast=8.0, beta_slow=1.0,
+        llama_4_scaling_beta=0.5)), 40, True),
+    # as released: inside one that sees pictures, weights in FP8 with one scale for each matrix and one for its input
+    ("ministral3-nested", "Ministral3", dict(SMALL, hidden_size=12, intermediate_size=132, tie_word_embeddings=True, rope_parameters=rope(
+        "yarn", 100.0, factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=1.0, beta_fast=32.0, beta_slow=1.0,
+        llama_4_scaling_beta=0.1)), 20, False),
+    # the fourth layer of five is not rotated
+    ("smollm3", "SmolLM3", dict({k: v for k, v in SMALL.items() if k != "head_dim"}, num_hidden_layers=5, tie_word_embeddings=True,
+                                rope_parameters=rope(theta=100.0)), 24, True),
+    # another interval, which GGUF cannot say, and a longer list than there are layers
+    ("smollm3-interval", "SmolLM3", dict({k: v for k, v in SMALL.items() if k != "head_dim"}, num_hidden_layers=3, no_rope_layers=[1, 0, 1, 0],
+                                         rope_parameters=rope(theta=100.0)), 20, False),
     ("qwen2", "Qwen2", dict({k: v for k, v in SMALL.items() if k != "head_dim"}, num_key_value_heads=1, tie_word_embeddings=True,
                             rope_parameters=rope("linear", factor=2.0)), 24, False),
     ("qwen3", "Qwen3", dict(SMALL, head_dim=10, rope_parameters=rope(
@@ -383,6 +399,20 @@ def to_fp8(stored):
     return out, meant
 
 
+def to_fp8_whole(stored):
+    """Matrices of layers as E4M3 with one scale each, and one that was meant for their inputs; also what they mean as f32."""
+    out, meant = {}, {}
+    for name, t in stored.items():
+        if t.dim() != 2 or "proj" not in name:
+            out[name] = meant[name] = t
+            continue
+        scale = (t.abs().max() / 448).bfloat16()
+        q = (t / scale.float()).to(torch.float8_e4m3fn)
+        out[name], out[name + "_scale_inv"], meant[name] = q, scale, q.float() * scale.float()
+        out[name.replace(".weight", ".activation_scale")] = torch.tensor(0.5, dtype=torch.bfloat16)
+    return out, meant
+
+
 def put_back(model, meant):
     """Sets the parameters to what a file with these tensors means."""
     for name, t in list(model.named_parameters()) + list(model.named_buffers()):
@@ -403,6 +433,11 @@ def write_config(folder, name, config, extra):
     with open(path) as f:
         made = json.load(f)
     made.update(extra)
+    if name == "ministral3-nested":
+        drop = ("architectures", "quantization_config", "transformers_version", "dtype")
+        text = {k: v for k, v in made.items() if k not in drop}
+        made = dict(architectures=["Mistral3ForConditionalGeneration"], model_type="mistral3", text_config=text,
+                    quantization_config=extra["quantization_config"], vision_config=dict(hidden_size=8, model_type="pixtral"))
     if name == "gemma3-nested":
         full = config.rope_parameters["full_attention"]
         keep = ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim", "intermediate_size",
@@ -424,6 +459,11 @@ def make_other(root, name, kind, settings, length, grads):
         model = getattr(transformers, kind + "ForCausalLM")._from_config(config, attn_implementation="eager").float().eval()
         random_other(model, gen, kind == "Gemma3")
         stored, extra = released(weights(config, model, None), torch.float32), {}
+        if name == "ministral3-nested":
+            stored, meant = to_fp8_whole(stored)
+            put_back(model, meant)
+            extra = dict(quantization_config=dict(activation_scheme="static", dequantize=False, quant_method="fp8",
+                                                  modules_to_not_convert=["model.vision_tower", "lm_head"], weight_block_size=None))
         if name.endswith("fp8"):
             stored, meant = to_fp8(stored)
             put_back(model, meant)
@@ -442,12 +482,12 @@ def make_other(root, name, kind, settings, length, grads):
     if grads:
         expect["loss"] = loss.detach()
         expect.update({"grad." + n: g for n, g in gradients(config, model, None, loss).items()})
-    if name == "gemma3-nested":
+    if name.endswith("-nested"):
         stored = {"language_model." + n: t for n, t in stored.items()}
         stored["vision_tower.embeddings.weight"] = torch.ones(2, 2)
     save_file(stored, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
     write_config(folder, name, model.config, extra)
-    if name not in ("gemma3-nested", "deepseek-v3-fp8"):
+    if not name.endswith(("-nested", "-fp8")):
         again = getattr(transformers, kind + "ForCausalLM").from_pretrained(
             folder, attn_implementation="eager", dtype=torch.float32).eval()
         with torch.no_grad():

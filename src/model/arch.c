@@ -4,13 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct arch *const archs[] = {&arch_llama,     &arch_qwen2,     &arch_qwen3, &arch_qwen3_moe, &arch_gemma3,
-                                    &arch_deepseek2, &arch_deepseek3, NULL};
+const struct arch *const archs[] = {&arch_llama,     &arch_mistral, &arch_mistral3,  &arch_smollm3,   &arch_qwen2, &arch_qwen3,
+                                    &arch_qwen3_moe, &arch_gemma3,  &arch_deepseek2, &arch_deepseek3, NULL};
 
 const struct arch *arch_by_hf(const char *model_type)
 {
     for (int i = 0; archs[i]; i++)
         if (!strcmp(archs[i]->hf, model_type)) return archs[i];
+    return NULL;
+}
+
+const struct arch *arch_inside(const char *model_type)
+{
+    for (int i = 0; archs[i]; i++)
+        if (archs[i]->hf_outer && !strcmp(archs[i]->hf_outer, model_type)) return archs[i];
     return NULL;
 }
 

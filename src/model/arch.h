@@ -15,8 +15,12 @@ enum {
     ARCH_GEMMA3 = 16,
     ARCH_DEEPSEEK2 = 32,
     ARCH_DEEPSEEK3 = 64,
+    ARCH_MISTRAL = 128,
+    ARCH_MISTRAL3 = 256,
+    ARCH_SMOLLM3 = 512,
     ARCH_DEEPSEEK = ARCH_DEEPSEEK2 | ARCH_DEEPSEEK3,
-    ARCH_GQA = ARCH_LLAMA | ARCH_QWEN2 | ARCH_QWEN3 | ARCH_QWEN3_MOE | ARCH_GEMMA3,
+    ARCH_MISTRALS = ARCH_MISTRAL | ARCH_MISTRAL3,
+    ARCH_GQA = ARCH_LLAMA | ARCH_MISTRALS | ARCH_SMOLLM3 | ARCH_QWEN2 | ARCH_QWEN3 | ARCH_QWEN3_MOE | ARCH_GEMMA3,
     ARCH_MOE = ARCH_QWEN3_MOE | ARCH_DEEPSEEK,
     ARCH_ALL = ARCH_GQA | ARCH_DEEPSEEK
 };
@@ -43,6 +47,7 @@ struct param_row {
 
 struct arch {
     const char *hf, *hf_class; /* model_type and class of config.json */
+    const char *hf_outer;      /* model_type of one that understands pictures too and has this one inside; NULL: none */
     const char *gguf;          /* general.architecture, and the prefix of its keys */
     int bit;
     bool mla;              /* latent attention, else grouped queries */
@@ -52,6 +57,7 @@ struct arch {
     bool sigmoid;          /* scores of the router, else softmax */
     bool group_pairs;      /* a group of experts counts as the sum of its two best, else as its best */
     bool embed_scaled;     /* embedding rows are multiplied by the root of dim */
+    bool local_rope;       /* layers with a window have a rotary base of their own */
     const struct param_row *rows;
     size_t n_rows;
     void (*defaults)(struct config *c);      /* NULL: those of config_default */
@@ -59,11 +65,14 @@ struct arch {
     block_fn *block; /* ctx is struct block_ctx (model/blocks.h) */
 };
 
-extern const struct arch arch_llama, arch_qwen2, arch_qwen3, arch_qwen3_moe, arch_gemma3, arch_deepseek2, arch_deepseek3;
+extern const struct arch arch_llama, arch_mistral, arch_mistral3, arch_smollm3, arch_qwen2, arch_qwen3, arch_qwen3_moe,
+    arch_gemma3, arch_deepseek2, arch_deepseek3;
 
-/* NULL at the end. */
+/* NULL at the end. Of two with one name in GGUF the first is meant there: see find_arch in config_gguf.c. */
 extern const struct arch *const archs[];
 const struct arch *arch_by_hf(const char *model_type); /* NULL: unknown */
+/* The first of those that may be inside a configuration of this model_type; NULL: none. */
+const struct arch *arch_inside(const char *model_type);
 /* The names of all, separated by ", ": for messages. */
 void arch_names(char *out, size_t cap, bool gguf);
 

@@ -4,11 +4,13 @@
 #include "model/blocks.h"
 
 /* One of q, k: (N, heads A), with its norm per head and turned. */
-static struct tensor *turned(struct run *r, const struct block_ctx *b, struct tensor *x, struct tensor *norm, int heads)
+static struct tensor *turned(struct run *r, const struct block_ctx *b, struct tensor *x, struct tensor *norm, int heads, bool q)
 {
     const struct config *c = &b->net->config;
-    const struct rope_table *rope = config_is_local(c, b->layer) ? &b->net->rope_local : &b->net->rope;
+    bool local = c->arch->local_rope && config_is_local(c, b->layer), scaled = q && config_has_temperature(c);
+    const struct rope_table *rope = local ? &b->net->rope_local : scaled ? &b->net->rope_q : &b->net->rope;
     if (norm) x = op_rmsnorm(r, x, norm, (float)c->norm_eps);
+    if (!config_has_rope(c, b->layer)) return x;
     return op_rope(r, x, rope, b->args->batch->pos, heads, (int)c->head_dim, 0);
 }
 
@@ -24,8 +26,8 @@ struct tensor *block_gqa(struct run *r, const struct block_ctx *b, struct tensor
         y[1] = op_bias(r, y[1], w->bk);
         y[2] = op_bias(r, y[2], w->bv);
     }
-    struct tensor *q = turned(r, b, y[0], w->q_head_norm, heads);
-    struct tensor *kv = op_concat(r, turned(r, b, y[1], w->k_head_norm, groups), y[2]); /* (N, 2 G A) */
+    struct tensor *q = turned(r, b, y[0], w->q_head_norm, heads, true);
+    struct tensor *kv = op_concat(r, turned(r, b, y[1], w->k_head_norm, groups, false), y[2]); /* (N, 2 G A) */
     struct attention_args a = {.batch = b->args->batch,
                                .heads = heads,
                                .kv_heads = groups,

@@ -45,6 +45,8 @@ const struct field config_fields[] = {
     {"rope_theta", "rope.freq_base", FIELD_NUM, AT(rope_theta), 2, 1e12, ALL, false, 0},
     {"rope_local_base_freq", "rope.freq_base_swa", FIELD_NUM, AT(rope_local_theta), 2, 1e12, ARCH_GEMMA3, false, 0},
     {"sliding_window", "attention.sliding_window", FIELD_INT, AT(window), 1, MAX_POSITIONS, ARCH_GEMMA3, true, 0},
+    {"sliding_window", "attention.sliding_window", FIELD_INT, AT(window), 0, MAX_POSITIONS, ARCH_MISTRALS, false, 0},
+    {"no_rope_layer_interval", NULL, FIELD_INT, AT(nope_period), 1, NET_MAX_LAYERS, ARCH_SMOLLM3, false, 0},
     {"sliding_window_pattern", "attention.sliding_window_pattern", FIELD_INT, AT(window_period), 1, NET_MAX_LAYERS, ARCH_GEMMA3,
      false, 0},
     {"query_pre_attn_scalar", NULL, FIELD_NUM, AT(query_scalar), 1e-3, 1e6, ARCH_GEMMA3, false, 0},
@@ -52,9 +54,12 @@ const struct field config_fields[] = {
      K(LINEAR) | K(YARN) | K(LLAMA3)},
     {"rope_scaling.beta_fast", "rope.scaling.yarn_beta_fast", FIELD_NUM, AT(yarn_beta_fast), 1e-3, 1e6, ALL, false, K(YARN)},
     {"rope_scaling.beta_slow", "rope.scaling.yarn_beta_slow", FIELD_NUM, AT(yarn_beta_slow), 1e-3, 1e6, ALL, false, K(YARN)},
-    {"rope_scaling.mscale", NULL, FIELD_NUM, AT(yarn_mscale), 0, 100, DEEPSEEK, false, K(YARN)},
-    {"rope_scaling.mscale_all_dim", NULL, FIELD_NUM, AT(yarn_mscale_all_dim), 0, 100, DEEPSEEK, false, K(YARN)},
-    {"rope_scaling.attn_factor", "rope.scaling.attn_factor", FIELD_NUM, AT(yarn_magnitude_factor), 1e-3, 1e3, GQA, false, K(YARN)},
+    {"rope_scaling.mscale", NULL, FIELD_NUM, AT(yarn_mscale), 0, 100, DEEPSEEK | ARCH_MISTRAL3, false, K(YARN)},
+    {"rope_scaling.mscale_all_dim", NULL, FIELD_NUM, AT(yarn_mscale_all_dim), 0, 100, DEEPSEEK | ARCH_MISTRAL3, false, K(YARN)},
+    {"rope_scaling.attn_factor", "rope.scaling.attn_factor", FIELD_NUM, AT(yarn_magnitude_factor), 1e-3, 1e3,
+     GQA & ~ARCH_MISTRAL3, false, K(YARN)},
+    {"rope_scaling.llama_4_scaling_beta", "attention.temperature_scale", FIELD_NUM, AT(temperature_beta), 0, 100, ARCH_MISTRAL3,
+     false, K(YARN)},
     {"rope_scaling.low_freq_factor", NULL, FIELD_NUM, AT(llama3_low), 1e-3, 1e6, GQA, false, K(LLAMA3)},
     {"rope_scaling.high_freq_factor", NULL, FIELD_NUM, AT(llama3_high), 1e-3, 1e6, GQA, false, K(LLAMA3)},
     {"rope_scaling.original_max_position_embeddings", "rope.scaling.original_context_length", FIELD_INT,
@@ -72,6 +77,7 @@ int64_t config_first_moe(const struct config *c)
 }
 
 bool config_is_local(const struct config *c, int64_t layer) { return c->window > 0 && (layer + 1) % c->window_period != 0; }
+bool config_has_rope(const struct config *c, int64_t layer) { return !c->nope_period || (layer + 1) % c->nope_period != 0; }
 
 void config_default_of(struct config *c, const struct arch *arch)
 {
@@ -143,6 +149,9 @@ static int check_attention(const struct config *c, const char *where, struct err
     if (c->yarn_beta_fast <= c->yarn_beta_slow)
         FAIL(e, ERR_FORMAT, "%s: \"beta_fast\" is %g, expected more than \"beta_slow\" (%g)", where, c->yarn_beta_fast,
              c->yarn_beta_slow);
+    if (c->temperature_beta > 0 && (c->rope_kind != ROPE_YARN || !config_rope_scaled(c)))
+        FAIL(e, ERR_UNSUPPORTED, "%s: \"llama_4_scaling_beta\" is %g; this program supports it with \"rope_type\" \"yarn\" only",
+             where, c->temperature_beta);
     if (c->llama3_high <= c->llama3_low)
         FAIL(e, ERR_FORMAT, "%s: \"high_freq_factor\" is %g, expected more than \"low_freq_factor\" (%g)", where, c->llama3_high,
              c->llama3_low);

@@ -25,6 +25,7 @@ struct config {
     /* Grouped-query attention: query head h uses key head h / (heads / kv_heads). */
     int64_t kv_heads, head_dim;
     int64_t window, window_period; /* every window_period-th layer sees everything, the others the last `window` keys */
+    int64_t nope_period;           /* every nope_period-th layer is not rotated; 0: all are */
     double query_scalar;           /* the softmax scale is its inverse root; 0: head_dim */
     bool rope_interleaved;         /* pairs are neighbours (x[2i], x[2i + 1]), else halves (x[i], x[i + n / 2]) */
     /* Latent attention (MLA, arXiv 2405.04434 and 2412.19437). */
@@ -47,6 +48,8 @@ struct config {
      * the usual magnitude. */
     double yarn_beta_fast, yarn_beta_slow, yarn_mscale, yarn_mscale_all_dim, yarn_magnitude_factor;
     double llama3_low, llama3_high;
+    /* At position p queries are multiplied by 1 + temperature_beta * ln(1 + floor(p / rope_original_context)). */
+    double temperature_beta;
     int64_t bos, eos; /* -1: none; from the file */
 };
 
@@ -72,6 +75,11 @@ int config_to_gguf(const struct config *c, struct tf_writer *w, struct err *e);
 int64_t config_first_moe(const struct config *c);
 /* Whether layer i sees the last `window` keys only. */
 bool config_is_local(const struct config *c, int64_t layer);
+/* Whether the queries and keys of layer i are rotated. */
+bool config_has_rope(const struct config *c, int64_t layer);
+/* Whether a position within the context has its own factor for queries, and the factor. */
+bool config_has_temperature(const struct config *c);
+double config_temperature(const struct config *c, int64_t position);
 int64_t config_rope_width(const struct config *c); /* numbers of a head that are rotated */
 int64_t config_key_width(const struct config *c);  /* numbers of a query and of a key, per head */
 int64_t config_value_width(const struct config *c);

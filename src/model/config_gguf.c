@@ -98,12 +98,42 @@ static int read_gqa(struct config *c, const struct tf *f, struct err *e)
              (long long)(value != c->head_dim ? value : turned), (long long)c->head_dim);
     /* llama.cpp tells Gemma 3 27B, which has its own scale, by the number of layers. */
     if (c->arch->bit == ARCH_GEMMA3 && c->layers == GEMMA3_27B_LAYERS) c->query_scalar = (double)c->dim / (double)c->heads;
-    double cap = 0;
-    bool found;
-    TRY(read_f64(c, f, "final_logit_softcapping", &cap, &found, e));
-    if (cap != 0)
-        FAIL(e, ERR_UNSUPPORTED, "%s: \"%s\" is %g; this program supports 0", f->path,
-             full_key(key, c, "final_logit_softcapping"), cap);
+    return OK;
+}
+
+/* Keys that change what is computed, with the value that does not: another one would make another model of the same
+ * tensors. What llama.cpp writes for every model is among them. Of those in `archs` the key has a meaning. */
+static int check_keys(const struct config *c, const struct tf *f, struct err *e)
+{
+    const double scale = config_softmax_scale(c), original = (double)c->rope_original_context;
+    const struct {
+        const char *key;
+        int archs;
+        double want, also; /* either */
+    } keys[] = {
+        {"final_logit_softcapping", 0, 0, 0},
+        {"attn_logit_softcapping", 0, 0, 0},
+        {"logit_scale", 0, 0, 1},
+        {"residual_scale", 0, 0, 1},
+        {"embedding_scale", 0, 0, 1},
+        {"attention.clamp_kqv", 0, 0, 0},
+        {"attention.scale", 0, 0, scale},
+        {"attention.temperature_scale", ARCH_MISTRAL3, 0, 0},
+        {"attention.temperature_length", c->temperature_beta != 0 ? 0 : ARCH_ALL, original, original},
+        {"rope.scaling.attn_factor", ARCH_GQA & ~ARCH_MISTRAL3, 0, 1},
+        {"rope.scaling.yarn_log_multiplier", ARCH_MISTRAL3 | ARCH_DEEPSEEK, 0, 0},
+        {"expert_count", ARCH_MOE, 0, 0},
+    };
+    char key[KEY_CAP];
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        double v = 0;
+        bool found;
+        if (keys[i].archs & c->arch->bit) continue;
+        TRY(tf_kv_f64(f, full_key(key, c, keys[i].key), &v, &found, e));
+        if (!found || v == keys[i].want || fabs(v - keys[i].also) <= 1e-6 * fabs(keys[i].also)) continue;
+        FAIL(e, ERR_UNSUPPORTED, "%s: \"%s\" is %g; for %s this program supports %g", f->path, key, v, c->arch->gguf,
+             keys[i].also);
+    }
     return OK;
 }
 
@@ -152,6 +182,11 @@ static int read_rope(struct config *c, const struct tf *f, struct err *e)
     if (yarn) c->rope_kind = ROPE_YARN;
     if (none) c->rope_factor = 1;
     if (!config_rope_scaled(c) && !mla) c->rope_kind = ROPE_PLAIN;
+    if (yarn && !tf_find_kv(f, full_key(key, c, "rope.scaling.original_context_length"))) c->rope_original_context = c->context;
+    if (c->arch->bit == ARCH_MISTRAL3 && yarn) { /* mscale_all_dim as it is, and mscale 1 */
+        TRY(read_f64(c, f, "rope.scaling.yarn_log_multiplier", &c->yarn_mscale_all_dim, &found, e));
+        c->yarn_mscale = c->yarn_mscale_all_dim != 0;
+    }
     if (!mla) return read_rope_factors(c, f, e);
     if (!yarn) return OK;
     /* The writers of such files store 0.1 * mscale_all_dim and mean mscale == mscale_all_dim. */
@@ -181,6 +216,15 @@ static int find_deepseek(struct config *c, const struct tf *f, struct err *e)
     return OK;
 }
 
+/* "llama" with a window is Mistral. llama.cpp does not know that key there. */
+static int find_mistral(struct config *c, const struct tf *f, struct err *e)
+{
+    int64_t window = 0;
+    TRY(read_i64(c, f, "attention.sliding_window", 0, INT32_MAX, &window, e));
+    if (window > 0) config_default_of(c, &arch_mistral);
+    return OK;
+}
+
 static int find_arch(struct config *c, const struct tf *f, struct err *e)
 {
     char *name = NULL, names[200];
@@ -199,6 +243,7 @@ static int find_arch(struct config *c, const struct tf *f, struct err *e)
     TRY(rc);
     if (arch->bit & ARCH_DEEPSEEK) return find_deepseek(c, f, e);
     config_default_of(c, arch);
+    if (arch == &arch_llama) TRY(find_mistral(c, f, e));
     if (arch->bit == ARCH_QWEN3_MOE) c->experts_norm = true; /* what llama.cpp computes */
     return OK;
 }
@@ -220,7 +265,8 @@ int config_from_gguf(struct config *c, const struct tf *f, struct err *e)
     TRY(read_rope(c, f, e));
     TRY(tf_kv_i64(f, "tokenizer.ggml.bos_token_id", 0, (1 << 20) - 1, &c->bos, &found, e));
     TRY(tf_kv_i64(f, "tokenizer.ggml.eos_token_id", 0, (1 << 20) - 1, &c->eos, &found, e));
-    return config_check(c, f->path, e);
+    TRY(config_check(c, f->path, e));
+    return check_keys(c, f, e);
 }
 
 /* ---- writing ---- */
@@ -256,7 +302,13 @@ static int check_sayable(const struct config *c, struct err *e)
     if (yarn && c->arch->mla && (c->yarn_mscale != c->yarn_mscale_all_dim || c->yarn_mscale == 0))
         FAIL(e, ERR_UNSUPPORTED, "GGUF cannot hold rope_scaling mscale %g with mscale_all_dim %g: they must be equal and not 0",
              c->yarn_mscale, c->yarn_mscale_all_dim);
-    if (yarn && (c->yarn_beta_fast != 32 || c->yarn_beta_slow != 1))
+    if (yarn && c->arch->bit == ARCH_MISTRAL3 && c->yarn_mscale != 1 && c->yarn_mscale != 0 && c->yarn_mscale_all_dim != 0)
+        FAIL(e, ERR_UNSUPPORTED, "GGUF cannot hold rope_scaling mscale %g of %s: it must be 1", c->yarn_mscale, c->arch->hf);
+    bool fourth = c->nope_period == 4 || (c->nope_period > c->layers && c->layers < 4);
+    if (c->arch->bit == ARCH_SMOLLM3 && !fourth)
+        FAIL(e, ERR_UNSUPPORTED, "GGUF cannot hold no_rope_layer_interval %lld of %s: it must be 4", (long long)c->nope_period,
+             c->arch->hf);
+    if (yarn && c->arch->bit != ARCH_MISTRAL3 && (c->yarn_beta_fast != 32 || c->yarn_beta_slow != 1))
         FAIL(e, ERR_UNSUPPORTED, "GGUF cannot hold rope_scaling beta_fast %g, beta_slow %g: they must be 32 and 1",
              c->yarn_beta_fast, c->yarn_beta_slow);
     double usual = c->layers == GEMMA3_27B_LAYERS ? (double)c->dim / (double)c->heads : (double)c->head_dim;
@@ -272,6 +324,7 @@ static bool is_written(const struct config *c, const struct field *f)
     if (!f->gguf || !has_field(c, f)) return false;
     bool in_tensor = c->rope_kind == ROPE_LLAMA3 || c->rope_kind == ROPE_FACTORS;
     if (rope_key(f)) return rope_field_used(c, f) && config_rope_scaled(c) && !in_tensor;
+    if (c->arch->bit & ARCH_MISTRALS && f->offset == offsetof(struct config, window) && !c->window) return false;
     if (c->arch->bit == ARCH_QWEN3_MOE && f->type == FIELD_BOOL) return false; /* expert_weights_norm: not known there */
     return !(!c->experts && strstr(f->gguf, "expert_group"));
 }
@@ -312,5 +365,7 @@ int config_to_gguf(const struct config *config, struct tf_writer *w, struct err 
     if ((c->rope_kind == ROPE_LLAMA3 || c->rope_kind == ROPE_FACTORS) && config_rope_scaled(c)) /* for read_rope_factors */
         TRY(put_u32(c, w, "rope.scaling.original_context_length", c->rope_original_context, e));
     if (yarn && c->arch->mla) TRY(put_f32(c, w, "rope.scaling.yarn_log_multiplier", 0.1 * c->yarn_mscale_all_dim, e));
+    if (yarn && c->arch->bit == ARCH_MISTRAL3 && c->yarn_mscale != 0)
+        TRY(put_f32(c, w, "rope.scaling.yarn_log_multiplier", c->yarn_mscale_all_dim, e));
     return OK;
 }

@@ -21,7 +21,7 @@ static const struct {
     {"moe_layer_freq", "1", ARCH_DEEPSEEK, true},
     {"decoder_sparse_step", "1", ARCH_QWEN3_MOE, true},
     {"mlp_only_layers", "[]", ARCH_QWEN3_MOE, true},
-    {"use_sliding_window", "false", ARCH_QWEN2 | ARCH_QWEN3 | ARCH_QWEN3_MOE, true},
+    {"use_sliding_window", "false", ARCH_QWEN2 | ARCH_QWEN3 | ARCH_QWEN3_MOE | ARCH_SMOLLM3, true},
     {"mlp_bias", "false", ARCH_ALL, false},
     {"partial_rotary_factor", "1.0", ARCH_ALL, false},
     {"attn_logit_softcapping", "nothing", ARCH_GEMMA3, false},
@@ -85,27 +85,49 @@ static int read_rope_type(const json_t *rope, int64_t *kind, const struct config
          c->arch->mla ? "\"default\" and \"yarn\"" : "\"default\", \"linear\", \"yarn\" and \"llama3\"");
 }
 
-/* transformers multiplies cos and sin by attention_factor; vLLM, for which attn_factor was made, multiplies the usual
- * magnitude by it. R1-0528-Qwen3-8B has the latter. */
+/* transformers multiplies cos and sin by attention_factor, or else by the quotient of the magnitudes of mscale and of
+ * mscale_all_dim; vLLM, for which attn_factor was made, multiplies the usual magnitude by it. R1-0528-Qwen3-8B has that. */
 static int read_magnitude(struct config *c, const json_t *rope, const char *where, struct err *e)
 {
     double whole = 0;
+    struct config x = *c;
     TRY(json_opt_f64(rope, "attention_factor", 1e-3, 1e3, &whole, where, e));
+    TRY(json_opt_f64(rope, "mscale", 0, 100, &x.yarn_mscale, where, e));
+    TRY(json_opt_f64(rope, "mscale_all_dim", 0, 100, &x.yarn_mscale_all_dim, where, e));
+    if (!whole && x.yarn_mscale != 0 && x.yarn_mscale_all_dim != 0) whole = config_rope_magnitude(&x);
     if (!whole) return OK;
     c->yarn_magnitude_factor = 1;
     c->yarn_magnitude_factor = whole / config_rope_magnitude(c);
     return OK;
 }
 
+/* Factors for queries by their position belong to one architecture. */
+static int check_temperature(const struct config *c, const json_t *rope, int64_t kind, const char *where, struct err *e)
+{
+    double beta = 0;
+    TRY(json_opt_f64(rope, "llama_4_scaling_beta", 0, 100, &beta, where, e));
+    if (beta != 0 && (c->arch->bit != ARCH_MISTRAL3 || kind != ROPE_YARN))
+        FAIL(e, ERR_UNSUPPORTED,
+             "%s: \"llama_4_scaling_beta\" is %g; this program supports it for %s with \"rope_type\" \"yarn\"", where, beta,
+             arch_mistral3.hf);
+    return OK;
+}
+
 static int read_rope_object(struct config *c, const json_t *rope, const char *where, struct err *e)
 {
+    int64_t kind = ROPE_PLAIN;
     TRY(json_opt_f64(rope, "rope_theta", 2, 1e12, &c->rope_theta, where, e));
     TRY(check_value(rope, "partial_rotary_factor", "1.0", where, e));
-    int64_t kind = ROPE_PLAIN;
     TRY(read_rope_type(rope, &kind, c, where, e));
+    TRY(check_temperature(c, rope, kind, where, e));
+    c->temperature_beta = 0;
+    if (c->arch->json_defaults && !c->arch->mla) { /* the object replaces theirs */
+        c->rope_kind = ROPE_PLAIN;
+        c->rope_factor = 1;
+    }
     if (kind == ROPE_PLAIN) return OK; /* the factor stays 1 */
     c->rope_kind = kind;
-    if (c->arch->mla) TRY(check_value(rope, "attention_factor", "nothing", where, e));
+    if (c->arch->mla || c->arch->bit == ARCH_MISTRAL3) TRY(check_value(rope, "attention_factor", "nothing", where, e));
     TRY(check_value(rope, "truncate", "true", where, e));
     /* Absent is not the same as 1: see config_rope_freq. */
     c->yarn_mscale = c->yarn_mscale_all_dim = 0;
@@ -117,7 +139,7 @@ static int read_rope_object(struct config *c, const json_t *rope, const char *wh
     if (!json_is_number(json_object_get(rope, "factor")) || (kind != ROPE_LINEAR && !original))
         FAIL(e, ERR_FORMAT, "%s: %s needs \"factor\"%s", where, rope_kind_names[kind],
              kind == ROPE_LINEAR ? "" : " and \"original_max_position_embeddings\"");
-    return kind == ROPE_YARN && !c->arch->mla ? read_magnitude(c, rope, where, e) : OK;
+    return kind == ROPE_YARN && !c->arch->mla && c->arch->bit != ARCH_MISTRAL3 ? read_magnitude(c, rope, where, e) : OK;
 }
 
 /* The rotary parameters are the object rope_scaling beside rope_theta, or, newer, all in rope_parameters; there, with
@@ -168,6 +190,28 @@ static int read_layer_types(struct config *c, const json_t *root, const char *wh
     return OK;
 }
 
+/* no_rope_layers says for each layer, and perhaps for more, whether it is rotated (1), and wins over the interval. The rule
+ * must be the usual one: each n-th is not. */
+static int read_nope(struct config *c, const json_t *root, const char *where, struct err *e)
+{
+    const json_t *list = json_object_get(root, "no_rope_layers");
+    size_t n = json_array_size(list), period = 0;
+    if (c->arch->bit != ARCH_SMOLLM3 || !list || json_is_null(list)) return OK;
+    if ((int64_t)n < c->layers)
+        FAIL(e, ERR_FORMAT, "%s: \"no_rope_layers\" has %zu entries, expected %lld", where, n, (long long)c->layers);
+    for (size_t i = 0; i < (size_t)c->layers; i++) {
+        const json_t *v = json_array_get(list, i);
+        int64_t turned = json_is_integer(v) ? json_integer_value(v) : -1;
+        if (turned != 0 && turned != 1) FAIL(e, ERR_FORMAT, "%s: \"no_rope_layers\"[%zu] is neither 0 nor 1", where, i);
+        if (!turned && !period) period = i + 1;
+        if (period && !turned != ((i + 1) % period == 0))
+            FAIL(e, ERR_UNSUPPORTED, "%s: \"no_rope_layers\" has no fixed period: entry %zu does not fit %zu", where, i, period);
+    }
+    if (period) c->nope_period = (int64_t)period;
+    else c->nope_period = max_i64(c->nope_period, c->layers + 1); /* all are turned */
+    return OK;
+}
+
 /* DeepSeek V2: with "greedy" the groups do not count, whatever their number. */
 static int read_topk_method(struct config *c, const json_t *root, const char *where, struct err *e)
 {
@@ -182,7 +226,8 @@ static int read_topk_method(struct config *c, const json_t *root, const char *wh
     return OK;
 }
 
-/* Weights in FP8 with a scale for each block of 128 x 128, as DeepSeek V3 was released. */
+/* Weights in FP8 with a scale for each block of 128 x 128, as DeepSeek V3 was released, or with one for each matrix
+ * (weight_block_size is null), as Ministral 3 was. */
 static int check_quantisation(const json_t *root, const char *where, struct err *e)
 {
     const json_t *q = json_object_get(root, "quantization_config");
@@ -194,10 +239,10 @@ static int check_quantisation(const json_t *root, const char *where, struct err 
              "%s: \"quantization_config\" has \"quant_method\" \"%.40s\"; this program supports \"fp8\"", where,
              method ? method : "");
     TRY(check_value(q, "fmt", "\"e4m3\"", where, e));
-    if (!json_is_array(json_object_get(q, "weight_block_size")))
+    if (!json_object_get(q, "weight_block_size"))
         FAIL(e, ERR_UNSUPPORTED,
-             "%s: \"quantization_config\" has no \"weight_block_size\"; this program supports [128,128]", where);
-    return check_value(q, "weight_block_size", "[128,128]", where, e);
+             "%s: \"quantization_config\" has no \"weight_block_size\"; this program supports [128,128] and null", where);
+    return check_value(q, "weight_block_size", "[128,128]", where, e); /* null passes */
 }
 
 /* eos_token_id may be a list; its first entry is the one that ends a text. */
@@ -219,8 +264,14 @@ static int find_arch(struct config *c, const json_t **root, const char *where, s
     const char *type = NULL;
     TRY(json_opt_str(*root, "model_type", &type, where, e));
     const json_t *inner = json_object_get(*root, "text_config");
-    bool nested = type && !strcmp(type, "gemma3") && json_is_object(inner);
-    const struct arch *arch = nested ? &arch_gemma3 : type ? arch_by_hf(type) : NULL;
+    const struct arch *arch = type ? arch_by_hf(type) : NULL, *outer = type && json_is_object(inner) ? arch_inside(type) : NULL;
+    bool nested = outer != NULL;
+    if (nested) {
+        type = outer->hf;
+        TRY(json_opt_str(inner, "model_type", &type, where, e));
+        arch = arch_by_hf(type);
+        if (arch && (!arch->hf_outer || strcmp(arch->hf_outer, outer->hf_outer))) arch = NULL;
+    }
     arch_names(names, sizeof names, false);
     if (!arch)
         FAIL(e, ERR_UNSUPPORTED, "%s: \"model_type\" is \"%.60s\"; this program supports %s", where, type ? type : "", names);
@@ -243,7 +294,8 @@ int config_from_json(struct config *c, const json_t *root, const char *where, st
         const struct field *f = &config_fields[i];
         if (has_field(c, f) && !rope_key(f)) TRY(read_field(c, f, root, name_in(root, f->json), where, e));
     }
-    TRY(json_opt_bool(outer, "tie_word_embeddings", &c->tied_head, where, e));
+    if (!json_object_get(root, "tie_word_embeddings")) TRY(json_opt_bool(outer, "tie_word_embeddings", &c->tied_head, where, e));
+    if ((c->arch->bit & ARCH_MISTRALS) && json_is_null(json_object_get(root, "sliding_window"))) c->window = 0;
     if (c->arch->mla) {
         int64_t kv_heads = c->heads;
         TRY(json_opt_i64(root, "num_key_value_heads", 1, 1024, &kv_heads, where, e));
@@ -255,6 +307,7 @@ int config_from_json(struct config *c, const json_t *root, const char *where, st
     }
     TRY(read_rope(c, root, where, e));
     TRY(read_layer_types(c, root, where, e));
+    TRY(read_nope(c, root, where, e));
     TRY(read_topk_method(c, root, where, e));
     TRY(read_token(root, "bos_token_id", &c->bos, where, e));
     TRY(read_token(root, "eos_token_id", &c->eos, where, e));
@@ -279,7 +332,8 @@ static void write_field(const struct config *c, const struct field *f, const cha
     char num[40];
     buf_printf(out, "%s\"%s\": ", indent, key);
     if (f->type == FIELD_INT) {
-        if (!strcmp(key, "q_lora_rank") && !c->q_lora_rank) buf_add_str(out, "null");
+        bool none = !*int_at(c, f) && (!strcmp(key, "q_lora_rank") || !strcmp(key, "sliding_window"));
+        if (none) buf_add_str(out, "null");
         else buf_printf(out, "%lld", (long long)*int_at(c, f));
     } else if (f->type == FIELD_NUM) {
         double v = *num_at(c, f);
@@ -292,22 +346,33 @@ static void write_field(const struct config *c, const struct field *f, const cha
     }
 }
 
+/* The class of ministral3 has another default than "no stretching", and wants all of its keys. */
 static void write_rope(const struct config *c, struct buf *out)
 {
-    if (!config_rope_scaled(c)) {
+    bool scaled = config_rope_scaled(c), whole = c->arch->bit == ARCH_MISTRAL3;
+    if (!scaled && !whole) {
         buf_add_str(out, "  \"rope_scaling\": null,\n");
         return;
     }
-    const char *kind = rope_kind_names[c->rope_kind];
-    buf_printf(out, "  \"rope_scaling\": {\n    \"type\": \"%s\",\n    \"rope_type\": \"%s\"", kind, kind);
-    for (int i = 0; i < config_n_fields; i++) {
+    const char *kind = rope_kind_names[scaled ? c->rope_kind : ROPE_PLAIN];
+    buf_printf(out, "  \"%s\": {\n    \"type\": \"%s\",\n    \"rope_type\": \"%s\"", whole ? "rope_parameters" : "rope_scaling",
+               kind, kind);
+    if (whole) {
+        char num[40];
+        number_text(num, c->rope_theta, false);
+        buf_printf(out, ",\n    \"rope_theta\": %s", num);
+    }
+    if (whole && c->rope_kind != ROPE_YARN)
+        buf_printf(out, ",\n    \"llama_4_scaling_beta\": 0.0,\n    \"original_max_position_embeddings\": %lld",
+                   (long long)c->rope_original_context);
+    for (int i = 0; i < config_n_fields && scaled; i++) {
         const struct field *f = &config_fields[i];
         bool usual = f->offset == offsetof(struct config, yarn_magnitude_factor) && c->yarn_magnitude_factor == 1;
         if (!rope_field_used(c, f) || usual) continue;
         buf_add_str(out, ",\n");
         write_field(c, f, rope_key(f), "    ", out);
     }
-    if (c->rope_kind == ROPE_YARN && c->yarn_magnitude_factor != 1) { /* the same for transformers */
+    if (scaled && c->rope_kind == ROPE_YARN && c->yarn_magnitude_factor != 1) { /* the same for transformers */
         char num[40];
         number_text(num, config_rope_magnitude(c), false);
         buf_printf(out, ",\n    \"attention_factor\": %s", num);
@@ -320,6 +385,13 @@ static void write_layer_types(const struct config *c, struct buf *out)
     buf_add_str(out, "  \"layer_types\": [");
     for (int64_t i = 0; i < c->layers; i++)
         buf_printf(out, "%s\"%s\"", i ? ", " : "", config_is_local(c, i) ? "sliding_attention" : "full_attention");
+    buf_add_str(out, "],\n");
+}
+
+static void write_nope(const struct config *c, struct buf *out)
+{
+    buf_add_str(out, "  \"no_rope_layers\": [");
+    for (int64_t i = 0; i < c->layers; i++) buf_printf(out, "%s%d", i ? ", " : "", config_has_rope(c, i));
     buf_add_str(out, "],\n");
 }
 
@@ -352,6 +424,7 @@ int config_to_json(const struct config *config, struct buf *out, struct err *e)
     write_rope(c, out);
     if (c->arch->mla) buf_printf(out, "  \"num_key_value_heads\": %lld,\n", (long long)c->heads);
     if (c->arch->bit == ARCH_GEMMA3) write_layer_types(c, out);
+    if (c->arch->bit == ARCH_SMOLLM3) write_nope(c, out);
     if (c->arch->bit == ARCH_DEEPSEEK2)
         buf_printf(out, "  \"topk_method\": \"%s\",\n", c->expert_groups > 1 ? "group_limited_greedy" : "greedy");
     const int64_t ids[] = {c->bos, c->eos};

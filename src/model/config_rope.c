@@ -84,4 +84,14 @@ void config_rope_freq(const struct config *c, double *freq, double *magnitude)
     for (int64_t i = 0; c->rope_kind == ROPE_LINEAR && i < config_rope_width(c) / 2; i++) freq[i] /= c->rope_factor;
 }
 
+bool config_has_temperature(const struct config *c)
+{
+    return c->temperature_beta > 0 && c->context > c->rope_original_context;
+}
+
+double config_temperature(const struct config *c, int64_t position)
+{
+    return 1 + c->temperature_beta * log(1 + (double)(position / c->rope_original_context));
+}
+
 void config_rope_freq_local(const struct config *c, double *freq) { plain_freq(c, c->rope_local_theta, freq); }

@@ -66,10 +66,12 @@ static void json_defaults(struct config *c)
 
 const struct arch arch_gemma3 = {.hf = "gemma3_text",
                                  .hf_class = "Gemma3ForCausalLM",
+                                 .hf_outer = "gemma3",
                                  .gguf = "gemma3",
                                  .bit = ARCH_GEMMA3,
                                  .norm_plus_one = true,
                                  .embed_scaled = true,
+                                 .local_rope = true,
                                  .rows = rows,
                                  .n_rows = ARRAY_LEN(rows),
                                  .defaults = defaults,

@@ -89,7 +89,7 @@ static const char *shape_text(char out[SHAPE_CAP], const int64_t *ne, int nd)
     return out;
 }
 
-/* The scales of an FP8 matrix: one per block of SCALE_BLOCK x SCALE_BLOCK, in a tensor of their own. */
+/* The scales of an FP8 matrix: one per block of SCALE_BLOCK x SCALE_BLOCK, or a single one, in a tensor of their own. */
 static int take_scale(struct load *l, const struct tf_tensor *t, const struct tf_tensor **out, struct err *e)
 {
     char name[NAME_CAP + 16], found[SHAPE_CAP], wanted[SHAPE_CAP];
@@ -100,12 +100,13 @@ static int take_scale(struct load *l, const struct tf_tensor *t, const struct tf
     snprintf(name, sizeof name, "%s_scale_inv", t->name);
     const struct tf_tensor *s = tf_find(l->file, name);
     if (!s) FAIL(e, ERR_FORMAT, "%s: %s is stored as F8_E4M3; tensor %s is missing", l->file->path, t->name, name);
-    if (s->nd != 2 || memcmp(s->ne, ne, sizeof ne))
-        FAIL(e, ERR_FORMAT, "%s: %s is %s, expected %s", l->file->path, name, shape_text(found, s->ne, s->nd),
+    bool single = s->nd == 0 || (s->nd == 1 && s->ne[0] == 1);
+    if (!single && (s->nd != 2 || memcmp(s->ne, ne, sizeof ne)))
+        FAIL(e, ERR_FORMAT, "%s: %s is %s, expected %s or a single number", l->file->path, name, shape_text(found, s->ne, s->nd),
              shape_text(wanted, ne, 2));
     if (!s->known || (s->dtype != DT_F32 && s->dtype != DT_BF16))
         FAIL(e, ERR_UNSUPPORTED, "%s: %s is stored as %s, expected F32 or BF16", l->file->path, name, tf_type_name(l->file, s));
-    l->used[s - l->file->tensors] = true;
+    l->used[s - l->file->tensors] = l->scaled = true;
     *out = s;
     return OK;
 }
@@ -204,34 +205,50 @@ static int is_copy(const struct load *l, size_t i, bool *copy, struct err *e)
     return OK;
 }
 
-/* Tensors that may be left over: what follows from the configuration, and the parts that see pictures. */
-static bool is_foreign(const struct load *l, const char *name)
+/* The parts that see pictures, beside the language model. */
+static bool is_vision(const struct load *l, const char *name)
 {
     static const char *const parts[] = {"vision_tower.", "multi_modal_projector.", "model.vision_tower.",
                                         "model.multi_modal_projector."};
-    if (str_ends_with(name, ".rotary_emb.inv_freq")) return true;
-    if (l->gguf) return l->net->config.rope_kind == ROPE_LLAMA3 && !strcmp(name, "rope_freqs.weight");
     for (size_t i = 0; l->inner && i < ARRAY_LEN(parts); i++)
         if (!strncmp(name, parts[i], strlen(parts[i]))) return true;
     return false;
+}
+
+/* Tensors that may be left over without a word: what follows from the configuration, and scales of activations, which are
+ * not rounded here. */
+static bool is_foreign(const struct load *l, const char *name)
+{
+    if (str_ends_with(name, ".rotary_emb.inv_freq")) return true;
+    if (l->scaled && str_ends_with(name, ".activation_scale")) return true;
+    return l->gguf && l->net->config.rope_kind == ROPE_LLAMA3 && !strcmp(name, "rope_freqs.weight");
+}
+
+static void warn_vision(const struct load *l, size_t n)
+{
+    char text[300];
+    snprintf(text, sizeof text, "%.200s: %zu tensors of the part that sees pictures are not used", l->file->path, n);
+    if (n && l->o->warn) l->o->warn(l->o->warn_ctx, text);
 }
 
 static int check_rest(const struct load *l, struct err *e)
 {
     const struct arch *arch = l->net->config.arch;
     char names[400] = "";
-    size_t n = 0, len = 0;
+    size_t n = 0, len = 0, vision = 0;
     for (size_t i = 0; i < l->file->n_tensors; i++) {
         const char *name = l->file->tensors[i].name;
         bool copy;
         if (l->used[i]) continue;
         TRY(is_copy(l, i, &copy, e));
-        if (copy || is_foreign(l, name)) continue;
+        vision += is_vision(l, name);
+        if (copy || is_foreign(l, name) || is_vision(l, name)) continue;
         if (n++ < 5) len += (size_t)snprintf(names + len, sizeof names - len, "%s%.70s", n > 1 ? ", " : "", name);
     }
     if (n)
         FAIL(e, ERR_FORMAT, "%s: %zu tensors that this %s model does not have: %s%s", l->file->path, n,
              l->gguf ? arch->gguf : arch->hf, names, n > 5 ? ", ..." : "");
+    warn_vision(l, vision);
     return OK;
 }
 

@@ -9,7 +9,7 @@
  * FORM_KV_B in GGUF two, the transposed keys and the values. */
 struct sources {
     const struct tf_tensor **t; /* inside load.all */
-    const struct tf_tensor *const *scale; /* FP8: the scales of each, in blocks of 128 x 128; else NULL */
+    const struct tf_tensor *const *scale; /* FP8: the scales of each, in blocks of 128 x 128 or one; else NULL */
     int64_t n;
 };
 
@@ -19,6 +19,7 @@ struct load {
     const struct tf *file; /* of the opened model; NULL: the tensors are invented (weigh.c) */
     bool gguf;
     bool *used;                   /* per tensor of the file */
+    bool scaled;                  /* some matrix is in FP8 with scales */
     const struct tf_tensor **all; /* sources of all parameters, one after the other */
     const struct tf_tensor **scales; /* of each source */
     int inner;                    /* which names a language model inside a larger one has: see hf_inner */
@@ -32,7 +33,7 @@ int load_open(struct load *l, struct model_file *m, struct err *e);
 void load_close(struct load *l); /* not l->net */
 /* Fills t, plain or packed, from its tensors in the file. */
 int load_tensor(struct load *l, const struct sources *src, struct tensor *t, struct err *e);
-/* Rows [row, row + rows) of a matrix stored with one scale per block of 128 x 128, as f32. */
+/* Rows [row, row + rows) of a matrix stored with one scale per block of 128 x 128, or with a single one, as f32. */
 void load_scaled_rows(const struct tf_tensor *s, const struct tf_tensor *scale, int64_t row, int64_t rows, int64_t k,
                       float *dst);
 /* What a file's numbers need to become a parameter's, once they are there as f32. */

@@ -139,11 +139,13 @@ void load_scaled_rows(const struct tf_tensor *s, const struct tf_tensor *scale, 
 {
     enum { SCALE_BLOCK = 128 };
     int64_t across = ceil_div(k, SCALE_BLOCK);
+    bool single = scale->nd < 2;
     for (int64_t r = 0; r < rows; r++) {
         formats[s->dtype].to_f32(dst + r * k, s->data + format_bytes(s->dtype, (row + r) * k), k);
         for (int64_t b = 0; b < across; b++) {
             float f;
-            formats[scale->dtype].to_f32(&f, scale->data + format_bytes(scale->dtype, (row + r) / SCALE_BLOCK * across + b), 1);
+            int64_t at = single ? 0 : (row + r) / SCALE_BLOCK * across + b;
+            formats[scale->dtype].to_f32(&f, scale->data + format_bytes(scale->dtype, at), 1);
             for (int64_t i = b * SCALE_BLOCK; i < min_i64(k, (b + 1) * SCALE_BLOCK); i++) dst[r * k + i] *= f;
         }
     }

@@ -70,10 +70,12 @@ static void fill_task(void *ctx, int64_t task, int worker)
 {
     (void)worker;
     const struct rope_fill *f = ctx;
+    const struct net *net = f->net;
     int64_t p0 = f->from + task * POSITIONS_AT_A_TIME;
     for (int64_t p = p0; p < min_i64(f->to, p0 + POSITIONS_AT_A_TIME); p++) {
-        fill_table(f->net, &f->net->rope, p, f->freq, f->magnitude);
-        if (f->net->rope_local.cos) fill_table(f->net, &f->net->rope_local, p, f->freq_local, 1);
+        fill_table(net, &net->rope, p, f->freq, f->magnitude);
+        if (net->rope_local.cos) fill_table(net, &net->rope_local, p, f->freq_local, 1);
+        if (net->rope_q.cos) fill_table(net, &net->rope_q, p, f->freq, f->magnitude * config_temperature(&net->config, p));
     }
 }
 
@@ -88,21 +90,24 @@ void net_fill_rope(const struct net *net, int64_t n, struct pool *pool)
     *net->rope_filled = n;
 }
 
+static bool has_local_rope(const struct config *c) { return c->arch->local_rope && c->window > 0; }
+
 uint64_t net_rope_bytes(const struct config *c, int64_t n)
 {
-    uint64_t bytes;
-    bool fits = mul_u64((uint64_t)n, (uint64_t)config_rope_width(c) * sizeof(float) * (c->window > 0 ? 2 : 1), &bytes);
+    uint64_t bytes, tables = 1 + (uint64_t)has_local_rope(c) + (uint64_t)config_has_temperature(c);
+    bool fits = mul_u64((uint64_t)n, (uint64_t)config_rope_width(c) * sizeof(float) * tables, &bytes);
     return fits ? bytes : UINT64_MAX;
 }
 
 static void free_rope(struct net *net)
 {
-    mem_free(net->rope.cos);
-    mem_free(net->rope.sin);
-    mem_free(net->rope_local.cos);
-    mem_free(net->rope_local.sin);
+    struct rope_table *tables[] = {&net->rope, &net->rope_local, &net->rope_q};
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        mem_free(tables[i]->cos);
+        mem_free(tables[i]->sin);
+        tables[i]->cos = tables[i]->sin = NULL;
+    }
     mem_free(net->rope_filled);
-    net->rope.cos = net->rope.sin = net->rope_local.cos = net->rope_local.sin = NULL;
     net->rope_filled = NULL;
 }
 
@@ -122,7 +127,8 @@ int net_make_rope(struct net *net, int64_t n, struct err *e)
     free_rope(net);
     TRY(mem_new((void **)&net->rope_filled, sizeof *net->rope_filled, "rotary tables", e));
     TRY(make_table(&net->rope, n, e));
-    return net->config.window > 0 ? make_table(&net->rope_local, n, e) : OK;
+    if (has_local_rope(&net->config)) TRY(make_table(&net->rope_local, n, e));
+    return config_has_temperature(&net->config) ? make_table(&net->rope_q, n, e) : OK;
 }
 
 /* ---- the parameter list ---- */
@@ -148,8 +154,8 @@ int net_build(struct net *net, const struct config *c, struct err *e)
     net->head = c->tied_head ? net->embed : &add_param(net, -1, &head_row)->t;
     if (c->rope_kind == ROPE_FACTORS) net->rope_factors = &add_param(net, -1, &factors_row)->t;
     net->softmax_scale = (float)config_softmax_scale(&net->config);
-    net->rope.width = net->rope_local.width = (int)config_rope_width(c);
-    net->rope.half = net->rope_local.half = !c->rope_interleaved;
+    net->rope.width = net->rope_local.width = net->rope_q.width = (int)config_rope_width(c);
+    net->rope.half = net->rope_local.half = net->rope_q.half = !c->rope_interleaved;
     return OK;
 }
 

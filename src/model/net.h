@@ -58,8 +58,9 @@ struct net {
     struct arena weights; /* the numbers, when not mapped from a file */
     struct arena grads;   /* one contiguous block, training only */
     struct rope_table rope; /* memory for positions [0, n) from net_make_rope on; net_forward fills in what it needs */
-    struct rope_table rope_local; /* of layers with a window; without such layers empty */
-    int64_t *rope_filled; /* positions that both tables hold: changes also while the network is const */
+    struct rope_table rope_local; /* of layers with a window, where they have their own; else empty */
+    struct rope_table rope_q;     /* of queries, where positions have a factor for them; else empty */
+    int64_t *rope_filled; /* positions that the tables hold: changes also while the network is const */
     struct tensor *rope_factors;  /* divisors of the frequencies, (rope width / 2); NULL: none */
     float softmax_scale;
     struct tf file; /* keeps the mapping alive when weights point into it */

@@ -10,13 +10,16 @@ struct row {
     const struct arch *arch;
     int layers, dim, heads, kv_heads, head_dim, ffn, vocab, context;
     bool tied;
-    int window;              /* Gemma */
+    int window;              /* Gemma, Mistral */
     int experts, used, expert_ffn, shared, dense; /* mixtures; dense: layers before the first */
     int q_rank, mtp;                              /* DeepSeek, whose other widths are always the same */
 };
 
 /* clang-format off */
 #define LLAMA &arch_llama
+#define MISTRAL &arch_mistral
+#define MISTRAL3 &arch_mistral3
+#define SMOLLM3 &arch_smollm3
 #define QWEN2 &arch_qwen2
 #define QWEN3 &arch_qwen3
 #define QWEN3M &arch_qwen3_moe
@@ -37,6 +40,12 @@ static const struct row table[] = {
     {"llama-3.2-1b",           NULL,                  LLAMA,    16,  2048,  32,  8,  64,  8192, 128256, 131072, true,  0,    0, 0, 0, 0, 0, 0, 0},
     {"llama-3.2-3b",           NULL,                  LLAMA,    28,  3072,  24,  8, 128,  8192, 128256, 131072, true,  0,    0, 0, 0, 0, 0, 0, 0},
     {"llama-3.3-70b",          NULL,                  LLAMA,    80,  8192,  64,  8, 128, 28672, 128256, 131072, false, 0,    0, 0, 0, 0, 0, 0, 0},
+    {"smollm3-3b",             NULL,                  SMOLLM3,  36,  2048,  16,  4, 128, 11008, 128256,  65536, true,  0,    0, 0, 0, 0, 0, 0, 0},
+    {"mistral-7b-v0.1", "mistral-7b-instruct-v0.1",   MISTRAL,  32,  4096,  32,  8, 128, 14336,  32000,  32768, false, 4096, 0, 0, 0, 0, 0, 0, 0},
+    {"mistral-7b-v0.3", "mistral-7b-instruct-v0.3",   MISTRAL,  32,  4096,  32,  8, 128, 14336,  32768,  32768, false, 0,    0, 0, 0, 0, 0, 0, 0},
+    {"ministral-3-3b",         NULL,                  MISTRAL3, 26,  3072,  32,  8, 128,  9216, 131072, 262144, true,  0,    0, 0, 0, 0, 0, 0, 0},
+    {"ministral-3-8b",         NULL,                  MISTRAL3, 34,  4096,  32,  8, 128, 14336, 131072, 262144, false, 0,    0, 0, 0, 0, 0, 0, 0},
+    {"ministral-3-14b",        NULL,                  MISTRAL3, 40,  5120,  32,  8, 128, 16384, 131072, 262144, false, 0,    0, 0, 0, 0, 0, 0, 0},
     {"qwen2.5-0.5b",           NULL,                  QWEN2,    24,   896,  14,  2,  64,  4864, 151936,  32768, true,  0,    0, 0, 0, 0, 0, 0, 0},
     {"qwen2.5-1.5b",           NULL,                  QWEN2,    28,  1536,  12,  2, 128,  8960, 151936,  32768, true,  0,    0, 0, 0, 0, 0, 0, 0},
     {"qwen2.5-3b",             NULL,                  QWEN2,    36,  2048,  16,  2, 128, 11008, 151936,  32768, true,  0,    0, 0, 0, 0, 0, 0, 0},
@@ -76,6 +85,7 @@ static const struct row table[] = {
 static void fill(struct config *c, const struct row *r)
 {
     config_default_of(c, r->arch);
+    if (r->arch->json_defaults) r->arch->json_defaults(c); /* for what the table does not have */
     c->layers = r->layers;
     c->dim = r->dim;
     c->heads = r->heads;
@@ -102,7 +112,8 @@ static void fill(struct config *c, const struct row *r)
 /* Whether name is `known`, perhaps with a word after it that changes the numbers but not the shape. */
 static bool is_name(const char *name, const char *known)
 {
-    static const char *const endings[] = {"", "-instruct", "-base", "-it", "-pt", "-chat"};
+    static const char *const endings[] = {"", "-instruct", "-base", "-it", "-pt", "-chat",
+                                          "-base-2512", "-instruct-2512", "-reasoning-2512"};
     size_t n = known ? strlen(known) : 0;
     if (!known || strncasecmp(name, known, n) != 0) return false;
     for (size_t i = 0; i < ARRAY_LEN(endings); i++)
