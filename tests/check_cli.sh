@@ -177,8 +177,12 @@ t 0 run "$dir/back.gguf" --seed 3 -n 20 Tell me; same "$out" "$dir/one" 'the sam
 t 0 convert "$dir/q8.gguf" "$dir/folder8"; has "$err" 'rounded to bf16'
 t 1 convert "$dir/q8.gguf" "$dir/folder9" --to q8_0; has "$err" 'cannot hold q8_0'
 t 0 convert "$model" "$dir/shards" --shard 1 --json; has "$out" '"container":"folder"'
-t 2 convert "$model" "$dir/folder" --to q9; has "$err" 'lists the formats'
+t 2 convert "$model" "$dir/folder" --to q9; has "$err" "no number format"
 t 2 quantize "$model" "$dir/x.gguf" --to q4_kk; has "$err" 'did you mean'
+t 1 quantize "$model" "$dir/x.gguf" --to iq2_xxs; has "$err" 'read and not written'; has "$err" 'written are .*iq4_xs'
+t 2 quantize "$model" "$dir/x.gguf" --type ffn_dow=q6_k; has "$err" 'no matrix fits the pattern "ffn_dow"'
+t 0 quantize "$model" "$dir/x.gguf" --to q4_0 --type 'ffn_*=q5_1' --type 'blk.0=q8_0'
+has "$err" 'blk.0.attn_output.weight *q8_0'; has "$err" 'blk.1.ffn_[a-z_]*.weight *q5_1'; has "$err" 'blk.1.attn_output.weight *q4_0'
 t 0 quantize "$dir/q8.gguf" "$dir/q4.gguf" --to q4_0 -q; has "$err" 'quantised already'
 
 # imatrix, compare, tokenize

@@ -3,12 +3,14 @@
 
     make_format_fixtures.py FOLDER [LIBGGML_BASE]
     make_format_fixtures.py --blocks N [LIBGGML_BASE]
+    make_format_fixtures.py --errors LIBGGML_BASE
 
 NAME.blocks holds random bytes with chosen scales (ordinary, negative, zero, subnormal, largest), NAME.f32 what the
 official package `gguf` decodes them to. With a shared library of ggml the same blocks are decoded by its C code too, and
 any bit that differs is an error. The package decodes neither q1_0 and q2_0 nor mxfp8, which is a fork's: for these
 the definition is below. --blocks compares N random blocks of every format with the decoders in src/format, which it compiles
-with cc. Deterministic. Needs numpy and gguf.
+with cc. --errors sets the square error of our encoders against that of ggml's, with and without an importance matrix.
+Deterministic. Needs numpy and gguf.
 """
 import ctypes
 import glob
@@ -124,36 +126,79 @@ def by_library(library, function, b, elements):
     return y
 
 
-def compare(count, ggml):
+def our_library():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "format.so")
         subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-ffp-contract=off", "-Isrc", "-shared", "-fPIC", "-o", path,
                         *glob.glob("src/format/*.c"), "-lm"], check=True)
-        ours = ctypes.CDLL(path)
-        rng, bad = np.random.default_rng(5), 0
-        for name, (elements, size, _, c_name) in FORMATS.items():
-            wrong, wrong_c, done = 0, 0, 0
-            while done < count:
-                b = rng.integers(0, 256, (min(1 << 15, count - done), size), dtype=np.uint8)
-                y = by_library(ours, name + "_load", b, elements)
-                wrong += differ(values(name, b), y)
-                if ggml and hasattr(ggml, f"dequantize_row_{c_name}"):
-                    wrong_c += differ(by_library(ggml, "dequantize_row_" + c_name, b, elements), y)
-                done += len(b)
-            seen = f", {wrong_c} from ggml" if ggml and hasattr(ggml, f"dequantize_row_{c_name}") else ""
-            print(f"{name}: {count} blocks: {wrong} numbers differ from {'the definition' if name in OURS else 'gguf'}{seen}",
-                  flush=True)
-            bad += wrong + wrong_c
-        sys.exit(bad > 0)
+        return ctypes.CDLL(path)
+
+
+def compare(count, ggml):
+    ours, rng, bad = our_library(), np.random.default_rng(5), 0
+    for name, (elements, size, _, c_name) in FORMATS.items():
+        wrong, wrong_c, done = 0, 0, 0
+        while done < count:
+            b = rng.integers(0, 256, (min(1 << 15, count - done), size), dtype=np.uint8)
+            y = by_library(ours, name + "_load", b, elements)
+            wrong += differ(values(name, b), y)
+            if ggml and hasattr(ggml, f"dequantize_row_{c_name}"):
+                wrong_c += differ(by_library(ggml, "dequantize_row_" + c_name, b, elements), y)
+            done += len(b)
+        seen = f", {wrong_c} from ggml" if ggml and hasattr(ggml, f"dequantize_row_{c_name}") else ""
+        print(f"{name}: {count} blocks: {wrong} numbers differ from {'the definition' if name in OURS else 'gguf'}{seen}",
+              flush=True)
+        bad += wrong + wrong_c
+    return bad
+
+
+def encoded(library, name, kind, x, w):
+    """The numbers of x (rows, columns) after encoding; kind: the type's number, for ggml."""
+    elements, size, _, _ = FORMATS[name]
+    b = np.zeros((x.size // elements, size), np.uint8)
+    pointer = w.ctypes.data_as(ctypes.c_void_p) if w is not None else None
+    if kind is not None:
+        library.ggml_quantize_chunk(ctypes.c_int(kind), x.ctypes, b.ctypes, ctypes.c_int64(0), ctypes.c_int64(len(x)),
+                                    ctypes.c_int64(x.shape[1]), pointer)
+    elif w is None or not hasattr(library, name + "_store_weighted"):
+        getattr(library, name + "_store")(b.ctypes, x.ctypes, ctypes.c_int64(x.size))
+    else:
+        for i, row in enumerate(x):
+            at = ctypes.c_void_p(b.ctypes.data + i * x.shape[1] // elements * size)
+            getattr(library, name + "_store_weighted")(at, row.ctypes, ctypes.c_int64(x.shape[1]), pointer)
+    return values(name, b).reshape(x.shape)
+
+
+def errors(ggml):
+    import gguf
+
+    ours, rng = our_library(), np.random.default_rng(6)
+    rows, columns = 64, 1024
+    texts = {"normal": rng.standard_normal((rows, columns)), "heavy tails": rng.standard_t(3, (rows, columns))}
+    w = rng.lognormal(0, 2, columns).astype(np.float32)
+    for name in FORMATS:
+        if not hasattr(ours, name + "_store"):
+            continue
+        kind, line = int(getattr(gguf.GGMLQuantizationType, name.upper())), []
+        for text, x in texts.items():
+            x = (x * 0.02).astype(np.float32)
+            for weight, v in (("", None), (", weighted", w)):
+                a, b = (((x - encoded(lib, name, k, x, v)).astype(np.float64) ** 2 * (1 if v is None else v)).sum()
+                        for lib, k in ((ours, None), (ggml, kind)))
+                line.append(f"{text}{weight} {a / b:.3f}")
+        print(f"{name}: our square error by ggml's: {'; '.join(line)}", flush=True)
 
 
 def main():
     args = sys.argv[1:]
+    if args[0] == "--errors":
+        errors(ctypes.CDLL(args[1]))
+        return
     count = int(args[1]) if args[0] == "--blocks" else 0
     rest = args[2:] if count else args[1:]
     ggml = ctypes.CDLL(rest[0]) if rest else None
     if count:
-        compare(count, ggml)
+        sys.exit(compare(count, ggml) > 0)
     folder = args[0]
     os.makedirs(folder, exist_ok=True)
     rng = np.random.default_rng(20240229)

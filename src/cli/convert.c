@@ -22,7 +22,7 @@ static int set_formats(struct convert_options *o, struct mix *mix, const char *t
 {
     o->type = DT_COUNT;
     if (!to || !strcmp(to, "same")) return OK;
-    if (!mix_by_name(to, mix)) FAIL(e, ERR_USAGE, "--to is \"%s\"; autarky convert -h lists the formats", to);
+    TRY(recast_mix("--to", to, mix, e));
     if (gguf) o->mix = mix;
     else if (mix->main != DT_F32 && mix->main != DT_BF16 && mix->main != DT_F16)
         FAIL(e, ERR_UNSUPPORTED, "%s: safetensors cannot hold %s; %s, or a name ending in .gguf is wanted", o->out, to,

@@ -17,7 +17,7 @@ enum opt_type {
     OPT_CHOICE, /* int: index into choices */
 };
 
-enum { OPT_LIST_MAX = 16, OPT_ROWS_MAX = 64 };
+enum { OPT_LIST_MAX = 64, OPT_ROWS_MAX = 64 };
 struct opt_list {
     const char *v[OPT_LIST_MAX];
     size_t n;

@@ -15,6 +15,7 @@
 
 struct quantize {
     const char *to, *head, *embed, *experts, *imatrix;
+    struct opt_list types;
     int64_t threads;
     bool json, quiet;
     json_t *rows; /* with json */
@@ -75,21 +76,17 @@ static int set_format(enum dtype *type, const char *option, const char *name, st
 {
     struct mix m;
     if (!name) return OK;
-    if (!mix_by_name(name, &m)) FAIL(e, ERR_USAGE, "--%s is \"%s\", which is no number format", option, name);
+    TRY(recast_mix(option, name, &m, e));
     *type = m.main;
     return OK;
 }
 
 static int set_mix(const struct quantize *z, struct mix *mix, struct err *e)
 {
-    if (!mix_by_name(z->to, mix)) {
-        const char *near = nearest_name(z->to, mix_names, mix_count);
-        FAIL(e, ERR_USAGE, "--to is \"%s\", which is no number format%s%s; autarky quantize -h lists them", z->to,
-             near ? "; did you mean " : "", near ? near : "");
-    }
-    TRY(set_format(&mix->head, "head", z->head, e));
-    TRY(set_format(&mix->embed, "embed", z->embed, e));
-    return set_format(&mix->experts, "experts", z->experts, e);
+    TRY(recast_mix("--to", z->to, mix, e));
+    TRY(set_format(&mix->head, "--head", z->head, e));
+    TRY(set_format(&mix->embed, "--embed", z->embed, e));
+    return set_format(&mix->experts, "--experts", z->experts, e);
 }
 
 static int quantize(struct quantize *z, const char *in, const char *out, struct err *e)
@@ -98,9 +95,12 @@ static int quantize(struct quantize *z, const char *in, const char *out, struct 
     struct mix mix;
     struct imatrix im = {0};
     struct convert_result r;
-    struct convert_options o = {.out = out, .mix = &mix, .importance_file = z->imatrix};
+    struct mix_rule rules[OPT_LIST_MAX];
+    struct convert_options o = {
+        .out = out, .mix = &mix, .importance_file = z->imatrix, .rules = rules, .n_rules = z->types.n};
     if (!str_ends_with(out, ".gguf")) FAIL(e, ERR_USAGE, "%s: a name ending in .gguf is wanted", out);
     TRY(set_mix(z, &mix, e));
+    for (size_t i = 0; i < z->types.n; i++) TRY(rule_parse(&rules[i], z->types.v[i], e));
     z->recast = (struct recast){.command = "quantize", .quiet = z->quiet || z->json, .row = print_row, .row_ctx = z};
     int rc = recast_begin(&z->recast, &o, found, in, z->threads, e);
     if (!rc && z->imatrix) rc = imatrix_open(&im, z->imatrix, e);
@@ -128,9 +128,11 @@ int cmd_quantize(int argc, char **argv)
             "Writes the model IN (GGUF file, also split, or folder) to OUT.gguf with its matrices in another number\n"
             "format, and tells for every matrix how large the change is, relative to its own size. Norms, routers\n"
             "and biases keep their precision; below 6 bits the output matrix gets q6_k. Rows that are no whole\n"
-            "blocks of 256 get the next better format with blocks of 32.\n\n"
+            "blocks of 256 get the next better format with blocks of 32. --type gives the tensors whose names fit a\n"
+            "pattern a format of their own; the last pattern that fits counts.\n\n"
             "  autarky imatrix model.gguf text.txt -o model.imatrix.gguf\n"
-            "  autarky quantize model.gguf small.gguf --to q4_k_m --imatrix model.imatrix.gguf\n"};
+            "  autarky quantize model.gguf small.gguf --to q4_k_m --imatrix model.imatrix.gguf\n"
+            "  autarky quantize model.gguf small.gguf --to q8_0 --type 'ffn_*_exps=iq4_xs' --type 'blk.[0-3].ffn_down_exps=q6_k'\n"};
     opts_add(&o, (struct opt){"to", 0, OPT_STR, &z.to, .arg = "FORMAT", .help = to});
     opts_add(&o, (struct opt){"imatrix", 0, OPT_STR, &z.imatrix, .arg = "FILE",
                               .help = "weigh errors by what meets each column (autarky imatrix, llama-imatrix)"});
@@ -138,6 +140,8 @@ int cmd_quantize(int argc, char **argv)
     opts_add(&o, (struct opt){"embed", 0, OPT_STR, &z.embed, .arg = "FORMAT",
                               .help = "of the embedding, where it is not the head"});
     opts_add(&o, (struct opt){"experts", 0, OPT_STR, &z.experts, .arg = "FORMAT", .help = "of the routed experts"});
+    opts_add(&o, (struct opt){"type", 0, OPT_LIST, &z.types, .arg = "PATTERN=FORMAT",
+                              .help = "of matrices whose GGUF name, or whole parts of it between dots, fit (repeatable)"});
     opts_add(&o, (struct opt){"threads", 't', OPT_I64, &z.threads, 0, 1024, .help = "threads (all)"});
     opts_flag(&o, "quiet", 'q', &z.quiet, "no progress, no line per matrix");
     opts_flag(&o, "json", 0, &z.json, "the report as JSON on stdout");

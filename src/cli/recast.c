@@ -2,6 +2,7 @@
 #include "cli/recast.h"
 #include <stdio.h>
 #include "cli/hub_env.h"
+#include "cli/options.h"
 #include "cli/term.h"
 #include "sys/cpu.h"
 #include "sys/file.h"
@@ -26,6 +27,16 @@ static void row(void *ctx, const struct tensor_result *r)
 {
     struct recast *c = ctx;
     if (c->row) c->row(c->row_ctx, r);
+}
+
+int recast_mix(const char *option, const char *name, struct mix *out, struct err *e)
+{
+    enum dtype type;
+    if (mix_by_name(name, out)) return OK;
+    if (format_to_write(option, name, &type, e) == ERR_UNSUPPORTED) return ERR_UNSUPPORTED;
+    const char *near = nearest_name(name, mix_names, mix_count);
+    FAIL(e, ERR_USAGE, "%s is \"%s\", which is no number format%s%s; autarky quantize -h lists them", option, name,
+         near ? "; did you mean " : "", near ? near : "");
 }
 
 int recast_begin(struct recast *c, struct convert_options *o, char found[SETUP_PATH], const char *in, int64_t threads,

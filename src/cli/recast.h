@@ -6,6 +6,9 @@
 #include "cli/setup.h"
 #include "quant/convert.h"
 
+/* The mixture that an option names, such as "--to". */
+int recast_mix(const char *option, const char *name, struct mix *out, struct err *e);
+
 struct recast {
     const char *command;
     bool quiet;

@@ -87,17 +87,25 @@ static enum dtype kept_type(const struct feed *f, const struct feed_tensor *t, e
     return mix_type(&all, &(struct mix_model){0}, t->name, feed_cols(t), &wanted);
 }
 
-static int choose_types(struct convert_plan *p, const struct mix *mix, struct err *e)
+static int choose_types(struct convert_plan *p, const struct convert_options *o, struct err *e)
 {
     struct mix_model model = model_of(&p->feed);
     enum dtype most_are = convert_main_type(&p->feed, NULL);
+    bool *matched;
+    size_t unused = 0;
     TRY(convert_plan_init(p, e));
+    TRY(mem_new((void **)&matched, o->n_rules * sizeof *matched, "the list of patterns", e));
     for (size_t i = 0; i < p->feed.n; i++) {
         const struct feed_tensor *t = &p->feed.v[i];
-        if (mix && t->matrix) p->to[i] = mix_type(mix, &model, t->name, feed_cols(t), &p->wanted[i]);
+        bool ruled = t->matrix && rules_find(o->rules, o->n_rules, matched, t->name, &p->wanted[i]);
+        if (ruled) p->to[i] = mix_fit(p->wanted[i], feed_cols(t));
+        else if (o->mix && t->matrix) p->to[i] = mix_type(o->mix, &model, t->name, feed_cols(t), &p->wanted[i]);
         else p->to[i] = p->wanted[i] = kept_type(&p->feed, t, most_are);
     }
-    return OK;
+    while (unused < o->n_rules && matched[unused]) unused++;
+    mem_free(matched);
+    if (unused == o->n_rules) return OK;
+    FAIL(e, ERR_USAGE, "%s: no matrix fits the pattern \"%s\"; autarky show lists the names", o->in, o->rules[unused].pattern);
 }
 
 /* ---- metadata ---- */
@@ -236,7 +244,7 @@ int convert_to_gguf(const struct convert_options *o, struct convert_result *r, s
     *r = (struct convert_result){.files = 1};
     TRY(model_file_open(&p.model, o->in, e));
     int rc = p.model.gguf ? feed_open_same(&p.feed, &p.model, e) : feed_open_net(&p.feed, &p.model, true, e);
-    if (!rc) rc = choose_types(&p, o->mix, e);
+    if (!rc) rc = choose_types(&p, o, e);
     if (!rc) rc = tf_writer_gguf(&w, o->out, e);
     if (!rc) rc = write_gguf(o, &p, w, r, e);
     if (!rc) rc = tf_writer_commit(w, e);

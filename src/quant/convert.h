@@ -4,11 +4,14 @@
 #define QUANT_CONVERT_H
 
 #include "quant/mix.h"
+#include "quant/rules.h"
 #include "quant/write.h"
 
 struct convert_options {
     const char *in, *out;
     const struct mix *mix;       /* GGUF: NULL: numbers stay as they are */
+    const struct mix_rule *rules; /* GGUF: of single tensors, before the mix; each must fit a matrix */
+    size_t n_rules;
     enum dtype type;             /* folder: of matrices; DT_COUNT: as they are, bf16 for what safetensors cannot hold */
     uint64_t shard;              /* folder: most bytes of a file */
     const char *importance_file; /* for the metadata, with write.importance */

@@ -77,11 +77,16 @@ static enum dtype wanted_type(const struct mix *m, const struct mix_model *model
     return m->more != SAME && pays(name, model->layers) ? m->more : m->main;
 }
 
-enum dtype mix_type(const struct mix *m, const struct mix_model *model, const char *name, int64_t cols,
-                    enum dtype *wanted)
+enum dtype mix_fit(enum dtype type, int64_t cols)
 {
-    enum dtype type = *wanted = wanted_type(m, model, name);
     for (size_t i = 0; i < sizeof fallbacks / sizeof *fallbacks && cols % formats[type].block; i++)
         if (fallbacks[i].from == type) type = fallbacks[i].to;
     return cols % formats[type].block ? DT_F32 : type;
+}
+
+enum dtype mix_type(const struct mix *m, const struct mix_model *model, const char *name, int64_t cols,
+                    enum dtype *wanted)
+{
+    *wanted = wanted_type(m, model, name);
+    return mix_fit(*wanted, cols);
 }

@@ -28,8 +28,10 @@ struct mix_model {
     bool tied;      /* no output matrix */
     int64_t layers; /* highest layer in a name, plus one */
 };
-/* The format for rows of cols numbers of a matrix with this GGUF name. *wanted is what the mixture says; the result differs
- * when cols is no multiple of its block: then the nearest format of 32 with more bits, or f32. */
+/* The format for rows of cols numbers where `type` is wanted: another when cols is no multiple of its block, namely the
+ * nearest format of 32 with more bits, or f32. */
+enum dtype mix_fit(enum dtype type, int64_t cols);
+/* The format for rows of cols numbers of a matrix with this GGUF name; *wanted is what the mixture says, before mix_fit. */
 enum dtype mix_type(const struct mix *m, const struct mix_model *model, const char *name, int64_t cols,
                     enum dtype *wanted);
 /* The layer in "blk.7.attn_q.weight"; -1 outside layers. */
