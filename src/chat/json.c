@@ -1,46 +1,20 @@
 /* JSON as Python's json.dumps(ensure_ascii=False) prints it: the templates and encoders of published models use that,
  * so their models have seen schemas and arguments in no other form. */
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "base/json.h"
 #include "chat/form.h"
+#include "chat/python.h"
 
 void chat_json_string(struct buf *out, const char *s, size_t len)
 {
-    static const char from[] = "\"\\\n\r\t\b\f", to[] = "\"\\nrtbf";
+    char escape[8];
     buf_add_byte(out, '"');
     for (size_t i = 0; i < len; i++) {
-        const char *at = s[i] ? strchr(from, s[i]) : NULL;
-        if (at) {
-            buf_add_byte(out, '\\');
-            buf_add_byte(out, to[at - from]);
-        } else if ((unsigned char)s[i] < 32) buf_printf(out, "\\u%04x", s[i]);
+        if (*python_json_escape(escape, (unsigned char)s[i])) buf_add_str(out, escape);
         else buf_add_byte(out, s[i]);
     }
     buf_add_byte(out, '"');
-}
-
-/* As repr(float): the fewest digits that give x again, an exponent below 1e-4 and from 1e16 on. */
-static void add_real(struct buf *out, double x)
-{
-    char digits[40], *exp;
-    int n = 0;
-    do snprintf(digits, sizeof digits, "%.*e", n, x);
-    while (strtod(digits, NULL) != x && ++n < 17);
-    exp = strchr(digits, 'e');
-    if (!exp) { /* jansson reads no infinities */
-        buf_add_str(out, digits);
-        return;
-    }
-    long ten = strtol(exp + 1, NULL, 10);
-    if (ten >= -4 && ten < 16) {
-        buf_printf(out, "%.*f", (int)(n - ten > 1 ? n - ten : 1), x);
-        return;
-    }
-    *exp = 0;
-    buf_printf(out, "%se%c%02ld", digits, ten < 0 ? '-' : '+', labs(ten));
 }
 
 static void new_line(struct buf *out, int indent, int depth)
@@ -88,12 +62,13 @@ static void dump_items(struct buf *out, const json_t *v, int indent, int depth)
 /* The depth is that of what json_parse accepted. */
 static void dump(struct buf *out, const json_t *v, int indent, int depth)
 {
+    char real[PYTHON_REAL];
     switch (json_typeof(v)) {
     case JSON_OBJECT:
     case JSON_ARRAY: dump_items(out, v, indent, depth); break;
     case JSON_STRING: chat_json_string(out, json_string_value(v), json_string_length(v)); break;
     case JSON_INTEGER: buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(v)); break;
-    case JSON_REAL: add_real(out, json_real_value(v)); break;
+    case JSON_REAL: buf_add_str(out, python_real(real, json_real_value(v))); break;
     case JSON_TRUE: buf_add_str(out, "true"); break;
     case JSON_FALSE: buf_add_str(out, "false"); break;
     case JSON_NULL: buf_add_str(out, "null"); break;

@@ -1,0 +1,289 @@
+/* One render: its memory, its bounds, its variables, its result. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/checked.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "chat/template/builtin.h"
+#include "chat/template/exec.h"
+#include "chat/template/template.h"
+#include "chat/template/text.h"
+
+int fault(struct template_run *r, enum err_code code, const char *fmt, ...)
+{
+    char words[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(words, sizeof words, fmt, ap);
+    va_end(ap);
+    if (r->t) return source_fault(&r->t->src, r->at ? r->at->at : 0, code, r->e, "%s", words);
+    return err_set(r->e, code, __FILE__, __LINE__, "variables of a template: %s", words);
+}
+
+int charge(struct template_run *r, uint64_t steps)
+{
+    if (!r->t) return OK; /* variables are bounded by memory */
+    r->steps += steps < TEMPLATE_MAX_STEPS ? steps : TEMPLATE_MAX_STEPS + 1;
+    if (r->steps <= TEMPLATE_MAX_STEPS) return OK;
+    return fault(r, ERR_LIMIT, "more than %d steps", TEMPLATE_MAX_STEPS);
+}
+
+void *run_alloc(struct template_run *r, size_t count, size_t size)
+{
+    void *p = heap_array(r->now, count, size);
+    if (p) return p;
+    if (r->now->full) fault(r, ERR_LIMIT, "more than %d MiB of memory", TEMPLATE_MAX_MEMORY >> 20);
+    else fault(r, ERR_MEMORY, "out of memory");
+    return NULL;
+}
+
+int template_run_new(struct template_run **out, struct err *e)
+{
+    *out = NULL;
+    struct template_run *r = mem_alloc(sizeof *r);
+    if (!r) FAIL(e, ERR_MEMORY, "out of memory: %zu bytes for rendering a template", sizeof *r);
+    r->heap.limit = r->vars.limit = TEMPLATE_MAX_MEMORY;
+    r->now = &r->vars;
+    r->vars_failed = dict_new(r, &r->variables) != OK;
+    *out = r;
+    return OK;
+}
+
+void template_run_free(struct template_run *r)
+{
+    if (!r) return;
+    heap_free(&r->heap);
+    heap_free(&r->vars);
+    mem_free(r);
+}
+
+void template_run_clock(struct template_run *r, const struct tm *now)
+{
+    r->clock = *now;
+    r->has_clock = true;
+}
+
+/* ---- variables ---- */
+
+static struct value *keep(struct template_run *r, struct value v)
+{
+    struct value *p = r->vars_failed ? NULL : heap_alloc(&r->vars, sizeof *p);
+    if (p) *p = v;
+    else r->vars_failed = true;
+    return p;
+}
+
+static int copy_text(struct template_run *r, const char *s, size_t len, const uint8_t *mark, struct value *out)
+{
+    char *copy;
+    NEW(r, copy, len);
+    if (len) memcpy(copy, s, len);
+    return text_value(r, copy, len, mark, out);
+}
+
+struct value *template_string(struct template_run *r, const char *s, size_t len, bool trusted)
+{
+    struct value v;
+    if (r->vars_failed || len > TEMPLATE_MAX_MEMORY || !utf8_valid(s, len, NULL) ||
+        copy_text(r, s, len, trusted ? NULL : mark_outside, &v)) {
+        r->vars_failed = true;
+        return NULL;
+    }
+    return keep(r, v);
+}
+
+struct value *template_int(struct template_run *r, int64_t i)
+{
+    return keep(r, (struct value){.kind = K_INT, .mark = MARK_OUTSIDE, .i = i});
+}
+struct value *template_float(struct template_run *r, double x)
+{
+    return keep(r, (struct value){.kind = K_FLOAT, .mark = MARK_OUTSIDE, .x = x});
+}
+struct value *template_bool(struct template_run *r, bool b)
+{
+    return keep(r, (struct value){.kind = K_BOOL, .mark = MARK_OUTSIDE, .b = b});
+}
+struct value *template_none(struct template_run *r)
+{
+    return keep(r, (struct value){.kind = K_NONE, .mark = MARK_OUTSIDE});
+}
+
+struct value *template_list(struct template_run *r)
+{
+    struct value v;
+    if (r->vars_failed || list_new(r, 0, &v)) {
+        r->vars_failed = true;
+        return NULL;
+    }
+    v.mark = MARK_OUTSIDE;
+    return keep(r, v);
+}
+
+struct value *template_dict(struct template_run *r)
+{
+    struct value v;
+    if (r->vars_failed || dict_new(r, &v)) {
+        r->vars_failed = true;
+        return NULL;
+    }
+    v.mark = MARK_OUTSIDE;
+    return keep(r, v);
+}
+
+void template_append(struct template_run *r, struct value *list, const struct value *item)
+{
+    if (r->vars_failed || !list || !item || list->kind != K_LIST || list_add(r, list->list, item))
+        r->vars_failed = true;
+}
+
+static int put(struct template_run *r, struct dict *d, const char *key, size_t len, const struct value *item)
+{
+    struct value name;
+    TRY(copy_text(r, key, len, mark_outside, &name));
+    return dict_put(r, d, &name, item);
+}
+
+void template_put(struct template_run *r, struct value *dict, const char *key, const struct value *item)
+{
+    if (r->vars_failed || !dict || !item || dict->kind != K_DICT || !utf8_valid(key, strlen(key), NULL) ||
+        put(r, dict->dict, key, strlen(key), item))
+        r->vars_failed = true;
+}
+
+void template_set(struct template_run *r, const char *name, const struct value *v)
+{
+    if (r->vars_failed || !v || put(r, r->variables.dict, name, strlen(name), v)) r->vars_failed = true;
+}
+
+static int from_json(struct template_run *r, const json_t *j, int depth, struct value *out);
+
+static int from_object(struct template_run *r, const json_t *j, int depth, struct value *out)
+{
+    const char *key;
+    size_t len;
+    json_t *item;
+    struct value v;
+    TRY(dict_new(r, out));
+    json_object_keylen_foreach((json_t *)j, key, len, item)
+    {
+        TRY(from_json(r, item, depth + 1, &v));
+        TRY(put(r, out->dict, key, len, &v));
+    }
+    return OK;
+}
+
+static int from_array(struct template_run *r, const json_t *j, int depth, struct value *out)
+{
+    size_t n = json_array_size(j);
+    TRY(list_new(r, n, out));
+    for (size_t i = 0; i < n; i++) TRY(from_json(r, json_array_get(j, i), depth + 1, &out->list->items[i]));
+    out->list->n = n;
+    return OK;
+}
+
+static int from_json(struct template_run *r, const json_t *j, int depth, struct value *out)
+{
+    if (depth > TEMPLATE_MAX_NESTING) FAULT(r, "JSON nested deeper than %d levels", TEMPLATE_MAX_NESTING);
+    *out = NONE;
+    switch (json_typeof(j)) {
+    case JSON_OBJECT: TRY(from_object(r, j, depth, out)); break;
+    case JSON_ARRAY: TRY(from_array(r, j, depth, out)); break;
+    case JSON_STRING: return copy_text(r, json_string_value(j), json_string_length(j), mark_outside, out);
+    case JSON_INTEGER: *out = INT(json_integer_value(j)); break;
+    case JSON_REAL: *out = FLOAT(json_real_value(j)); break;
+    case JSON_TRUE:
+    case JSON_FALSE: *out = BOOL(json_is_true(j)); break;
+    case JSON_NULL: break;
+    }
+    out->mark = MARK_OUTSIDE;
+    return OK;
+}
+
+struct value *template_json(struct template_run *r, const json_t *j)
+{
+    struct value v;
+    if (r->vars_failed || !j || from_json(r, j, 0, &v)) {
+        r->vars_failed = true;
+        return NULL;
+    }
+    return keep(r, v);
+}
+
+/* ---- rendering ---- */
+
+static int set_globals(struct template_run *r)
+{
+    const struct template *t = r->t;
+    NEW(r, r->globals, t->n_globals);
+    for (uint32_t i = 0; i < t->n_globals; i++) {
+        const struct text *name = &t->globals[i]->text;
+        const struct value *v = dict_get(r->variables.dict, name->s, name->len);
+        const struct builtin *f = v ? NULL : function_find(name->s, name->len);
+        r->globals[i] = v ? *v : f ? (struct value){.kind = K_FUNCTION, .function = f} : MISSING;
+    }
+    return OK;
+}
+
+static uint8_t mark_at(const struct builder *b, size_t i) { return b->mark ? b->mark[i] : b->all; }
+
+/* The text as stretches of one mark. */
+static int cut(struct template_run *r, struct builder *b, struct template_output *out)
+{
+    struct template_piece *pieces;
+    size_t n = b->len > 0;
+    add_bytes(b, "", 1, b->all); /* NUL */
+    if (b->failed) return b->failed;
+    size_t len = b->len - 1;
+    for (size_t i = 1; b->mark && i < len; i++) n += b->mark[i] != b->mark[i - 1];
+    NEW(r, pieces, n);
+    n = 0;
+    for (size_t i = 0, end; i < len; i = end) {
+        uint8_t mark = mark_at(b, i);
+        end = b->mark ? i + 1 : len;
+        while (end < len && b->mark[end] == mark) end++;
+        pieces[n++] =
+            (struct template_piece){b->s + i, end - i, !(mark & MARK_OUTSIDE), mark & MARK_GENERATION};
+    }
+    *out = (struct template_output){.text = b->s, .len = len, .pieces = pieces, .n_pieces = n};
+    return OK;
+}
+
+static int run_template(struct template_run *r, struct template_output *out)
+{
+    struct builder b = builder(r);
+    struct frame *f;
+    enum flow flow = FLOW_ON;
+    TRY(set_globals(r));
+    TRY(frame_new(r, NULL, r->t->n_slots, &f));
+    r->out = &b;
+    enter_scope(r, f, &r->t->scope);
+    TRY(exec(r, f, r->t->body, &flow));
+    return cut(r, &b, out);
+}
+
+int template_render(struct template_run *r, const struct template *t, struct template_output *out,
+                    struct err *e)
+{
+    struct err unseen;
+    *out = (struct template_output){0};
+    if (r->vars_failed)
+        FAIL(e, r->vars.full ? ERR_LIMIT : ERR_MEMORY,
+             "%.120s: the variables take more than %d MiB, are nested too deep or are not UTF-8", t->src.name,
+             TEMPLATE_MAX_MEMORY >> 20);
+    heap_reset(&r->heap);
+    r->now = &r->heap;
+    r->t = t;
+    r->e = e ? e : &unseen;
+    r->at = NULL;
+    r->steps = 0;
+    r->depth = 0;
+    r->raised = NULL;
+    int rc = run_template(r, out);
+    out->raised = r->raised;
+    r->t = NULL;
+    r->e = NULL;
+    r->now = &r->vars;
+    return rc;
+}
