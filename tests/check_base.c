@@ -272,6 +272,24 @@ static void check_json_strict(void)
     CHECK(parse("[1]\0", 4, &e) == ERR_FORMAT, "bytes after the text accepted");
 }
 
+/* "No limit", as files say it; the digits of strings and of numbers that fit stay. */
+static void check_json_big(void)
+{
+    static const char text[] = "{\"a\":[1000000000000000019884624838656,-99999999999999999999,9223372036854775807],"
+                               "\"b\":\"\\\"1000000000000000019884624838656\",\"c\":1.0000000000000000001e2}";
+    struct err e;
+    json_t *v = NULL;
+    CHECK_OK(json_parse(&v, text, sizeof text - 1, "t.json", &e), &e);
+    const json_t *a = json_object_get(v, "a"), *c = json_object_get(v, "c");
+    CHECK(json_real_value(json_array_get(a, 0)) == 1e30 && json_real_value(json_array_get(a, 1)) == -1e20, "too big integers");
+    const char *b = json_string_value(json_object_get(v, "b"));
+    CHECK(b && !strcmp(b, "\"1000000000000000019884624838656"), "a string became %s", b);
+    CHECK(json_real_value(c) == 100 && json_integer_value(json_array_get(a, 2)) == INT64_MAX, "other long numbers");
+    json_decref(v);
+    CHECK(parse("[1e999,1000000000000000019884624838656]", 39, &e) == ERR_FORMAT, "an infinite number was accepted");
+    CHECK(parse("[01000000000000000019884624838656]", 34, &e) == ERR_FORMAT, "a leading zero was accepted");
+}
+
 static void check_json_getters(void)
 {
     static const char text[] = "{\"n\":5,\"d\":1.5,\"b\":true,\"s\":\"str\",\"z\":null,"
@@ -343,6 +361,7 @@ int main(void)
     check_philox();
     check_distributions();
     check_json_strict();
+    check_json_big();
     check_json_getters();
     check_sha256();
     return test_end();

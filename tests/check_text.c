@@ -18,9 +18,10 @@
 enum { MAX_FILE = 1 << 20 };
 
 static struct err e;
-static const char *const fixtures[] = {"own-digits", "own-numbers", "gpt-2", "deepseek-v3", "qwen2", "llama-bpe", "spm-llama",
-                                       "spm-gemma"};
-static const char *const pre_names[] = {"deepseek-v3", "deepseek-llm", "deepseek-coder", "gpt-2", "smollm", "qwen2", "llama-bpe"};
+static const char *const fixtures[] = {"own-digits", "own-numbers", "gpt-2", "deepseek-v3", "qwen2", "llama-bpe",
+                                       "tekken",     "spm-llama",   "spm-gemma"};
+static const char *const pre_names[] = {"deepseek-v3", "deepseek-llm", "deepseek-coder", "gpt-2", "smollm", "qwen2", "llama-bpe",
+                                        "tekken"};
 static const char *const specials[] = {CHAT_BOS, CHAT_EOS, CHAT_PAD, CHAT_USER_MARK, CHAT_ASSISTANT_MARK};
 
 static char *read_fixture(const char *name, const char *end, size_t *len)
@@ -150,12 +151,45 @@ static void check_new_number(void)
     pretok_free(p);
 }
 
+/* Words of capitals, letters without a case and marks, cut by Mistral's rules; the numbers are those of the "tokenizers"
+ * library, for U+1C89 and U+1C8A too, which are letters since Unicode 16. */
+static void check_words(void)
+{
+    static const struct {
+        const char *text;
+        int32_t cuts[8];
+    } words[] = {
+        {"HelloWorldJSONFile", {5, 5, 8}},
+        {"AB\xe5\xad\x97" "CD", {5, 2}},
+        {"!AB\xe5\xad\x97" "C\xe5\xad\x97" "DE x", {10, 2, 2}},
+        {"\xcc\x81" "AB", {2, 2}},
+        {"\xcc\x81" "AB\xcc\x81" "CD!", {6, 2, 1}},
+        {"\xcc\x81\xcc\x81!\xcc\x81", {4, 3}},
+        {"A\xe1\xb2\x8a" "B\xe1\xb2\x89" "a", {4, 5}},
+        {"a/\n//x", {1, 4, 1}},
+        {"?/\n\r/b\n", {5, 1, 1}},
+        {" !/\xc3\xa9 12A3", {3, 2, 1, 1, 1, 1, 1}},
+        {"\xc7\x85\xc7\x86\xca\xb0" "Ab", {6, 2}},
+    };
+    struct pretok *p = NULL;
+    CHECK_OK(pretok_new(&p, "tekken", &e), &e);
+    for (size_t i = 0; i < ARRAY_LEN(words) && p; i++) {
+        struct tokens out = {0};
+        cut_string(p, words[i].text, strlen(words[i].text), &out);
+        bool same = out.n <= 8 && (out.n == 8 || words[i].cuts[out.n] == 0);
+        for (size_t k = 0; k < out.n && same; k++) same = out.ids[k] == words[i].cuts[k];
+        CHECK(same, "\"%s\" is cut into %zu pieces, the first of %d bytes", words[i].text, out.n, out.n ? out.ids[0] : 0);
+        tokens_free(&out);
+    }
+    pretok_free(p);
+}
+
 /* The names that GGUF files use, and one that is not known. */
 static void check_names(void)
 {
     static const char *const names[] = {
         "llama3", "llama-v3", "deepseek-r1-qwen", "joyai-llm", "hunyuan-dense", "megrez", "starcoder", "phi-2",
-        "olmo",   "dbrx",     "smaug-bpe",        "exaone",    "falcon3"};
+        "olmo",   "dbrx",     "smaug-bpe",        "exaone",    "falcon3", "tekken"};
     struct pretok *p;
     struct err x;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -163,9 +197,10 @@ static void check_names(void)
         CHECK(p && strcmp(pretok_name(p), names[i]) == 0, "%s is called otherwise", names[i]);
         pretok_free(p);
     }
-    CHECK(pretok_new(&p, "tekken", &x) == ERR_UNSUPPORTED && !p && strstr(x.msg, "tekken"), "message: %s", x.msg);
+    CHECK(pretok_new(&p, "viking", &x) == ERR_UNSUPPORTED && !p && strstr(x.msg, "viking"), "message: %s", x.msg);
     CHECK(pretok_new(&p, "default", &x) == ERR_UNSUPPORTED, "\"default\" names no rules");
-    CHECK(tokenizer_pre_adds_bos("llama3") && !tokenizer_pre_adds_bos("dbrx") && !tokenizer_pre_adds_bos("x"), "who adds bos");
+    CHECK(tokenizer_pre_adds_bos("llama3") && tokenizer_pre_adds_bos("tekken"), "who adds bos");
+    CHECK(!tokenizer_pre_adds_bos("dbrx") && !tokenizer_pre_adds_bos("x"), "who does not add bos");
 }
 
 /* SentencePiece reads U+2581 as a space. */
@@ -899,6 +934,7 @@ int main(void)
     check_spm();
     check_cuts();
     check_new_number();
+    check_words();
     check_names();
     check_refused();
     check_no_memory("own-digits");

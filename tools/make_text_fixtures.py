@@ -33,6 +33,9 @@ TIKTOKEN = ("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|%s| ?[^\
             "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+")
 DEEPSEEK3 = ("[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
              "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+")
+TEKKEN = ("[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+"
+          "|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*"
+          "|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+")
 WORDS = {
     "en": "the a little big red house cat dog runs walks sleeps under over near tree river don't it's we'll and then said",
     "fr": "le la une petite grande maison chat chien court dort sous près de l'arbre rivière où été déjà c'est d'abord et",
@@ -118,12 +121,13 @@ def peer_tokenizers(text):
         "gpt-2": pre_tokenizers.ByteLevel(add_prefix_space=False),
         "qwen2": pre_tokenizers.Sequence([split(TIKTOKEN % "\\p{N}"), plain]),
         "llama-bpe": pre_tokenizers.Sequence([split(TIKTOKEN % "\\p{N}{1,3}"), plain]),
+        "tekken": pre_tokenizers.Sequence([split(TEKKEN), plain]),
         "deepseek-v3": pre_tokenizers.Sequence([
             split("\\p{N}{1,3}"), split("[一-龥぀-ゟ゠-ヿ]+"),
             split(DEEPSEEK3), plain]),
     }
     for name, p in pre.items():
-        t = Tokenizer(models.BPE(ignore_merges=name == "llama-bpe"))
+        t = Tokenizer(models.BPE(ignore_merges=name in ("llama-bpe", "tekken")))
         t.pre_tokenizer, t.decoder = p, decoders.ByteLevel()
         if name == "qwen2":
             t.normalizer = normalizers.NFC()
@@ -196,7 +200,7 @@ def cuts():
                  split(f"[{sets['WIDE']}]+"), digits])
     coder = seq([split("[\r\n]"), split("\\s?\\p{L}+"), split("\\s?\\p{P}+"), split(f"[{sets['WIDE']}]+"), digits])
     return {"gpt-2": gpt2, "smollm": seq([digits, gpt2]), "qwen2": split(TIKTOKEN % "\\p{N}"),
-            "llama-bpe": split(TIKTOKEN % "\\p{N}{1,3}"), "deepseek-llm": older, "deepseek-coder": coder,
+            "llama-bpe": split(TIKTOKEN % "\\p{N}{1,3}"), "tekken": split(TEKKEN), "deepseek-llm": older, "deepseek-coder": coder,
             "deepseek-v3": seq([split("\\p{N}{1,3}"), split(f"[{sets['CJK']}]+"), split(DEEPSEEK3)])}
 
 

@@ -118,6 +118,10 @@ def reference_gguf(path):
     out.append(f"[{newest_characters()}]")
     if m.metadata.get("tokenizer.ggml.pre") in ("deepseek-llm", "deepseek-coder"):
         out.append("[\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
+    # Its rules for Mistral take letters beyond ASCII for such without a case, and no marks.
+    if m.metadata.get("tokenizer.ggml.pre") == "tekken":
+        cased = (chr(c) for c in range(128, 0x110000) if unicodedata.category(chr(c)) in ("Lu", "Lt", "Ll", "Mn", "Mc", "Me"))
+        out.append("[" + "".join(cased) + "]")
     left_out = re.compile("|".join(out))
     writable = set(range(256)) if spm else {b[0] for b in raw if len(b) == 1}
     return vocab, specials, lambda s: not left_out.search(s) and writable.issuperset(s.encode()), encode

@@ -1,5 +1,6 @@
 /* Strict JSON on jansson. */
 #include "base/json.h"
+#include "base/buf.h"
 #include "base/mem.h"
 #include <math.h>
 #include <string.h>
@@ -26,12 +27,50 @@ static int check_depth(const char *s, size_t len, const char *name, struct err *
     return OK;
 }
 
+static bool in_number(char c) { return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E'; }
+
+static bool is_too_big(const char *s, size_t digits)
+{
+    bool minus = *s == '-';
+    return digits > 19 || (digits == 19 && memcmp(s + minus, minus ? "9223372036854775808" : "9223372036854775807", 19) > 0);
+}
+
+/* The text with ".0" behind every integer that does not fit 64 bits. */
+static void add_fractions(struct buf *b, const char *s, size_t len)
+{
+    bool in_str = false;
+    for (size_t i = 0; i < len;) {
+        size_t n = 1, digits = 0;
+        if (in_str && s[i] == '\\') n = len - i > 1 ? 2 : 1;
+        else if (s[i] == '"') in_str = !in_str;
+        else if (!in_str && s[i] != '"' && in_number(s[i])) {
+            for (n = 0; i + n < len && in_number(s[i + n]); n++) digits += s[i + n] >= '0' && s[i + n] <= '9';
+            if (n - digits > (size_t)(s[i] == '-')) digits = 0; /* a real number */
+        }
+        buf_add(b, s + i, n);
+        if (is_too_big(s + i, digits)) buf_add_str(b, ".0");
+        i += n;
+    }
+}
+
+/* Files say "no limit" with integers like 1000000000000000019884624838656: a number, though none that we would count with. */
+static json_t *parse_big(const char *text, size_t len, json_error_t *je)
+{
+    struct buf b = {0};
+    struct err ignored;
+    add_fractions(&b, text, len);
+    json_t *v = buf_check(&b, "JSON", &ignored) ? NULL : json_loadb(b.data, b.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, je);
+    buf_free(&b);
+    return v;
+}
+
 int json_parse(json_t **out, const char *text, size_t len, const char *name, struct err *e)
 {
     json_error_t je;
     *out = NULL;
     TRY(check_depth(text, len, name, e));
     json_t *v = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
+    if (!v && json_error_code(&je) == json_error_numeric_overflow) v = parse_big(text, len, &je);
     if (!v) FAIL(e, ERR_FORMAT, "%s: line %d, column %d: not valid JSON: %s", name, je.line, je.column, je.text);
     *out = v;
     return OK;

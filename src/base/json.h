@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include "base/err.h"
 
-/* Parses one whole text. `name` is the file (or "request body") for messages, which also carry line and column.
- * *out is owned by the caller: json_decref. */
+/* Parses one whole text. `name` is the file (or "request body") for messages, which also carry line and column. An integer
+ * beyond 64 bits becomes a real number. *out is owned by the caller: json_decref. */
 int json_parse(json_t **out, const char *text, size_t len, const char *name, struct err *e);
 
 /* Getters on an object. `where` names the object in messages. A missing key is an error in json_get_*, and leaves

@@ -50,7 +50,7 @@ bool tokenizer_pre_adds_bos(const char *pre)
 {
     const char *own;
     const struct pretok_entry *en = pretok_entry_find(pre, &own);
-    return en && en->kind == KIND_LLAMA3 && en->ignore_merges;
+    return en && (en->kind == KIND_LLAMA3 || en->kind == KIND_TEKKEN) && en->ignore_merges;
 }
 
 /* The tokens with their merges. */

@@ -136,6 +136,42 @@ static const char *next_tiktoken(const struct scan *sc, const char *s, int digit
     return spaces(sc, s, true, 0);
 }
 
+/* Letters without a case and marks may stand in both parts of a word: FIRST* REST+, or where that does not match
+ * FIRST+ REST*. */
+static inline bool tekken_first(unsigned c) { return c & UC_MARK || (c & UC_LETTER && !(c & UC_LOWER)); }
+static inline bool tekken_rest(unsigned c) { return c & UC_MARK || (c & UC_LETTER && !(c & UC_UPPER)); }
+
+/* The end of a word at s, or NULL; whole: FIRST+ alone is one too. The run of FIRST is as long as can be, and gives back
+ * what comes after the last character that may be REST when no REST follows it. */
+static const char *tekken_word(const struct scan *sc, const char *s, bool whole)
+{
+    const char *p = s, *last = NULL;
+    size_t n;
+    unsigned c;
+    for (; tekken_first(c = class_at(sc, p, &n)); p += n)
+        if (tekken_rest(c)) last = p + n;
+    if (!tekken_rest(c)) return last ? last : whole && p > s ? p : NULL;
+    for (; tekken_rest(class_at(sc, p, &n)); p += n) {}
+    return p;
+}
+
+static const char *next_tekken(const struct scan *sc, const char *s)
+{
+    size_t n, m;
+    unsigned c = class_at(sc, s, &n), after = class_at(sc, s + n, &m);
+    bool before = !(c & (UC_NEWLINE | UC_LETTER | UC_NUMBER)); /* may stand in front of a word */
+    for (int whole = 0; whole < 2; whole++) {
+        const char *q = before ? tekken_word(sc, s + n, whole) : NULL;
+        if (!q) q = tekken_word(sc, s, whole);
+        if (q) return q;
+    }
+    if (c & UC_NUMBER) return s + n;
+    const char *signs = c & UC_OTHER ? s + n : *s == ' ' && after & UC_OTHER ? s + n + m : NULL;
+    if (!signs) return spaces(sc, s, true, 0);
+    for (s = run(sc, signs, UC_OTHER); s < sc->end && (*s == '\r' || *s == '\n' || *s == '/');) s++;
+    return s;
+}
+
 /* Numbers and CJK are cut out first: the third rule sees a run of CJK, or what lies between CJK and numbers. */
 enum {
     DS_WORD = UC_LETTER | UC_MARK,
@@ -264,6 +300,7 @@ static const char *next_end(struct pieces *c, const char *s)
     case KIND_SMOLLM: return next_gpt2(&sc, s, UC_NUMBER);
     case KIND_QWEN2: return next_tiktoken(&sc, s, 1);
     case KIND_LLAMA3: return next_tiktoken(&sc, s, 3);
+    case KIND_TEKKEN: return next_tekken(&sc, s);
     }
     return c->valid;
 }

@@ -10,6 +10,12 @@
 #define TIKTOKEN(number)                                                                                              \
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" number                                                \
     "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+/* Mistral's: words end where a capital follows a small letter. */
+#define TEKKEN_FIRST "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define TEKKEN_REST  "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define TEKKEN                                                                                                        \
+    "[^\\r\\n\\p{L}\\p{N}]?" TEKKEN_FIRST "*" TEKKEN_REST "+|[^\\r\\n\\p{L}\\p{N}]?" TEKKEN_FIRST "+" TEKKEN_REST "*"       \
+    "|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 #define DEEPSEEK3                                                                                                     \
     "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"                       \
     "| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
@@ -23,6 +29,7 @@ static const struct pretok_entry table[] = {
     {"gpt-2", KIND_GPT2, false, {{FORM_BYTE_LEVEL, GPT2}}},
     {"qwen2", KIND_QWEN2, false, {{FORM_SPLIT, TIKTOKEN("\\p{N}")}}},
     {"llama-bpe", KIND_LLAMA3, true, {{FORM_SPLIT, TIKTOKEN("\\p{N}{1,3}")}}},
+    {"tekken", KIND_TEKKEN, true, {{FORM_SPLIT, TEKKEN}}},
     {"deepseek-llm",
      KIND_DEEPSEEK_LLM,
      false,

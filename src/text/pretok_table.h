@@ -11,7 +11,16 @@ enum { PRETOK_MAX_RULES = 6 };
 /* How a rule is written in tokenizer.json. */
 enum pretok_form { FORM_SPLIT, FORM_DIGITS, FORM_BYTE_LEVEL };
 
-enum pretok_kind { KIND_DEEPSEEK3, KIND_DEEPSEEK_LLM, KIND_DEEPSEEK_CODER, KIND_GPT2, KIND_SMOLLM, KIND_QWEN2, KIND_LLAMA3 };
+enum pretok_kind {
+    KIND_DEEPSEEK3,
+    KIND_DEEPSEEK_LLM,
+    KIND_DEEPSEEK_CODER,
+    KIND_GPT2,
+    KIND_SMOLLM,
+    KIND_QWEN2,
+    KIND_LLAMA3,
+    KIND_TEKKEN
+};
 
 struct pretok_rule {
     enum pretok_form form;

@@ -48,6 +48,9 @@ static const struct range added[] = {
     {0x1FABE, 0x1FABE, UC_SYMBOL}, {0x1FAC6, 0x1FAC6, UC_SYMBOL}, {0x1FADC, 0x1FADC, UC_SYMBOL},
     {0x1FADF, 0x1FADF, UC_SYMBOL}, {0x1FAE9, 0x1FAE9, UC_SYMBOL}, {0x1FBCB, 0x1FBEF, UC_SYMBOL},
     {0x2EBF0, 0x2EE5D, UC_LETTER},
+    {0x1C89, 0x1C89, UC_UPPER}, {0x1C8A, 0x1C8A, UC_LOWER}, {0xA7CB, 0xA7CC, UC_UPPER}, {0xA7CD, 0xA7CD, UC_LOWER},
+    {0xA7DA, 0xA7DA, UC_UPPER}, {0xA7DB, 0xA7DB, UC_LOWER}, {0xA7DC, 0xA7DC, UC_UPPER}, {0x10D50, 0x10D65, UC_UPPER},
+    {0x10D70, 0x10D85, UC_LOWER},
 };
 
 /* Marks younger than Unicode 9, by which the "tokenizers" library normalises: they stay where they are. */
@@ -91,8 +94,8 @@ static uint16_t class_of(uint32_t c)
     uint16_t bits = 0;
     switch (utf8proc_category((utf8proc_int32_t)c)) {
     case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LT: bits = UC_LETTER | UC_UPPER; break;
+    case UTF8PROC_CATEGORY_LL: bits = UC_LETTER | UC_LOWER; break;
     case UTF8PROC_CATEGORY_LM:
     case UTF8PROC_CATEGORY_LO: bits = UC_LETTER; break;
     case UTF8PROC_CATEGORY_MN:

@@ -21,6 +21,8 @@ enum {
     UC_MARKS = 1024,
     UC_WIDE = 2048,
     UC_STABLE = 4096,    /* NFC keeps it, and nothing before it combines with it */
+    UC_UPPER = 8192,     /* [\p{Lu}\p{Lt}] */
+    UC_LOWER = 16384,    /* \p{Ll} */
 };
 
 enum { UC_BLOCK = 128, UC_BLOCKS = 0x110000 / UC_BLOCK, UC_MAX_KINDS = 1024 };
