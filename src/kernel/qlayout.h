@@ -1,44 +1,102 @@
-/* The panels of qpanel.h as the kernels see them: one row per format. A constant index folds away, so that kernels
- * written once over enum dtype become one machine routine per format. Internal to kernel/. */
+/* The panels of qpanel.h as the kernels see them: one row per format, and each of its properties a column. A constant
+ * index folds away, so that kernels written once over enum dtype become one machine routine per format. Internal to
+ * kernel/. */
 #ifndef KERNEL_QLAYOUT_H
 #define KERNEL_QLAYOUT_H
 
 #include "kernel/qpanel.h"
 
-enum qform { QF_NONE, QF_MIN, QF_SIGNED, QF_HALVES };
+/* The chain of a product, see qpanel.h. */
+enum qform { QF_NONE, QF_MIN, QF_ONE, QF_HALVES, QF_COUNT };
+
+/* How scales are stored, for 16 rows; a unit's come first, then those of its blocks of 32. What they give:
+ *   D        d f16[16]                                           S = d
+ *   D_M      d, m f16[16]                                        S = d, M = m
+ *   E8M0     e u8[16]                                            S = 2^(e - 128)
+ *   D_INT8   d f16[16];        per block c int8[16]              S = d c
+ *   K        d, dmin f16[16];  all sc, then all m u8[16]         S = d sc, M = -(dmin m)
+ *   PAIRS    d f16[16];        per block c int8[16][2]           S = d, T = -d, c, e = zero c
+ *   NIBBLES  d, dmin f16[16];  per block u8[16][2]               S = d, T = -dmin, c = low nibbles, e = high ones
+ * Where the form wants M and nothing else is said, M = -zero S. */
+enum qscale { QS_D, QS_D_M, QS_E8M0, QS_D_INT8, QS_K, QS_PAIRS, QS_NIBBLES, QS_COUNT };
+
+static const struct qscale_bytes {
+    int unit, block;
+} qscale_bytes[QS_COUNT] = {
+    [QS_D] = {32, 0}, [QS_D_M] = {64, 0}, [QS_E8M0] = {16, 0}, [QS_D_INT8] = {32, 16},
+    [QS_K] = {64, 32}, [QS_PAIRS] = {32, 32}, [QS_NIBBLES] = {64, 32},
+};
+
+/* What codes stand for, where they are not the numbers themselves. */
+enum qtable { QT_NONE, QT_IQ4, QT_E2M1, QT_COUNT };
+
+static const int8_t qtables[QT_COUNT][16] = {
+    [QT_IQ4] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113},
+    [QT_E2M1] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0}, /* twice the value, and 12 */
+};
+
+/* Every format with panels: its packer in qpanel.c, form, bits of a stored code, table, scales, elements of k in a unit,
+ * zero (the n that stands for 0), least and most n. */
+#define QFORMATS(X)                                           \
+    X(Q8_0, q8_0, ONE, 8, NONE, D, 32, 0, -128, 127)          \
+    X(Q4_0, q4_0, MIN, 4, NONE, D, 32, 8, 0, 15)              \
+    X(Q4_1, q4_1, MIN, 4, NONE, D_M, 32, 0, 0, 15)            \
+    X(Q5_0, q5_0, MIN, 5, NONE, D, 32, 16, 0, 31)             \
+    X(Q5_1, q5_1, MIN, 5, NONE, D_M, 32, 0, 0, 31)            \
+    X(Q2_K, q2_k, HALVES, 2, NONE, NIBBLES, 256, 0, 0, 3)     \
+    X(Q3_K, q3_k, HALVES, 3, NONE, PAIRS, 256, 4, 0, 7)       \
+    X(Q4_K, q4_k, MIN, 4, NONE, K, 256, 0, 0, 15)             \
+    X(Q5_K, q5_k, MIN, 5, NONE, K, 256, 0, 0, 31)             \
+    X(Q6_K, q6_k, HALVES, 6, NONE, PAIRS, 256, 32, 0, 63)     \
+    X(IQ4_NL, q4_0, ONE, 4, IQ4, D, 32, 0, -127, 113)         \
+    X(IQ4_XS, iq4_xs, ONE, 4, IQ4, D_INT8, 256, 0, -127, 113) \
+    X(MXFP4, mxfp4, MIN, 4, E2M1, E8M0, 32, 12, 0, 24)
 
 struct qlayout {
     enum qform form;
-    int bits;   /* of a stored integer: a block of 32 takes 64 * bits bytes of the unit  */
-    int block;  /* elements of k in a unit                                               */
-    int scales; /* bytes before the integers of a unit                                   */
-    int most;   /* largest n where n is not negative: how many products fit into 16 bits */
+    int bits; /* of a stored code: a block of 32 takes 64 * bits bytes of the unit */
+    enum qtable table;
+    enum qscale scale;
+    int block;
+    float zero;
+    int least, most;
 };
 
-static const struct qlayout qlayouts[DT_COUNT] = {
-    [DT_Q8_0] = {QF_SIGNED, 8, 32, 32, 0},
-    [DT_Q4_0] = {QF_MIN, 4, 32, 32, 15},
-    [DT_Q4_1] = {QF_MIN, 4, 32, 64, 15},
-    [DT_Q5_0] = {QF_MIN, 5, 32, 32, 31},
-    [DT_Q5_1] = {QF_MIN, 5, 32, 64, 31},
-    [DT_Q2_K] = {QF_HALVES, 2, 256, 320, 3},
-    [DT_Q3_K] = {QF_HALVES, 3, 256, 288, 7},
-    [DT_Q4_K] = {QF_MIN, 4, 256, 320, 15},
-    [DT_Q5_K] = {QF_MIN, 5, 256, 320, 31},
-    [DT_Q6_K] = {QF_HALVES, 6, 256, 288, 63},
-    [DT_IQ4_NL] = {QF_SIGNED, 4, 32, 32, 0},
-    [DT_IQ4_XS] = {QF_SIGNED, 4, 256, 160, 0},
-    [DT_MXFP4] = {QF_MIN, 4, 32, 16, 24},
-};
+#define QLAYOUT_ROW(T, pack, form, bits, table, scale, block, zero, least, most) \
+    [DT_##T] = {QF_##form, bits, QT_##table, QS_##scale, block, zero, least, most},
+static const struct qlayout qlayouts[DT_COUNT] = {QFORMATS(QLAYOUT_ROW)};
 
-/* What the codes of the formats with a table stand for. */
-static const int8_t iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-static const int8_t mxfp4_values[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
-
+/* Bytes before the integers of a unit; of a unit; of a panel. */
+static inline int qlayout_scales(enum dtype t)
+{
+    return qscale_bytes[qlayouts[t].scale].unit + qlayouts[t].block / QP_BLOCK * qscale_bytes[qlayouts[t].scale].block;
+}
 static inline size_t qlayout_unit(enum dtype t)
 {
-    return (size_t)(qlayouts[t].scales + qlayouts[t].block / QP_BLOCK * 64 * qlayouts[t].bits);
+    return (size_t)(qlayout_scales(t) + qlayouts[t].block / QP_BLOCK * 64 * qlayouts[t].bits);
 }
 static inline size_t qlayout_panel(enum dtype t, int64_t k) { return (size_t)(k / qlayouts[t].block) * qlayout_unit(t); }
+
+/* Integers of block b of a unit, and its bytes of scales. */
+static inline const unsigned char *qlayout_integers(enum dtype t, const unsigned char *unit, int b)
+{
+    return unit + qlayout_scales(t) + b * 64 * qlayouts[t].bits;
+}
+static inline const unsigned char *qlayout_block_scales(enum dtype t, const unsigned char *unit, int b)
+{
+    int each = qlayouts[t].scale == QS_K ? 16 : qscale_bytes[qlayouts[t].scale].block;
+    return unit + qscale_bytes[qlayouts[t].scale].unit + each * b;
+}
+
+/* The kernel `mul` of a level, whose first argument is the format, as one function per format, and the table of them. */
+#define QMUL_FUNCTION(T, ...)                                                                                              \
+    static void mul_##T(const void *panels, int64_t n, int64_t k, const struct qacts *x, int64_t m, float *y, int64_t ldy) \
+    {                                                                                                                      \
+        mul(DT_##T, panels, n, k, x, m, y, ldy);                                                                           \
+    }
+#define QMUL_ENTRY(T, ...) [DT_##T] = mul_##T,
+#define QMUL_TABLE(name)    \
+    QFORMATS(QMUL_FUNCTION) \
+    static qmul_fn *const name[DT_COUNT] = {QFORMATS(QMUL_ENTRY)}
 
 #endif

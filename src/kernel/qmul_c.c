@@ -17,7 +17,7 @@ static float half_at(const unsigned char *p, int i)
 }
 
 /* 2^(e - 128), also where that is subnormal. */
-static float mxfp4_scale(unsigned char e) { return bits_float(e < 2 ? 0x00200000u << e : (uint32_t)(e - 1) << 23); }
+static float e8m0_half(unsigned char e) { return bits_float(e < 2 ? 0x00200000u << e : (uint32_t)(e - 1) << 23); }
 
 static inline int pair_at(const unsigned char *p, int g, int at) { return p[64 * (g / 4) + at] >> 2 * (g % 4) & 3; }
 static inline int nibble_at(const unsigned char *p, int g, int at) { return p[64 * (g % 4) + at] >> 4 * (g / 4) & 15; }
@@ -40,50 +40,42 @@ static inline void block_integers(struct block *o, enum dtype t, const unsigned 
     for (int g = 0; g < 8; g++)
         for (int at = 0; at < 64; at++) {
             int n = stored(qlayouts[t].bits, p, g, at);
-            if (t == DT_IQ4_NL || t == DT_IQ4_XS) n = iq4_values[n];
-            if (t == DT_MXFP4) n = mxfp4_values[n];
+            if (qlayouts[t].table) n = qtables[qlayouts[t].table][n];
             o->n[at / 4][4 * g + at % 4] = (int16_t)n;
         }
-}
-
-static void halves_scales(struct block *o, enum dtype t, const unsigned char *u, int b, int r)
-{
-    o->s[r] = half_at(u, r);
-    o->m[r] = t == DT_Q2_K ? -half_at(u + 32, r) : -o->s[r];
-    for (int h = 0; h < 2; h++) {
-        if (t == DT_Q2_K) {
-            int byte = u[64 + 32 * b + 2 * r + h];
-            o->c[r][h] = byte & 15;
-            o->e[r][h] = byte >> 4;
-        } else {
-            o->c[r][h] = (int8_t)u[32 + 32 * b + 2 * r + h];
-            o->e[r][h] = o->c[r][h] * (t == DT_Q6_K ? 32 : 4);
-        }
-    }
 }
 
 /* Block b of unit u, row r. */
 static inline void block_scales(struct block *o, enum dtype t, const unsigned char *u, int b, int r)
 {
-    if (qlayouts[t].form == QF_HALVES) {
-        halves_scales(o, t, u, b, r);
-        return;
+    enum qscale kind = qlayouts[t].scale;
+    const unsigned char *own = qlayout_block_scales(t, u, b);
+    float zero = qlayouts[t].zero, s = kind == QS_E8M0 ? e8m0_half(u[r]) : half_at(u, r), m = 0;
+    switch (kind) {
+    case QS_D_M: m = half_at(u + 32, r); break;
+    case QS_D_INT8: s *= (int8_t)own[r]; break;
+    case QS_K:
+        s *= own[r];
+        m = -(half_at(u + 32, r) * own[16 * (qlayouts[t].block / QP_BLOCK) + r]);
+        break;
+    case QS_PAIRS:
+        m = -s;
+        for (int h = 0; h < 2; h++) {
+            o->c[r][h] = (int8_t)own[2 * r + h];
+            o->e[r][h] = (int)zero * o->c[r][h];
+        }
+        break;
+    case QS_NIBBLES:
+        m = -half_at(u + 32, r);
+        for (int h = 0; h < 2; h++) {
+            o->c[r][h] = own[2 * r + h] & 15;
+            o->e[r][h] = own[2 * r + h] >> 4;
+        }
+        break;
+    default: m = -zero * s;
     }
-    float d = half_at(u, r);
-    o->s[r] = d;
-    o->m[r] = 0;
-    if (t == DT_Q4_0) o->m[r] = -8 * d;
-    if (t == DT_Q5_0) o->m[r] = -16 * d;
-    if (t == DT_Q4_1 || t == DT_Q5_1) o->m[r] = half_at(u + 32, r);
-    if (t == DT_Q4_K || t == DT_Q5_K) {
-        o->s[r] = d * u[64 + 16 * b + r];
-        o->m[r] = -(half_at(u + 32, r) * u[192 + 16 * b + r]);
-    }
-    if (t == DT_IQ4_XS) o->s[r] = d * (int8_t)u[32 + 16 * b + r];
-    if (t == DT_MXFP4) {
-        o->s[r] = mxfp4_scale(u[r]);
-        o->m[r] = -12 * o->s[r];
-    }
+    o->s[r] = s;
+    o->m[r] = m;
 }
 
 static inline int dot(const int16_t *n, const int8_t *x, int count)
@@ -121,7 +113,7 @@ INLINE void mul(enum dtype t, const void *panels, int64_t n, int64_t k, const st
             for (int r = 0; r < rows; r++) y[i * ldy + j + r] = 0;
         for (int64_t at = 0; at < k / QP_BLOCK; at++) {
             int b = (int)(at % per_unit);
-            block_integers(&w, t, unit + qlayouts[t].scales + b * 64 * qlayouts[t].bits);
+            block_integers(&w, t, qlayout_integers(t, unit, b));
             for (int r = 0; r < rows; r++) block_scales(&w, t, unit, b, r);
             for (int64_t i = 0; i < m; i++) {
                 float *out = y + i * ldy + j;
@@ -132,26 +124,7 @@ INLINE void mul(enum dtype t, const void *panels, int64_t n, int64_t k, const st
     }
 }
 
-
-/* One function per format. */
-#define QMUL_C(name, type)                                                                                             \
-    static void name(const void *panels, int64_t n, int64_t k, const struct qacts *x, int64_t m, float *y, int64_t ldy) \
-    {                                                                                                                  \
-        mul(type, panels, n, k, x, m, y, ldy);                                                                         \
-    }
-QMUL_C(q8_0_c, DT_Q8_0)
-QMUL_C(q4_0_c, DT_Q4_0)
-QMUL_C(q4_1_c, DT_Q4_1)
-QMUL_C(q5_0_c, DT_Q5_0)
-QMUL_C(q5_1_c, DT_Q5_1)
-QMUL_C(q2_k_c, DT_Q2_K)
-QMUL_C(q3_k_c, DT_Q3_K)
-QMUL_C(q4_k_c, DT_Q4_K)
-QMUL_C(q5_k_c, DT_Q5_K)
-QMUL_C(q6_k_c, DT_Q6_K)
-QMUL_C(iq4_nl_c, DT_IQ4_NL)
-QMUL_C(iq4_xs_c, DT_IQ4_XS)
-QMUL_C(mxfp4_c, DT_MXFP4)
+QMUL_TABLE(qmul_table);
 
 static void quantize_acts_c(int8_t *q, float *d, float *sx, int16_t *half, const float *x, int64_t n)
 {
@@ -175,11 +148,6 @@ static void quantize_acts_c(int8_t *q, float *d, float *sx, int16_t *half, const
 
 void qmul_init_c(struct kernels *k)
 {
-    static qmul_fn *const table[DT_COUNT] = {
-        [DT_Q8_0] = q8_0_c, [DT_Q4_0] = q4_0_c, [DT_Q4_1] = q4_1_c, [DT_Q5_0] = q5_0_c,     [DT_Q5_1] = q5_1_c,
-        [DT_Q2_K] = q2_k_c, [DT_Q3_K] = q3_k_c, [DT_Q4_K] = q4_k_c, [DT_Q5_K] = q5_k_c,     [DT_Q6_K] = q6_k_c,
-        [DT_IQ4_NL] = iq4_nl_c, [DT_IQ4_XS] = iq4_xs_c, [DT_MXFP4] = mxfp4_c,
-    };
-    memcpy(k->qmul, table, sizeof table);
+    memcpy(k->qmul, qmul_table, sizeof qmul_table);
     k->quantize_acts = quantize_acts_c;
 }

@@ -185,11 +185,8 @@ static void pack_iq4_xs(unsigned char *unit, int row, const unsigned char *s)
     }
 }
 
-static pack_fn *const packers[DT_COUNT] = {
-    [DT_Q8_0] = pack_q8_0,     [DT_Q4_0] = pack_q4_0, [DT_Q4_1] = pack_q4_1,   [DT_Q5_0] = pack_q5_0,   [DT_Q5_1] = pack_q5_1,
-    [DT_Q2_K] = pack_q2_k,     [DT_Q3_K] = pack_q3_k, [DT_Q4_K] = pack_q4_k,   [DT_Q5_K] = pack_q5_k,   [DT_Q6_K] = pack_q6_k,
-    [DT_IQ4_NL] = pack_q4_0, [DT_IQ4_XS] = pack_iq4_xs, [DT_MXFP4] = pack_mxfp4,
-};
+#define PACKER(T, pack, ...) [DT_##T] = pack_##pack,
+static pack_fn *const packers[DT_COUNT] = {QFORMATS(PACKER)};
 
 size_t qpanel_bytes(enum dtype t, int64_t n, int64_t k)
 {

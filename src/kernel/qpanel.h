@@ -8,13 +8,13 @@
  * Product: for each output one chain over the blocks b of 32 in increasing order, acc from 0. n are the stored unsigned
  * (or signed) integers of the block, x the quantised activations:
  *   form MIN:    acc = fma(S * d, (float)sum(n x), acc);  acc = fma(M, sx, acc)
- *   form SIGNED: acc = fma(S * d, (float)sum(n x), acc)
+ *   form ONE:    acc = fma(S * d, (float)sum(n x), acc)
  *   form HALVES: acc = fma(S * d, (float)(c0 sum_0(n x) + c1 sum_1(n x)), acc);
  *                acc = fma(T * d, (float)(e0 half0 + e1 half1), acc)
  * S * d and T * d are rounded products. S, M, T are f32 values, exact products of what the file stores:
  *
  *   format   form    n                       S            M, or T and c, e
- *   q8_0     SIGNED  q                       d
+ *   q8_0     ONE     q                       d
  *   q4_0     MIN     0..15                   d            M = -8 d
  *   q4_1     MIN     0..15                   d            M = m
  *   q5_0     MIN     0..31                   d            M = -16 d
@@ -22,8 +22,8 @@
  *   q4_k     MIN     0..15                   d sc         M = -(dmin m)
  *   q5_k     MIN     0..31                   d sc         M = -(dmin m)
  *   mxfp4    MIN     2 v + 12: 0..24         2^(e-128)    M = -12 S
- *   iq4_nl   SIGNED  table                   d
- *   iq4_xs   SIGNED  table                   d (ls - 32)
+ *   iq4_nl   ONE     table                   d
+ *   iq4_xs   ONE     table                   d (ls - 32)
  *   q6_k     HALVES  0..63                   d            T = -d, c = scale, e = 32 c
  *   q3_k     HALVES  0..7                    d            T = -d, c = scale - 32, e = 4 c
  *   q2_k     HALVES  0..3                    d            T = -dmin, c = scale & 15, e = scale >> 4
@@ -36,9 +36,7 @@
  *   6 bits: the same as 4 bits and two vectors, vector h: bits 2 (g % 4) of group g, g / 4 == h
  *   3 bits: two vectors of 2-bit fields as just said, and one vector of third bits;  2 bits: the two vectors
  *   8 bits: 8 vectors, group by group
- *   scales of q4_k, q5_k: d f16[16], dmin f16[16], sc u8[8][16], m u8[8][16];  of the formats with blocks of 32:
- *   d f16[16] (and m f16[16]), or e u8[16];  of q6_k, q3_k: d f16[16], c int8[8][16][2];  of q2_k: d, dmin f16[16], the
- *   scale bytes u8[8][16][2];  of iq4_xs: d f16[16], ls - 32 as int8[8][16]. */
+ * Which format has which, and how its scales are stored: the table of kernel/qlayout.h. */
 #ifndef KERNEL_QPANEL_H
 #define KERNEL_QPANEL_H
 

@@ -120,7 +120,7 @@ INLINE void few(enum dtype t, int M, const unsigned char *unit, int64_t k, struc
         for (int q = 0; q < QUARTERS; q++) acc[i][q] = vdupq_n_f32(0);
     for (int64_t b0 = 0; b0 < blocks; b0 += per_unit, unit += qlayout_unit(t))
         for (int b = 0; b < per_unit; b++) {
-            const unsigned char *n = unit + qlayouts[t].scales + b * 64 * bits;
+            const unsigned char *n = qlayout_integers(t, unit, b);
             const int8_t *xq = x.q + (b0 + b) * QP_BLOCK;
             struct scales scales;
             struct part part[2][QUARTERS];
@@ -160,11 +160,11 @@ INLINE int8x16_t zip_groups(int8x16_t a, int8x16_t b, int upper)
 /* `blocks` blocks of a panel into c; b0 is the first one's place along k, a multiple of CHUNK. */
 INLINE void expand(enum dtype t, struct chunk *c, const unsigned char *panel, int64_t b0, int blocks)
 {
-    int bits = qlayouts[t].bits, per_unit = qlayouts[t].block / QP_BLOCK;
+    int per_unit = qlayouts[t].block / QP_BLOCK;
     const unsigned char *unit = panel + (size_t)(b0 / per_unit) * qlayout_unit(t);
     for (int b = 0; b < blocks; b++) {
-        int inside = per_unit == 1 ? 0 : b;
-        const unsigned char *n = unit + qlayouts[t].scales + inside * 64 * bits;
+        int inside = b % per_unit;
+        const unsigned char *n = qlayout_integers(t, unit, inside);
         scales_of(&c->scales[b], t, unit, inside);
         UNROLL
         for (int g = 0; g < 8; g += 2)
@@ -179,7 +179,7 @@ INLINE void expand(enum dtype t, struct chunk *c, const unsigned char *panel, in
                     vst1q_s8(c->n[b][g + 1] + 16 * q, second);
                 }
             }
-        if (per_unit == 1) unit += qlayout_unit(t);
+        if (inside == per_unit - 1) unit += qlayout_unit(t);
     }
 }
 
@@ -301,21 +301,18 @@ INLINE void multiply(enum qform form, struct chunk *c, int blocks, const struct 
 typedef void multiply_fn(struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks, int tokens,
                          float *acc);
 
-static void multiply_min(struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks, int tokens,
-                         float *acc)
-{
-    multiply(QF_MIN, c, blocks, x, at, row_blocks, tokens, acc);
-}
-static void multiply_signed(struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks,
-                            int tokens, float *acc)
-{
-    multiply(QF_SIGNED, c, blocks, x, at, row_blocks, tokens, acc);
-}
-static void multiply_halves(struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks,
-                            int tokens, float *acc)
-{
-    multiply(QF_HALVES, c, blocks, x, at, row_blocks, tokens, acc);
-}
+/* Unpacked, formats differ in the form only. */
+#define MULTIPLY(form)                                                                                              \
+    static void multiply_##form(struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks, \
+                                int tokens, float *acc)                                                             \
+    {                                                                                                               \
+        multiply(QF_##form, c, blocks, x, at, row_blocks, tokens, acc);                                             \
+    }
+MULTIPLY(MIN)
+MULTIPLY(ONE)
+MULTIPLY(HALVES)
+static multiply_fn *const multiplies[QF_COUNT] = {
+    [QF_MIN] = multiply_MIN, [QF_ONE] = multiply_ONE, [QF_HALVES] = multiply_HALVES};
 
 /* All panels against a block of tokens. k is cut into passes, so that the activations of a pass stay in the second
  * cache while the panels go by; chains wait in y meanwhile. */
@@ -324,8 +321,7 @@ INLINE void many(enum dtype t, const unsigned char *panels, int64_t n, int64_t k
 {
     struct chunk c;
     _Alignas(64) float acc[TOKENS * QP_ROWS];
-    enum qform form = qlayouts[t].form;
-    multiply_fn *const mul = form == QF_MIN ? multiply_min : form == QF_SIGNED ? multiply_signed : multiply_halves;
+    multiply_fn *const mul = multiplies[qlayouts[t].form];
     int64_t blocks = k / QP_BLOCK, pass = PASS_BYTES / QP_BLOCK / tokens / CHUNK * CHUNK;
     for (int64_t p0 = 0; p0 < blocks; p0 += pass) {
         int64_t p1 = p0 + pass < blocks ? p0 + pass : blocks;
@@ -359,31 +355,6 @@ INLINE void mul(enum dtype t, const void *panels, int64_t n, int64_t k, const st
     }
 }
 
-/* One function per format. */
-#define QMUL_NEON(name, type)                                                                                          \
-    static void name(const void *panels, int64_t n, int64_t k, const struct qacts *x, int64_t m, float *y,             \
-                     int64_t ldy)                                                                                      \
-    {                                                                                                                  \
-        mul(type, panels, n, k, x, m, y, ldy);                                                                         \
-    }
-QMUL_NEON(q8_0, DT_Q8_0)
-QMUL_NEON(q4_0, DT_Q4_0)
-QMUL_NEON(q4_1, DT_Q4_1)
-QMUL_NEON(q5_0, DT_Q5_0)
-QMUL_NEON(q5_1, DT_Q5_1)
-QMUL_NEON(q2_k, DT_Q2_K)
-QMUL_NEON(q3_k, DT_Q3_K)
-QMUL_NEON(q4_k, DT_Q4_K)
-QMUL_NEON(q5_k, DT_Q5_K)
-QMUL_NEON(q6_k, DT_Q6_K)
-QMUL_NEON(iq4_nl, DT_IQ4_NL)
-QMUL_NEON(iq4_xs, DT_IQ4_XS)
-QMUL_NEON(mxfp4, DT_MXFP4)
-
-static qmul_fn *const qmul_table[DT_COUNT] = {
-    [DT_Q8_0] = q8_0,     [DT_Q4_0] = q4_0,     [DT_Q4_1] = q4_1,   [DT_Q5_0] = q5_0, [DT_Q5_1] = q5_1,
-    [DT_Q2_K] = q2_k,     [DT_Q3_K] = q3_k,     [DT_Q4_K] = q4_k,   [DT_Q5_K] = q5_k, [DT_Q6_K] = q6_k,
-    [DT_IQ4_NL] = iq4_nl, [DT_IQ4_XS] = iq4_xs, [DT_MXFP4] = mxfp4,
-};
+QMUL_TABLE(qmul_table);
 
 #endif

@@ -29,8 +29,7 @@ INLINE int8x16_t integers(enum dtype t, const unsigned char *n, int g, int q)
     if (bits == 3) v = vorrq_u8(v, field(vld1q_u8(n + 128), g, 2, 4));
     if (bits == 5) v = vorrq_u8(v, field(vld1q_u8(n + 256), g, 4, 16));
     if (bits == 6) v = vorrq_u8(v, field(vld1q_u8(n + 256 + 64 * (g / 4)), 2 * (g % 4), 4, 48));
-    if (t == DT_IQ4_NL || t == DT_IQ4_XS) return vqtbl1q_s8(vld1q_s8(iq4_values), v);
-    if (t == DT_MXFP4) return vqtbl1q_s8(vld1q_s8(mxfp4_values), v);
+    if (qlayouts[t].table) return vqtbl1q_s8(vld1q_s8(qtables[qlayouts[t].table]), v);
     return vreinterpretq_s8_u8(v);
 }
 
@@ -54,57 +53,56 @@ INLINE float32x4_t bytes_at(const unsigned char *p, int q)
 }
 
 /* 2^(e - 128): a shift makes the two subnormal ones. */
-INLINE float32x4_t mxfp4_scale(const unsigned char *p, int q)
+INLINE float32x4_t e8m0_half(const unsigned char *p, int q)
 {
     int32x4_t e = quarter_of(vreinterpretq_s8_u8(vld1q_u8(p)), q) & 0xff, normal = (e - 1) << 23;
     int32x4_t small = vshlq_s32(vdupq_n_s32(0x00200000), vminq_s32(e, vdupq_n_s32(2)));
     return vreinterpretq_f32_s32(vmaxq_s32(normal, small));
 }
 
-INLINE void halves_scales(struct scales *o, enum dtype t, const unsigned char *unit, const unsigned char *pairs)
+/* The pairs c, and e: of form HALVES. */
+INLINE void pair_scales(struct scales *o, enum dtype t, const unsigned char *pairs)
 {
     const uint8x16x2_t both = vld2q_u8(pairs);
     UNROLL
-    for (int q = 0; q < QUARTERS; q++) {
-        o->s[q] = halves_at(unit + 8 * q);
-        o->m[q] = vnegq_f32(t == DT_Q2_K ? halves_at(unit + 32 + 8 * q) : o->s[q]);
+    for (int q = 0; q < QUARTERS; q++)
         UNROLL
         for (int h = 0; h < 2; h++) {
             uint8x16_t v = both.val[h];
-            if (t == DT_Q2_K) {
+            if (qlayouts[t].scale == QS_NIBBLES) {
                 o->c[h][q] = quarter_of(vreinterpretq_s8_u8(vandq_u8(v, vdupq_n_u8(15))), q);
                 o->e[h][q] = quarter_of(vreinterpretq_s8_u8(v >> 4), q);
             } else {
                 o->c[h][q] = quarter_of(vreinterpretq_s8_u8(v), q);
-                o->e[h][q] = o->c[h][q] << (t == DT_Q6_K ? 5 : 2);
+                o->e[h][q] = o->c[h][q] * (int)qlayouts[t].zero;
             }
         }
-    }
 }
 
 /* Scales of block b of the unit. */
 INLINE void scales_of(struct scales *o, enum dtype t, const unsigned char *unit, int b)
 {
-    if (qlayouts[t].form == QF_HALVES) {
-        halves_scales(o, t, unit, unit + (t == DT_Q2_K ? 64 : 32) + 32 * b);
-        return;
-    }
+    enum qscale kind = qlayouts[t].scale;
+    const unsigned char *own = qlayout_block_scales(t, unit, b);
     UNROLL
     for (int q = 0; q < QUARTERS; q++) {
-        const unsigned char *f16 = unit + 8 * q, *bytes = unit + 16 * b;
-        float32x4_t s = t == DT_MXFP4 ? mxfp4_scale(unit, q) : halves_at(f16), m = vdupq_n_f32(0);
-        if (t == DT_MXFP4) m = vmulq_n_f32(s, -12);
-        if (t == DT_Q4_0) m = vmulq_n_f32(s, -8);
-        if (t == DT_Q5_0) m = vmulq_n_f32(s, -16);
-        if (t == DT_Q4_1 || t == DT_Q5_1) m = halves_at(f16 + 32);
-        if (t == DT_Q4_K || t == DT_Q5_K) {
-            s = vmulq_f32(s, bytes_at(bytes + 64, q));
-            m = vnegq_f32(vmulq_f32(halves_at(f16 + 32), bytes_at(bytes + 192, q)));
+        const unsigned char *f16 = unit + 8 * q;
+        float32x4_t s = kind == QS_E8M0 ? e8m0_half(unit, q) : halves_at(f16);
+        switch (kind) {
+        case QS_D_M: o->m[q] = halves_at(f16 + 32); break;
+        case QS_D_INT8: s = vmulq_f32(s, bytes_at(own, q)); break;
+        case QS_K:
+            s = vmulq_f32(s, bytes_at(own, q));
+            o->m[q] = vnegq_f32(vmulq_f32(halves_at(f16 + 32), bytes_at(own + 16 * (qlayouts[t].block / QP_BLOCK), q)));
+            break;
+        case QS_PAIRS: o->m[q] = vnegq_f32(s); break;
+        case QS_NIBBLES: o->m[q] = vnegq_f32(halves_at(f16 + 32)); break;
+        default:
+            if (qlayouts[t].form == QF_MIN) o->m[q] = vmulq_n_f32(s, -qlayouts[t].zero);
         }
-        if (t == DT_IQ4_XS) s = vmulq_f32(s, bytes_at(bytes + 32, q));
         o->s[q] = s;
-        if (qlayouts[t].form == QF_MIN) o->m[q] = m;
     }
+    if (qlayouts[t].form == QF_HALVES) pair_scales(o, t, own);
 }
 
 #endif

@@ -34,8 +34,7 @@ INLINE __m256i integers(enum dtype t, const unsigned char *n, int g)
     if (bits == 3) v = _mm256_or_si256(v, field(load256(n + 128), g, 2, 4));
     if (bits == 5) v = _mm256_or_si256(v, field(load256(n + 256), g, 4, 16));
     if (bits == 6) v = _mm256_or_si256(v, field(load256(n + 256 + 64 * (g / 4)), 2 * (g % 4), 4, 48));
-    if (t == DT_IQ4_NL || t == DT_IQ4_XS) v = lookup(iq4_values, v);
-    if (t == DT_MXFP4) v = lookup(mxfp4_values, v);
+    if (qlayouts[t].table) v = lookup(qtables[qlayouts[t].table], v);
     return v;
 }
 
@@ -53,7 +52,7 @@ INLINE __m256 bytes_at(const unsigned char *p)
 INLINE __m256 minus(__m256 v) { return _mm256_xor_ps(v, _mm256_set1_ps(-0.0f)); }
 
 /* 2^(e - 128): a shift makes the two subnormal ones. */
-INLINE __m256 mxfp4_scale(const unsigned char *p)
+INLINE __m256 e8m0_half(const unsigned char *p)
 {
     __m256i e = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p));
     __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
@@ -61,50 +60,50 @@ INLINE __m256 mxfp4_scale(const unsigned char *p)
     return _mm256_castsi256_ps(_mm256_max_epi32(normal, small));
 }
 
-INLINE struct scales256 halves_scales(enum dtype t, const unsigned char *unit, const unsigned char *pairs)
+/* The pairs c, and e: of form HALVES. */
+INLINE void pair_scales(struct scales256 *o, enum dtype t, const unsigned char *pairs)
 {
     const __m256i first = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13));
     const __m256i second = _mm256_broadcastsi128_si256(_mm_setr_epi8(2, 3, 2, 3, 6, 7, 6, 7, 10, 11, 10, 11, 14, 15, 14, 15));
-    struct scales256 o = {.s = halves_at(unit)};
     __m128i bytes = _mm_loadu_si128((const void *)pairs);
     __m256i c;
-    if (t == DT_Q2_K) {
-        o.m = minus(halves_at(unit + 32));
+    if (qlayouts[t].scale == QS_NIBBLES) {
         c = _mm256_cvtepu8_epi16(bytes);
-        o.e = _mm256_srli_epi16(c, 4);
+        o->e = _mm256_srli_epi16(c, 4);
         c = _mm256_and_si256(c, _mm256_set1_epi16(15));
     } else {
-        o.m = minus(o.s);
         c = _mm256_cvtepi8_epi16(bytes);
-        o.e = _mm256_slli_epi16(c, t == DT_Q6_K ? 5 : 2);
+        o->e = _mm256_mullo_epi16(c, _mm256_set1_epi16((short)qlayouts[t].zero));
     }
-    o.c[0] = _mm256_shuffle_epi8(c, first);
-    o.c[1] = _mm256_shuffle_epi8(c, second);
-    return o;
+    o->c[0] = _mm256_shuffle_epi8(c, first);
+    o->c[1] = _mm256_shuffle_epi8(c, second);
 }
 
 /* Scales of block b of the unit, rows 8 h to 8 h + 7. */
 INLINE struct scales256 scales_of(enum dtype t, const unsigned char *unit, int b, int h)
 {
-    const unsigned char *f16 = unit + 16 * h;
-    struct scales256 o = {.s = _mm256_setzero_ps()};
-    if (qlayouts[t].form == QF_HALVES) return halves_scales(t, f16, unit + (t == DT_Q2_K ? 64 : 32) + 32 * b + 16 * h);
-    if (t == DT_MXFP4) {
-        o.s = mxfp4_scale(unit + 8 * h);
-        o.m = _mm256_mul_ps(_mm256_set1_ps(-12), o.s);
-        return o;
-    }
-    o.s = halves_at(f16);
-    if (t == DT_Q4_0) o.m = _mm256_mul_ps(_mm256_set1_ps(-8), o.s);
-    if (t == DT_Q5_0) o.m = _mm256_mul_ps(_mm256_set1_ps(-16), o.s);
-    if (t == DT_Q4_1 || t == DT_Q5_1) o.m = halves_at(f16 + 32);
-    if (t == DT_Q4_K || t == DT_Q5_K) {
-        o.s = _mm256_mul_ps(o.s, bytes_at(unit + 64 + 16 * b + 8 * h));
-        o.m = minus(_mm256_mul_ps(halves_at(f16 + 32), bytes_at(unit + 192 + 16 * b + 8 * h)));
-    }
-    if (t == DT_IQ4_XS) {
-        __m256i ls = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)(unit + 32 + 16 * b + 8 * h)));
-        o.s = _mm256_mul_ps(o.s, _mm256_cvtepi32_ps(ls));
+    enum qscale kind = qlayouts[t].scale;
+    const unsigned char *f16 = unit + 16 * h, *own = qlayout_block_scales(t, unit, b) + 8 * h;
+    struct scales256 o = {.s = kind == QS_E8M0 ? e8m0_half(unit + 8 * h) : halves_at(f16)};
+    switch (kind) {
+    case QS_D_M: o.m = halves_at(f16 + 32); break;
+    case QS_D_INT8:
+        o.s = _mm256_mul_ps(o.s, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)own))));
+        break;
+    case QS_K:
+        o.s = _mm256_mul_ps(o.s, bytes_at(own));
+        o.m = minus(_mm256_mul_ps(halves_at(f16 + 32), bytes_at(own + 16 * (qlayouts[t].block / QP_BLOCK))));
+        break;
+    case QS_PAIRS:
+        o.m = minus(o.s);
+        pair_scales(&o, t, own + 8 * h);
+        break;
+    case QS_NIBBLES:
+        o.m = minus(halves_at(f16 + 32));
+        pair_scales(&o, t, own + 8 * h);
+        break;
+    default:
+        if (qlayouts[t].form == QF_MIN) o.m = _mm256_mul_ps(_mm256_set1_ps(-qlayouts[t].zero), o.s);
     }
     return o;
 }

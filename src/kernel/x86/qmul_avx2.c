@@ -18,12 +18,14 @@ struct chunk {
     int16_t c[QP_CHUNK][2][32], e[QP_CHUNK][32];
 };
 
+/* Numbers that are not signed go into vpmaddubsw as they are. */
+INLINE bool has_signs(enum dtype t) { return qlayouts[t].least < 0; }
+
 /* Groups that are summed in 16 bits. */
-INLINE int groups_per_sum(enum qform form, int most)
+INLINE int groups_per_sum(enum dtype t)
 {
-    if (form == QF_SIGNED) return 1;
-    if (form == QF_HALVES) return most <= 31 ? 4 : 2;
-    return most <= 15 ? 8 : 4;
+    int largest = has_signs(t) ? -qlayouts[t].least : qlayouts[t].most, fit = 32767 / (2 * 127 * largest);
+    return fit >= 8 && qlayouts[t].form != QF_HALVES ? 8 : fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
 }
 
 INLINE __m256i broadcast4(const void *p)
@@ -91,14 +93,14 @@ INLINE void few(enum dtype t, int M, const unsigned char *unit, int64_t k, const
                 int64_t cols)
 {
     enum qform form = qlayouts[t].form;
-    int bits = qlayouts[t].bits, per_unit = qlayouts[t].block / QP_BLOCK, per = groups_per_sum(form, qlayouts[t].most);
+    int bits = qlayouts[t].bits, per_unit = qlayouts[t].block / QP_BLOCK, per = groups_per_sum(t);
     int64_t blocks = k / QP_BLOCK;
     __m256 acc[2][TILE];
     UNROLL
     for (int i = 0; i < M; i++) acc[0][i] = acc[1][i] = _mm256_setzero_ps();
     for (int64_t b0 = 0; b0 < blocks; b0 += per_unit, unit += qlayout_unit(t))
         for (int b = 0; b < per_unit; b++) {
-            const unsigned char *n = unit + qlayouts[t].scales + b * 64 * bits;
+            const unsigned char *n = qlayout_integers(t, unit, b);
             struct scales256 scales[2] = {scales_of(t, unit, b, 0), scales_of(t, unit, b, 1)};
             __m256i part[2][TILE], sum[2][TILE];
             const int8_t *xs[TILE];
@@ -113,7 +115,7 @@ INLINE void few(enum dtype t, int M, const unsigned char *unit, int64_t k, const
                 const __m256i one = _mm256_set1_epi16(1);
                 __m256i w[2] = {integers(t, n, g), integers(t, n + 32, g)}, factor[2] = {one, one};
                 if (form == QF_HALVES) factor[0] = scales[0].c[g / 4], factor[1] = scales[1].c[g / 4];
-                add_group(form == QF_SIGNED, per, M, g, w, xs, part, sum, factor);
+                add_group(has_signs(t), per, M, g, w, xs, part, sum, factor);
             }
             UNROLL
             for (int i = 0; i < M; i++)
@@ -129,16 +131,16 @@ INLINE void expand(enum dtype t, struct chunk *c, const unsigned char *panel, in
 {
     int bits = qlayouts[t].bits, per_unit = qlayouts[t].block / QP_BLOCK;
     const unsigned char *unit = panel + (size_t)(b0 / per_unit) * qlayout_unit(t);
-    c->at = bits == 8 ? unit + qlayouts[t].scales : c->n[0][0];
+    c->at = bits == 8 ? qlayout_integers(t, unit, 0) : c->n[0][0];
     c->step = bits == 8 ? qlayout_unit(t) : sizeof c->n[0];
     for (int b = 0; b < blocks; b++) {
-        int inside = per_unit == 1 ? 0 : b;
-        const unsigned char *n = unit + qlayouts[t].scales + inside * 64 * bits;
+        int inside = b % per_unit;
+        const unsigned char *n = qlayout_integers(t, unit, inside);
         UNROLL
         for (int h = 0; h < 2; h++) {
             struct scales256 s = scales_of(t, unit, inside, h);
             _mm256_store_ps(c->s[b] + 8 * h, s.s);
-            if (qlayouts[t].form != QF_SIGNED) _mm256_store_ps(c->m[b] + 8 * h, s.m);
+            if (qlayouts[t].form != QF_ONE) _mm256_store_ps(c->m[b] + 8 * h, s.m);
             if (qlayouts[t].form == QF_HALVES) {
                 _mm256_store_si256((void *)(c->c[b][0] + 16 * h), s.c[0]);
                 _mm256_store_si256((void *)(c->c[b][1] + 16 * h), s.c[1]);
@@ -149,12 +151,12 @@ INLINE void expand(enum dtype t, struct chunk *c, const unsigned char *panel, in
         for (int g = 0; g < 8 && bits < 8; g++)
             UNROLL
             for (int h = 0; h < 2; h++) _mm256_store_si256((void *)(c->n[b][g] + 32 * h), integers(t, n + 32 * h, g));
-        if (per_unit == 1) unit += qlayout_unit(t);
+        if (inside == per_unit - 1) unit += qlayout_unit(t);
     }
 }
 
 /* A chunk against M tokens; `at`: place of its first block in the activations of the first of them. */
-INLINE void tile(enum qform form, int per, int M, const struct chunk *c, int blocks, struct qacts x, int64_t at,
+INLINE void tile(enum qform form, bool signs, int per, int M, const struct chunk *c, int blocks, struct qacts x, int64_t at,
                  int64_t row_blocks, float *acc)
 {
     const int8_t *xs[TILE];
@@ -171,12 +173,12 @@ INLINE void tile(enum qform form, int per, int M, const struct chunk *c, int blo
             const __m256i one = _mm256_set1_epi16(1);
             __m256i w[2] = {load256(n + 64 * g), load256(n + 64 * g + 32)}, factor[2] = {one, one};
             if (form == QF_HALVES) factor[0] = load256(c->c[b][g / 4]), factor[1] = load256(c->c[b][g / 4] + 16);
-            add_group(form == QF_SIGNED, per, M, g, w, xs, part, sum, factor);
+            add_group(signs, per, M, g, w, xs, part, sum, factor);
         }
         UNROLL
         for (int h = 0; h < 2; h++) {
             struct scales256 s = {.s = _mm256_load_ps(c->s[b] + 8 * h)};
-            if (form != QF_SIGNED) s.m = _mm256_load_ps(c->m[b] + 8 * h);
+            if (form != QF_ONE) s.m = _mm256_load_ps(c->m[b] + 8 * h);
             if (form == QF_HALVES) s.e = load256(c->e[b] + 16 * h);
             UNROLL
             for (int i = 0; i < M; i++) {
@@ -190,53 +192,44 @@ INLINE void tile(enum qform form, int per, int M, const struct chunk *c, int blo
 }
 
 /* A chunk against `tokens` tokens. */
-INLINE void multiply(enum qform form, int most, const struct chunk *c, int blocks, const struct qacts *x, int64_t at,
+INLINE void multiply(enum qform form, bool signs, int per, const struct chunk *c, int blocks, const struct qacts *x, int64_t at,
                      int64_t row_blocks, int tokens, float *acc)
 {
-    int per = groups_per_sum(form, most), i = 0;
-    for (; i + TILE <= tokens; i += TILE) tile(form, per, TILE, c, blocks, *x, at + i * row_blocks, row_blocks, acc + 16 * i);
+    int i = 0;
+    for (; i + TILE <= tokens; i += TILE)
+        tile(form, signs, per, TILE, c, blocks, *x, at + i * row_blocks, row_blocks, acc + 16 * i);
     at += i * row_blocks;
     acc += 16 * i;
-    if (tokens - i == 3) tile(form, per, 3, c, blocks, *x, at, row_blocks, acc);
-    if (tokens - i == 2) tile(form, per, 2, c, blocks, *x, at, row_blocks, acc);
-    if (tokens - i == 1) tile(form, per, 1, c, blocks, *x, at, row_blocks, acc);
+    if (tokens - i == 3) tile(form, signs, per, 3, c, blocks, *x, at, row_blocks, acc);
+    if (tokens - i == 2) tile(form, signs, per, 2, c, blocks, *x, at, row_blocks, acc);
+    if (tokens - i == 1) tile(form, signs, per, 1, c, blocks, *x, at, row_blocks, acc);
 }
 
 typedef void multiply_fn(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks, int tokens,
                          float *acc);
 
-static void multiply_min_15(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks,
-                            int tokens, float *acc)
-{
-    multiply(QF_MIN, 15, c, blocks, x, at, row_blocks, tokens, acc);
-}
-static void multiply_min_31(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks,
-                            int tokens, float *acc)
-{
-    multiply(QF_MIN, 31, c, blocks, x, at, row_blocks, tokens, acc);
-}
-static void multiply_signed(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks,
-                            int tokens, float *acc)
-{
-    multiply(QF_SIGNED, 0, c, blocks, x, at, row_blocks, tokens, acc);
-}
-static void multiply_halves_7(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks,
-                              int tokens, float *acc)
-{
-    multiply(QF_HALVES, 7, c, blocks, x, at, row_blocks, tokens, acc);
-}
-static void multiply_halves_63(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks,
-                               int tokens, float *acc)
-{
-    multiply(QF_HALVES, 63, c, blocks, x, at, row_blocks, tokens, acc);
-}
+/* Unpacked, formats differ in these only. */
+#define MULTIPLIES(X)   \
+    X(MIN, false, 8)    \
+    X(MIN, false, 4)    \
+    X(ONE, true, 1)     \
+    X(HALVES, false, 4) \
+    X(HALVES, false, 2)
+#define MULTIPLY(form, signs, per)                                                                            \
+    static void multiply_##form##_##per(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, \
+                                        int64_t row_blocks, int tokens, float *acc)                           \
+    {                                                                                                         \
+        multiply(QF_##form, signs, per, c, blocks, x, at, row_blocks, tokens, acc);                           \
+    }
+MULTIPLIES(MULTIPLY)
 
 INLINE multiply_fn *multiply_of(enum dtype t)
 {
-    int most = qlayouts[t].most;
-    if (qlayouts[t].form == QF_MIN) return most <= 15 ? multiply_min_15 : multiply_min_31;
-    if (qlayouts[t].form == QF_HALVES) return most <= 7 ? multiply_halves_7 : multiply_halves_63;
-    return multiply_signed;
+    static multiply_fn *const table[QF_COUNT][9] = {
+#define ENTRY(form, signs, per) [QF_##form][per] = multiply_##form##_##per,
+        MULTIPLIES(ENTRY)
+    };
+    return table[qlayouts[t].form][groups_per_sum(t)];
 }
 
 /* Chains that wait in y between passes over k. */
@@ -289,25 +282,7 @@ INLINE void mul(enum dtype t, const void *panels, int64_t n, int64_t k, const st
     }
 }
 
-/* One function per format. */
-#define QMUL_AVX2(name, type)                                                                                          \
-    static void name(const void *panels, int64_t n, int64_t k, const struct qacts *x, int64_t m, float *y, int64_t ldy) \
-    {                                                                                                                  \
-        mul(type, panels, n, k, x, m, y, ldy);                                                                         \
-    }
-QMUL_AVX2(q8_0_avx2, DT_Q8_0)
-QMUL_AVX2(q4_0_avx2, DT_Q4_0)
-QMUL_AVX2(q4_1_avx2, DT_Q4_1)
-QMUL_AVX2(q5_0_avx2, DT_Q5_0)
-QMUL_AVX2(q5_1_avx2, DT_Q5_1)
-QMUL_AVX2(q2_k_avx2, DT_Q2_K)
-QMUL_AVX2(q3_k_avx2, DT_Q3_K)
-QMUL_AVX2(q4_k_avx2, DT_Q4_K)
-QMUL_AVX2(q5_k_avx2, DT_Q5_K)
-QMUL_AVX2(q6_k_avx2, DT_Q6_K)
-QMUL_AVX2(iq4_nl_avx2, DT_IQ4_NL)
-QMUL_AVX2(iq4_xs_avx2, DT_IQ4_XS)
-QMUL_AVX2(mxfp4_avx2, DT_MXFP4)
+QMUL_TABLE(qmul_table);
 
 static void quantize_acts_avx2(int8_t *q, float *d, float *sx, int16_t *half, const float *x, int64_t n)
 {
@@ -326,11 +301,6 @@ static void quantize_acts_avx2(int8_t *q, float *d, float *sx, int16_t *half, co
 
 void qmul_init_avx2(struct kernels *k)
 {
-    static qmul_fn *const table[DT_COUNT] = {
-        [DT_Q8_0] = q8_0_avx2, [DT_Q4_0] = q4_0_avx2, [DT_Q4_1] = q4_1_avx2, [DT_Q5_0] = q5_0_avx2,     [DT_Q5_1] = q5_1_avx2,
-        [DT_Q2_K] = q2_k_avx2, [DT_Q3_K] = q3_k_avx2, [DT_Q4_K] = q4_k_avx2, [DT_Q5_K] = q5_k_avx2,     [DT_Q6_K] = q6_k_avx2,
-        [DT_IQ4_NL] = iq4_nl_avx2, [DT_IQ4_XS] = iq4_xs_avx2, [DT_MXFP4] = mxfp4_avx2,
-    };
-    memcpy(k->qmul, table, sizeof table);
+    memcpy(k->qmul, qmul_table, sizeof qmul_table);
     k->quantize_acts = quantize_acts_avx2;
 }

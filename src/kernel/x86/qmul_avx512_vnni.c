@@ -18,6 +18,7 @@ struct scales {
 /* 256 elements of k of a panel, unpacked. */
 struct chunk {
     _Alignas(64) unsigned char n[CHUNK][8][64]; /* [block][group][16 rows][4] */
+    int raise;
     float s[CHUNK][16], m[CHUNK][16];
     int32_t c[CHUNK][2][16];
     int16_t e[CHUNK][32];
@@ -38,21 +39,23 @@ INLINE __m512i lookup(const int8_t table[16], __m512i index)
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table)), index);
 }
 
-/* The integers of group g as unsigned bytes: n, or n + 128 where n is signed. */
+/* What is added to numbers so that none is negative. */
+INLINE int raised(enum dtype t) { return qlayouts[t].least < 0 ? 128 : 0; }
+
+/* The integers of group g, raised. */
 INLINE __m512i integers(enum dtype t, const unsigned char *n, int g)
 {
     const __m512i top = _mm512_set1_epi8(-128);
     int bits = qlayouts[t].bits;
-    if (bits == 8) return _mm512_xor_si512(load512(n + 64 * g), top);
     __m512i v;
-    if (bits <= 3) v = field(load512(n + 64 * (g / 4)), 2 * (g % 4), 0, 3);
+    if (bits == 8) v = load512(n + 64 * g);
+    else if (bits <= 3) v = field(load512(n + 64 * (g / 4)), 2 * (g % 4), 0, 3);
     else v = field(load512(n + 64 * (g % 4)), g / 4 * 4, 0, 15);
     if (bits == 3) v = _mm512_or_si512(v, field(load512(n + 128), g, 2, 4));
     if (bits == 5) v = _mm512_or_si512(v, field(load512(n + 256), g, 4, 16));
     if (bits == 6) v = _mm512_or_si512(v, field(load512(n + 256 + 64 * (g / 4)), 2 * (g % 4), 4, 48));
-    if (t == DT_IQ4_NL || t == DT_IQ4_XS) v = _mm512_xor_si512(lookup(iq4_values, v), top);
-    if (t == DT_MXFP4) v = lookup(mxfp4_values, v);
-    return v;
+    if (qlayouts[t].table) v = lookup(qtables[qlayouts[t].table], v);
+    return raised(t) ? _mm512_xor_si512(v, top) : v;
 }
 
 INLINE __m512 minus(__m512 v)
@@ -61,51 +64,54 @@ INLINE __m512 minus(__m512 v)
 }
 
 /* 2^(e - 128): a shift makes the two subnormal ones. */
-INLINE __m512 mxfp4_scale(const unsigned char *p)
+INLINE __m512 e8m0_half(const unsigned char *p)
 {
     __m512i e = ubytes_to_int(p), normal = _mm512_slli_epi32(_mm512_sub_epi32(e, _mm512_set1_epi32(1)), 23);
     __m512i small = _mm512_sllv_epi32(_mm512_set1_epi32(0x00200000), _mm512_min_epi32(e, _mm512_set1_epi32(2)));
     return _mm512_castsi512_ps(_mm512_max_epi32(normal, small));
 }
 
-INLINE struct scales halves_scales(enum dtype t, const unsigned char *unit, const unsigned char *pairs)
+/* The pairs c, and e: of form HALVES. */
+INLINE void pair_scales(struct scales *o, enum dtype t, const unsigned char *pairs)
 {
-    struct scales o = {.s = half_to_float(unit)};
     __m512i c;
-    if (t == DT_Q2_K) {
-        o.m = minus(half_to_float(unit + 32));
+    if (qlayouts[t].scale == QS_NIBBLES) {
         c = ubytes_to_short(pairs);
-        o.e = _mm512_srli_epi16(c, 4);
+        o->e = _mm512_srli_epi16(c, 4);
         c = _mm512_and_si512(c, _mm512_set1_epi16(15));
     } else {
-        o.m = minus(o.s);
         c = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)pairs));
-        o.e = _mm512_slli_epi16(c, t == DT_Q6_K ? 5 : 2);
+        o->e = _mm512_mullo_epi16(c, _mm512_set1_epi16((short)qlayouts[t].zero));
     }
-    o.c[0] = high_shorts(_mm512_slli_epi32(c, 16));
-    o.c[1] = high_shorts(c);
-    return o;
+    o->c[0] = high_shorts(_mm512_slli_epi32(c, 16));
+    o->c[1] = high_shorts(c);
 }
 
 /* Scales of block b of the unit. */
 INLINE struct scales scales_of(enum dtype t, const unsigned char *unit, int b)
 {
-    struct scales o = {.s = _mm512_setzero_ps()};
-    if (qlayouts[t].form == QF_HALVES) return halves_scales(t, unit, unit + (t == DT_Q2_K ? 64 : 32) + 32 * b);
-    if (t == DT_MXFP4) {
-        o.s = mxfp4_scale(unit);
-        o.m = _mm512_mul_ps(_mm512_set1_ps(-12), o.s);
-        return o;
+    enum qscale kind = qlayouts[t].scale;
+    const unsigned char *own = qlayout_block_scales(t, unit, b);
+    struct scales o = {.s = kind == QS_E8M0 ? e8m0_half(unit) : half_to_float(unit)};
+    switch (kind) {
+    case QS_D_M: o.m = half_to_float(unit + 32); break;
+    case QS_D_INT8: o.s = _mm512_mul_ps(o.s, int_to_float(bytes_to_int(own))); break;
+    case QS_K:
+        o.s = _mm512_mul_ps(o.s, int_to_float(ubytes_to_int(own)));
+        own += 16 * (qlayouts[t].block / QP_BLOCK);
+        o.m = minus(_mm512_mul_ps(half_to_float(unit + 32), int_to_float(ubytes_to_int(own))));
+        break;
+    case QS_PAIRS:
+        o.m = minus(o.s);
+        pair_scales(&o, t, own);
+        break;
+    case QS_NIBBLES:
+        o.m = minus(half_to_float(unit + 32));
+        pair_scales(&o, t, own);
+        break;
+    default:
+        if (qlayouts[t].form == QF_MIN) o.m = _mm512_mul_ps(_mm512_set1_ps(-qlayouts[t].zero), o.s);
     }
-    o.s = half_to_float(unit);
-    if (t == DT_Q4_0) o.m = _mm512_mul_ps(_mm512_set1_ps(-8), o.s);
-    if (t == DT_Q5_0) o.m = _mm512_mul_ps(_mm512_set1_ps(-16), o.s);
-    if (t == DT_Q4_1 || t == DT_Q5_1) o.m = half_to_float(unit + 32);
-    if (t == DT_Q4_K || t == DT_Q5_K) {
-        o.s = _mm512_mul_ps(o.s, int_to_float(ubytes_to_int(unit + 64 + 16 * b)));
-        o.m = minus(_mm512_mul_ps(half_to_float(unit + 32), int_to_float(ubytes_to_int(unit + 192 + 16 * b))));
-    }
-    if (t == DT_IQ4_XS) o.s = _mm512_mul_ps(o.s, int_to_float(bytes_to_int(unit + 32 + 16 * b)));
     return o;
 }
 
@@ -117,10 +123,10 @@ INLINE __m512i broadcast4(const void *p)
 }
 
 /* What the sums of one block start from; at: the block's place in the activations. */
-INLINE void start_sums(enum qform form, struct qacts x, int64_t at, __m512i sum[2])
+INLINE void start_sums(enum qform form, int raise, struct qacts x, int64_t at, __m512i sum[2])
 {
     sum[0] = sum[1] = _mm512_setzero_si512();
-    if (form == QF_SIGNED) sum[0] = _mm512_set1_epi32(-128 * (x.half[2 * at] + x.half[2 * at + 1]));
+    if (form == QF_ONE) sum[0] = _mm512_set1_epi32(-raise * (x.half[2 * at] + x.half[2 * at + 1]));
 }
 
 /* The links of a chain of one block. sum: of the block, or of its two halves. */
@@ -149,14 +155,14 @@ INLINE void few(enum dtype t, int M, const unsigned char *unit, int64_t k, struc
     for (int i = 0; i < M; i++) acc[i] = _mm512_setzero_ps();
     for (int64_t b0 = 0; b0 < blocks; b0 += per_unit, unit += qlayout_unit(t))
         for (int b = 0; b < per_unit; b++) {
-            const unsigned char *n = unit + qlayouts[t].scales + b * 64 * bits;
+            const unsigned char *n = qlayout_integers(t, unit, b);
             struct scales scales = scales_of(t, unit, b);
             __m512i sum[2][2];
             UNROLL
             for (int v = 0; v < bits; v++) /* may lie behind the end */
                 _mm_prefetch((const void *)((uintptr_t)n + AHEAD + 64 * (size_t)v), _MM_HINT_T0);
             UNROLL
-            for (int i = 0; i < M; i++) start_sums(form, x, i * blocks + b0 + b, sum[i]);
+            for (int i = 0; i < M; i++) start_sums(form, raised(t), x, i * blocks + b0 + b, sum[i]);
             UNROLL
             for (int g = 0; g < 8; g++) {
                 __m512i w = integers(t, n, g);
@@ -177,14 +183,15 @@ INLINE void few(enum dtype t, int M, const unsigned char *unit, int64_t k, struc
 /* `blocks` blocks of a panel into c; b0 is the first one's place along k, a multiple of CHUNK. */
 INLINE void expand(enum dtype t, struct chunk *c, const unsigned char *panel, int64_t b0, int blocks)
 {
-    int bits = qlayouts[t].bits, per_unit = qlayouts[t].block / QP_BLOCK;
+    int per_unit = qlayouts[t].block / QP_BLOCK;
     const unsigned char *unit = panel + (size_t)(b0 / per_unit) * qlayout_unit(t);
+    c->raise = raised(t);
     for (int b = 0; b < blocks; b++) {
-        int inside = per_unit == 1 ? 0 : b;
-        const unsigned char *n = unit + qlayouts[t].scales + inside * 64 * bits;
+        int inside = b % per_unit;
+        const unsigned char *n = qlayout_integers(t, unit, inside);
         struct scales s = scales_of(t, unit, inside);
         _mm512_storeu_ps(c->s[b], s.s);
-        if (qlayouts[t].form != QF_SIGNED) _mm512_storeu_ps(c->m[b], s.m);
+        if (qlayouts[t].form != QF_ONE) _mm512_storeu_ps(c->m[b], s.m);
         if (qlayouts[t].form == QF_HALVES) {
             _mm512_storeu_si512((void *)c->c[b][0], s.c[0]);
             _mm512_storeu_si512((void *)c->c[b][1], s.c[1]);
@@ -192,7 +199,7 @@ INLINE void expand(enum dtype t, struct chunk *c, const unsigned char *panel, in
         }
         UNROLL
         for (int g = 0; g < 8; g++) _mm512_storeu_si512((void *)c->n[b][g], integers(t, n, g));
-        if (per_unit == 1) unit += qlayout_unit(t);
+        if (inside == per_unit - 1) unit += qlayout_unit(t);
     }
 }
 
@@ -207,7 +214,7 @@ INLINE void tile(enum qform form, int M, const struct chunk *c, int blocks, stru
         __m512i sum[TILE][2];
         struct scales s = {.s = _mm512_loadu_ps(c->s[b])};
         UNROLL
-        for (int i = 0; i < M; i++) start_sums(form, x, at + b + i * row_blocks, sum[i]);
+        for (int i = 0; i < M; i++) start_sums(form, c->raise, x, at + b + i * row_blocks, sum[i]);
         UNROLL
         for (int g = 0; g < 8; g++) {
             __m512i w = load512(c->n[b][g]);
@@ -215,7 +222,7 @@ INLINE void tile(enum qform form, int M, const struct chunk *c, int blocks, stru
             UNROLL
             for (int i = 0; i < M; i++) sum[i][half] = _mm512_dpbusd_epi32(sum[i][half], w, broadcast4(xs[i] + 4 * g));
         }
-        if (form != QF_SIGNED) s.m = _mm512_loadu_ps(c->m[b]);
+        if (form != QF_ONE) s.m = _mm512_loadu_ps(c->m[b]);
         if (form == QF_HALVES) s.c[0] = load512(c->c[b][0]), s.c[1] = load512(c->c[b][1]), s.e = load512(c->e[b]);
         UNROLL
         for (int i = 0; i < M; i++) {
@@ -240,21 +247,18 @@ INLINE void multiply(enum qform form, const struct chunk *c, int blocks, struct 
 typedef void multiply_fn(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks, int tokens,
                          float *acc);
 
-static void multiply_min(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks,
-                         int tokens, float *acc)
-{
-    multiply(QF_MIN, c, blocks, *x, at, row_blocks, tokens, acc);
-}
-static void multiply_signed(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks,
-                            int tokens, float *acc)
-{
-    multiply(QF_SIGNED, c, blocks, *x, at, row_blocks, tokens, acc);
-}
-static void multiply_halves(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks,
-                            int tokens, float *acc)
-{
-    multiply(QF_HALVES, c, blocks, *x, at, row_blocks, tokens, acc);
-}
+/* Unpacked, formats differ in the form only. */
+#define MULTIPLY(form)                                                                                                    \
+    static void multiply_##form(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, int64_t row_blocks, \
+                                int tokens, float *acc)                                                                   \
+    {                                                                                                                     \
+        multiply(QF_##form, c, blocks, *x, at, row_blocks, tokens, acc);                                                  \
+    }
+MULTIPLY(MIN)
+MULTIPLY(ONE)
+MULTIPLY(HALVES)
+static multiply_fn *const multiplies[QF_COUNT] = {
+    [QF_MIN] = multiply_MIN, [QF_ONE] = multiply_ONE, [QF_HALVES] = multiply_HALVES};
 
 /* All panels against a block of tokens. k is cut into passes, so that the activations of a pass stay in the second
  * cache while the panels go by; chains wait in y meanwhile. */
@@ -263,8 +267,7 @@ INLINE void many(enum dtype t, const unsigned char *panels, int64_t n, int64_t k
 {
     struct chunk c;
     _Alignas(64) float acc[TOKENS * 16];
-    enum qform form = qlayouts[t].form;
-    multiply_fn *const mul = form == QF_MIN ? multiply_min : form == QF_SIGNED ? multiply_signed : multiply_halves;
+    multiply_fn *const mul = multiplies[qlayouts[t].form];
     int64_t blocks = k / QP_BLOCK, pass = PASS_BYTES / QP_BLOCK / tokens / CHUNK * CHUNK;
     for (int64_t p0 = 0; p0 < blocks; p0 += pass) {
         int64_t p1 = p0 + pass < blocks ? p0 + pass : blocks;
@@ -296,32 +299,6 @@ INLINE void mul(enum dtype t, const void *panels, int64_t n, int64_t k, const st
     }
 }
 
-/* One function per format. */
-#define QMUL_VNNI(name, type)                                                                                          \
-    static void name(const void *panels, int64_t n, int64_t k, const struct qacts *x, int64_t m, float *y, int64_t ldy) \
-    {                                                                                                                  \
-        mul(type, panels, n, k, x, m, y, ldy);                                                                         \
-    }
-QMUL_VNNI(q8_0_vnni, DT_Q8_0)
-QMUL_VNNI(q4_0_vnni, DT_Q4_0)
-QMUL_VNNI(q4_1_vnni, DT_Q4_1)
-QMUL_VNNI(q5_0_vnni, DT_Q5_0)
-QMUL_VNNI(q5_1_vnni, DT_Q5_1)
-QMUL_VNNI(q2_k_vnni, DT_Q2_K)
-QMUL_VNNI(q3_k_vnni, DT_Q3_K)
-QMUL_VNNI(q4_k_vnni, DT_Q4_K)
-QMUL_VNNI(q5_k_vnni, DT_Q5_K)
-QMUL_VNNI(q6_k_vnni, DT_Q6_K)
-QMUL_VNNI(iq4_nl_vnni, DT_IQ4_NL)
-QMUL_VNNI(iq4_xs_vnni, DT_IQ4_XS)
-QMUL_VNNI(mxfp4_vnni, DT_MXFP4)
+QMUL_TABLE(qmul_table);
 
-void qmul_init_avx512_vnni(struct kernels *k)
-{
-    static qmul_fn *const table[DT_COUNT] = {
-        [DT_Q8_0] = q8_0_vnni, [DT_Q4_0] = q4_0_vnni, [DT_Q4_1] = q4_1_vnni, [DT_Q5_0] = q5_0_vnni,     [DT_Q5_1] = q5_1_vnni,
-        [DT_Q2_K] = q2_k_vnni, [DT_Q3_K] = q3_k_vnni, [DT_Q4_K] = q4_k_vnni, [DT_Q5_K] = q5_k_vnni,     [DT_Q6_K] = q6_k_vnni,
-        [DT_IQ4_NL] = iq4_nl_vnni, [DT_IQ4_XS] = iq4_xs_vnni, [DT_MXFP4] = mxfp4_vnni,
-    };
-    memcpy(k->qmul, table, sizeof table);
-}
+void qmul_init_avx512_vnni(struct kernels *k) { memcpy(k->qmul, qmul_table, sizeof qmul_table); }
