@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "kernel/kernel.h"
+#include "kernel/qlayout.h"
 #include "sys/clock.h"
 #include "sys/pool.h"
 #include "test.h"
@@ -17,23 +18,30 @@ static struct kernels ref, levels[CPU_LEVELS];
 static struct rng rng = {78, 1, 0};
 static unsigned char *noise; /* POOL random bytes: philox for every byte would be slow */
 
-static const enum dtype types[] = {DT_Q8_0, DT_Q4_0, DT_Q4_1, DT_Q5_0, DT_Q5_1,   DT_Q2_K,  DT_Q3_K,
-                                   DT_Q4_K, DT_Q5_K, DT_Q6_K, DT_IQ4_NL, DT_IQ4_XS, DT_MXFP4};
+#define TYPE(T, ...) DT_##T,
+static const enum dtype types[] = {QFORMATS(TYPE)};
 
-/* Where a block keeps f16 scales, -1: none. */
+/* Where a block keeps its f16 scales. Formats that are not here have them in front, or none. */
+static const struct {
+    enum dtype t;
+    int at[2]; /* -1: none */
+} places[] = {
+    {DT_Q4_1, {0, 2}},    {DT_Q5_1, {0, 2}},    {DT_Q4_K, {0, 2}},    {DT_Q5_K, {0, 2}},
+    {DT_Q2_K, {80, 82}},  {DT_Q3_K, {108, -1}}, {DT_Q6_K, {208, -1}}, {DT_TQ1_0, {52, -1}},
+    {DT_TQ2_0, {64, -1}}, {DT_MXFP4, {-1, -1}}, {DT_NVFP4, {-1, -1}}, {DT_IQ1_M, {-1, -1}},
+};
+
 static void scale_places(enum dtype t, int at[2])
 {
     at[0] = 0;
     at[1] = -1;
-    if (t == DT_Q4_1 || t == DT_Q5_1 || t == DT_Q4_K || t == DT_Q5_K) at[1] = 2;
-    if (t == DT_Q2_K) at[0] = 80, at[1] = 82;
-    if (t == DT_Q3_K) at[0] = 108;
-    if (t == DT_Q6_K) at[0] = 208;
-    if (t == DT_MXFP4) at[0] = -1;
+    for (size_t i = 0; i < ARRAY_LEN(places); i++)
+        if (places[i].t == t) memcpy(at, places[i].at, sizeof places[i].at);
 }
 
-/* What weights and activations look like: noise, or the integers at their ends. */
-enum flavour { NOISE, ONES_UP, ONES_DOWN, LOWEST, LOWEST_MIXED, FLAVOURS };
+/* What weights and activations look like: noise, or the integers at their ends. The last two put the largest and the least
+ * numbers into the panel itself, which no file of a format with codebooks may hold. */
+enum flavour { NOISE, ONES_UP, ONES_DOWN, LOWEST, LOWEST_MIXED, PANEL_MOST, PANEL_LEAST, FLAVOURS };
 
 static void random_bytes(unsigned char *p, size_t n)
 {
@@ -46,17 +54,21 @@ static void random_bytes(unsigned char *p, size_t n)
 
 static void random_blocks(enum dtype t, unsigned char *w, int64_t blocks, enum flavour f)
 {
-    int bytes = formats[t].bytes, at[2], ones = t == DT_MXFP4 ? 0x77 : 0xff; /* the codes of the largest n */
+    int bytes = formats[t].bytes, at[2], ones = qlayouts[t].table == QT_E2M1 ? 0x77 : 0xff; /* the codes of the largest n */
+    bool plain = f == NOISE || f > LOWEST_MIXED;
     scale_places(t, at);
     random_bytes(w, (size_t)(blocks * bytes));
     for (int64_t b = 0; b < blocks; b++, w += bytes) {
-        if (f != NOISE) memset(w, f == ONES_UP || f == ONES_DOWN ? ones : t == DT_Q8_0 ? 0x80 : 0, (size_t)bytes);
+        if (!plain) memset(w, f == ONES_UP || f == ONES_DOWN ? ones : t == DT_Q8_0 ? 0x80 : 0, (size_t)bytes);
         for (int i = 0; i < 2; i++) {
             if (at[i] < 0) continue;
             uint16_t h = f16_from_f32((float)(rng_next_uniform(&rng) * 0.02 - 0.01));
             memcpy(w + at[i], &h, 2);
         }
-        if (t == DT_MXFP4) w[0] = (unsigned char)(f == NOISE || b % 3 ? 118 + rng_next_below(&rng, 8) : rng_next_below(&rng, 4));
+        uint16_t spread = f16_from_f32(0.01f);
+        for (int i = 0; t == DT_IQ1_M && i < 4; i++)
+            w[49 + 2 * i] = (unsigned char)((w[49 + 2 * i] & 15) | (spread >> 4 * i & 15) << 4);
+        if (t == DT_MXFP4) w[0] = (unsigned char)(plain || b % 3 ? 118 + rng_next_below(&rng, 8) : rng_next_below(&rng, 4));
     }
 }
 
@@ -93,15 +105,36 @@ static void problem_open(struct problem *p, enum dtype t, int64_t m, int64_t n, 
     p->x = (struct qacts){p->q, p->d, p->sx, p->half};
 }
 
+/* One code everywhere in the panels. */
+static void fill_codes(struct problem *p, bool most)
+{
+    const struct qlayout *l = &qlayouts[p->t];
+    int code = most ? l->most : l->least, bits = l->bits;
+    for (int i = 0; l->table && i < 16; i++)
+        if (qtables[l->table][i] == (most ? l->most : l->least)) code = i;
+    if (bits == 1) code /= 2;
+    for (size_t at = 0; at < qpanel_bytes(p->t, p->n, p->k); at += qlayout_unit(p->t))
+        for (int b = 0; b < l->block / 32; b++) {
+            unsigned char *v = p->panels + at + (qlayout_integers(p->t, p->panels, b) - p->panels);
+            int pairs = (code & 3) * 0x55;
+            if (bits == 8 || bits == 1) memset(v, bits == 1 ? -code : code, (size_t)(64 * bits));
+            else if (bits <= 3) memset(v, pairs, 128);
+            else memset(v, (code & 15) * 0x11, 256);
+            if (bits == 3 || bits == 5) memset(v + 64 * (bits - 1), code >> (bits - 1) ? 0xff : 0, 64);
+            if (bits == 6) memset(v + 256, (code >> 4) * 0x55, 128);
+        }
+}
+
 static void problem_fill(struct problem *p, enum flavour f)
 {
     random_blocks(p->t, p->w, p->n * p->k / formats[p->t].block, f);
     qpanel_pack(p->t, p->panels, p->w, p->n, p->k);
+    if (f >= PANEL_MOST) fill_codes(p, f == PANEL_MOST);
     random_bytes((unsigned char *)p->q, (size_t)(p->m * p->k));
     for (int64_t i = 0; i < p->m * p->k; i++) {
         if (p->q[i] == -128) p->q[i] = -127;
-        if (f == ONES_UP || f == LOWEST) p->q[i] = 127;
-        if (f == ONES_DOWN) p->q[i] = -127;
+        if (f == ONES_UP || f == LOWEST || f == PANEL_MOST) p->q[i] = 127;
+        if (f == ONES_DOWN || f == PANEL_LEAST) p->q[i] = -127;
         if (f == LOWEST_MIXED) p->q[i] = i / 16 % 2 ? 127 : -127;
     }
     for (int64_t b = 0; b < p->m * p->k / 32; b++) {
@@ -120,6 +153,17 @@ static void problem_run(struct problem *p, const struct kernels *k, int which)
     k->qmul[p->t](p->panels, p->n, p->k, &p->x, p->m, p->y[which] + 1, ldy_of(p));
 }
 
+/* The most that the minimum of a block's numbers may be: where it cancels them, the terms are larger than the values. */
+static double largest_minimum(const struct problem *p, int64_t block)
+{
+    int at[2];
+    uint16_t h;
+    scale_places(p->t, at);
+    if (at[1] < 0) return 0;
+    memcpy(&h, p->w + block * formats[p->t].bytes + at[1], 2);
+    return fabs((double)f16_to_f32(h)) * (qlayouts[p->t].scale == QS_NIBBLES ? 15 : qlayouts[p->t].scale == QS_K ? 63 : 1);
+}
+
 /* The C product against double: only the rounding of its float chain may differ. A wrong place of a number would show
  * as an error of the size of the terms. */
 static void check_meaning(struct problem *p, enum flavour f)
@@ -136,6 +180,8 @@ static void check_meaning(struct problem *p, enum flavour f)
                     sum += (double)w[e] * p->q[i * p->k + e];
                     top = fmax(top, fabs((double)w[e]));
                 }
+                top += largest_minimum(p, (j * p->k + b * 32) / formats[p->t].block);
+                if (p->t == DT_IQ1_S) top *= 9; /* zeros are 1 - 1 +- 1/8 */
                 if (p->t == DT_MXFP4) top = ldexp(6, p->w[(j * p->k / 32 + b) * 17] - 127); /* zeros are 12 - 12 */
                 want += d * sum;
                 size += d * top * 127 * 32;
@@ -172,8 +218,7 @@ static void check_levels(struct problem *p, enum flavour f)
 static void check_format(enum dtype t)
 {
     static const int64_t ms[] = {1, 2, 3, 4, 5, 7, 8, 33, 65}, ns[] = {1, 15, 16, 17, 48};
-    int64_t block = formats[t].block, ks[] = {block, 2 * block, 768, 1280, block == 32 ? 288 : 2304};
-    if (!formats[t].to_f32) test_skip("a format without conversion to f32");
+    int64_t block = formats[t].block, ks[] = {block, 2 * block, 768, 1280, block == 32 ? 288 : block < 256 ? 640 : 2304};
     for (size_t a = 0; a < ARRAY_LEN(ms); a++)
         for (size_t b = 0; b < ARRAY_LEN(ns); b++)
             for (size_t c = 0; c < ARRAY_LEN(ks); c++) {
@@ -182,7 +227,7 @@ static void check_format(enum dtype t)
                 for (int f = 0; f < (c < 2 || c == 4 ? FLAVOURS : 1); f++) {
                     problem_fill(&p, (enum flavour)f);
                     check_levels(&p, (enum flavour)f);
-                    if (formats[t].to_f32 && (a < 4 || b == 3)) check_meaning(&p, (enum flavour)f);
+                    if (f < PANEL_MOST && (a < 4 || b == 3)) check_meaning(&p, (enum flavour)f);
                 }
                 problem_free(&p);
             }
@@ -228,15 +273,25 @@ static void check_parts(enum dtype t)
 static void check_bytes(void)
 {
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        int64_t block = formats[types[i]].block;
+        const struct format *f = &formats[types[i]];
+        int64_t block = f->block;
+        size_t unit = qpanel_bytes(types[i], 16, block);
         CHECK(qpanel_bytes(types[i], 16, block - 1) == 0 && qpanel_bytes(types[i], 0, block) == 0 &&
                   qpanel_bytes(types[i], 16, 0) == 0 && qpanel_bytes(types[i], 17, block) == 2 * qpanel_bytes(types[i], 1, block),
-              "bytes of panels of %s", formats[types[i]].name);
-        CHECK(qpanel_bytes(types[i], 16, block) <= 16 * (size_t)formats[types[i]].bytes * 27 / 26, "panels of %s are too large",
-              formats[types[i]].name);
+              "bytes of panels of %s", f->name);
+        /* codebooks are unpacked, trits get two bits; the scales take at most a 26th, or half a bit */
+        size_t stored = (size_t)block * (size_t)qlayouts[types[i]].bits / 8, file = (size_t)f->bytes;
+        CHECK(unit <= 16 * (file * 27 / 26 > stored + (size_t)block / 16 ? file * 27 / 26 : stored + (size_t)block / 16),
+              "panels of %s are too large: %zu bytes for 16 x %zu", f->name, unit, file);
     }
-    CHECK(qpanel_bytes(DT_F32, 16, 256) == 0 && qpanel_bytes(DT_I32, 16, 256) == 0 && ref.qmul[DT_F32] == NULL,
-          "formats without panels");
+    for (int t = 0; t < DT_COUNT; t++) { /* that of mxfp8 are 18 bits wide as integers */
+        bool wanted = formats[t].block > 1 && t != DT_MXFP8;
+        CHECK((qpanel_bytes((enum dtype)t, 16, 256) > 0) == wanted && (ref.qmul[t] != NULL) == wanted, "panels of %s: %s",
+              formats[t].name, wanted ? "none" : "not expected");
+        for (int l = 1; l <= (int)kernels_max_level(); l++)
+            CHECK((levels[l].qmul[t] != NULL) == wanted, "%s has %s product for %s", cpu_level_name((enum cpu_level)l),
+                  wanted ? "no" : "a", formats[t].name);
+    }
 }
 
 /* What quantize_acts is said to give for a block. */

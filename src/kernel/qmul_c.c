@@ -5,8 +5,8 @@
 /* One block of 32 of a panel's rows. */
 struct block {
     int16_t n[QP_ROWS][QP_BLOCK];
-    float s[QP_ROWS], m[QP_ROWS];     /* m: M of form MIN, T of form HALVES */
-    int c[QP_ROWS][2], e[QP_ROWS][2]; /* form HALVES                        */
+    float s[QP_ROWS][2], m[QP_ROWS];  /* S of the two halves, equal except in form TWO; M of form MIN, T of form HALVES */
+    int c[QP_ROWS][2], e[QP_ROWS][2]; /* form HALVES */
 };
 
 static float half_at(const unsigned char *p, int i)
@@ -26,6 +26,7 @@ static inline int nibble_at(const unsigned char *p, int g, int at) { return p[64
 static inline int stored(int bits, const unsigned char *p, int g, int at)
 {
     switch (bits) {
+    case 1: return 2 * (p[at] >> g & 1);
     case 2: return pair_at(p, g, at);
     case 3: return pair_at(p, g, at) | (p[128 + at] >> g & 1) << 2;
     case 4: return nibble_at(p, g, at);
@@ -41,41 +42,50 @@ static inline void block_integers(struct block *o, enum dtype t, const unsigned 
         for (int at = 0; at < 64; at++) {
             int n = stored(qlayouts[t].bits, p, g, at);
             if (qlayouts[t].table) n = qtables[qlayouts[t].table][n];
+            if (qlayout_exact_zero(t)) n -= (int)qlayouts[t].zero;
             o->n[at / 4][4 * g + at % 4] = (int16_t)n;
         }
+}
+
+/* E4M3 without its sign; every code is a number. */
+static float ue4m3(unsigned char code)
+{
+    int exp = code >> 3 & 15, man = code & 7;
+    return exp ? ldexpf((float)(8 + man), exp - 10) : ldexpf((float)man, -9);
 }
 
 /* Block b of unit u, row r. */
 static inline void block_scales(struct block *o, enum dtype t, const unsigned char *u, int b, int r)
 {
-    enum qscale kind = qlayouts[t].scale;
+    const struct qlayout *l = &qlayouts[t];
     const unsigned char *own = qlayout_block_scales(t, u, b);
-    float zero = qlayouts[t].zero, s = kind == QS_E8M0 ? e8m0_half(u[r]) : half_at(u, r), m = 0;
-    switch (kind) {
-    case QS_D_M: m = half_at(u + 32, r); break;
-    case QS_D_INT8: s *= (int8_t)own[r]; break;
-    case QS_K:
-        s *= own[r];
-        m = -(half_at(u + 32, r) * own[16 * (qlayouts[t].block / QP_BLOCK) + r]);
-        break;
-    case QS_PAIRS:
-        m = -s;
-        for (int h = 0; h < 2; h++) {
-            o->c[r][h] = (int8_t)own[2 * r + h];
-            o->e[r][h] = (int)zero * o->c[r][h];
+    int n = 0;
+    for (int h = 0; h < 2; h++) {
+        float s;
+        switch (l->scale) {
+        case QS_E8M0: s = e8m0_half(u[r]); break;
+        case QS_INT8: s = half_at(u, r) * (int8_t)own[r]; break;
+        case QS_INT8_TWO: s = half_at(u, r) * (int8_t)own[16 * h + r]; break;
+        case QS_K: s = half_at(u, r) * own[r]; break;
+        case QS_ODD:
+        case QS_DELTA:
+            n = own[r] >> b % 2 * 4 & 15;
+            s = l->step * half_at(u, r) * (float)(2 * (l->scale == QS_DELTA ? n & 7 : n) + 1);
+            break;
+        case QS_ODD_TWO: s = l->step * half_at(u, r) * (float)(2 * (own[r] >> 4 * h & 15) + 1); break;
+        case QS_UE4M3: s = l->step * ue4m3(own[16 * h + r]); break;
+        default: s = half_at(u, r);
         }
-        break;
-    case QS_NIBBLES:
-        m = -half_at(u + 32, r);
-        for (int h = 0; h < 2; h++) {
-            o->c[r][h] = own[2 * r + h] & 15;
-            o->e[r][h] = own[2 * r + h] >> 4;
-        }
-        break;
-    default: m = -zero * s;
+        o->s[r][h] = s;
+        if (l->scale == QS_NIBBLES) o->c[r][h] = own[2 * r + h] & 15, o->e[r][h] = own[2 * r + h] >> 4;
     }
-    o->s[r] = s;
-    o->m[r] = m;
+    switch (l->scale) {
+    case QS_D_M: o->m[r] = half_at(u + 32, r); break;
+    case QS_K: o->m[r] = -(half_at(u + 32, r) * own[16 * (l->block / QP_BLOCK) + r]); break;
+    case QS_NIBBLES: o->m[r] = -half_at(u + 32, r); break;
+    case QS_DELTA: o->m[r] = o->s[r][0] * (n & 8 ? -1.125f : -0.875f); break;
+    default: o->m[r] = -l->zero * o->s[r][0];
+    }
 }
 
 static inline int dot(const int16_t *n, const int8_t *x, int count)
@@ -90,15 +100,17 @@ static inline float step(enum qform form, const struct block *w, int r, const st
 {
     const int8_t *q = x->q + at * QP_BLOCK;
     const int *c = w->c[r], *e = w->e[r];
+    const float *s = w->s[r];
     float d = x->d[at];
-    if (form == QF_HALVES) {
-        int sum = c[0] * dot(w->n[r], q, 16) + c[1] * dot(w->n[r] + 16, q + 16, 16);
-        int shift = e[0] * x->half[2 * at] + e[1] * x->half[2 * at + 1];
-        acc = fmaf(w->s[r] * d, (float)sum, acc);
-        return fmaf(w->m[r] * d, (float)shift, acc);
+    int first = dot(w->n[r], q, 16), second = dot(w->n[r] + 16, q + 16, 16);
+    switch (form) {
+    case QF_MIN: return fmaf(w->m[r], x->sx[at], fmaf(s[0] * d, (float)(first + second), acc));
+    case QF_TWO: return fmaf(s[1] * d, (float)second, fmaf(s[0] * d, (float)first, acc));
+    case QF_HALVES:
+        acc = fmaf(s[0] * d, (float)(c[0] * first + c[1] * second), acc);
+        return fmaf(w->m[r] * d, (float)(e[0] * x->half[2 * at] + e[1] * x->half[2 * at + 1]), acc);
+    default: return fmaf(s[0] * d, (float)(first + second), acc);
     }
-    acc = fmaf(w->s[r] * d, (float)dot(w->n[r], q, QP_BLOCK), acc);
-    return form == QF_MIN ? fmaf(w->m[r], x->sx[at], acc) : acc;
 }
 
 /* t is a constant in each instance below. y holds the chains while k advances. */

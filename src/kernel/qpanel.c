@@ -2,6 +2,7 @@
  * consecutive elements of one row, as the bytes of the files do, so packing moves dwords and never single elements. */
 #include "kernel/qpanel.h"
 #include <string.h>
+#include "format/grids.h"
 #include "kernel/qlayout.h"
 
 /* One block of a file into row `row` of a unit. */
@@ -144,7 +145,7 @@ static void pack_q6_k(unsigned char *unit, int row, const unsigned char *s)
 {
     put_scale(unit, 0, row, s + 208);
     for (int b = 0; b < 8; b++) {
-        memcpy(unit + 32 + 32 * b + 2 * row, s + 192 + 2 * b, 2);
+        for (int h = 0; h < 2; h++) unit[32 + 32 * b + 16 * h + row] = s[192 + 2 * b + h];
         put_split_nibbles(unit + 288 + 384 * b, row, s + b / 4 * 64 + b % 2 * 32, b % 4 / 2 * 4);
         put_pairs(unit + 288 + 384 * b + 256, row, s + 128 + b / 4 * 32, b % 4 * 2);
     }
@@ -156,7 +157,7 @@ static void pack_q3_k(unsigned char *unit, int row, const unsigned char *s)
     put_scale(unit, 0, row, s + 108);
     for (int j = 0; j < 16; j++) {
         int low = (j < 8 ? a[j] : a[j - 8] >> 4) & 15, high = a[8 + j % 4] >> 2 * (j / 4) & 3;
-        unit[32 + 32 * (j / 2) + 2 * row + j % 2] = (unsigned char)((low | high << 4) - 32);
+        unit[32 + 16 * j + row] = (unsigned char)((low | high << 4) - 32);
     }
     for (int b = 0; b < 8; b++) {
         put_pairs(unit + 288 + 192 * b, row, s + 32 + b / 4 * 32, b % 4 * 2);
@@ -182,6 +183,208 @@ static void pack_iq4_xs(unsigned char *unit, int row, const unsigned char *s)
         int ls = (s[4 + b / 2] >> b % 2 * 4 & 15) | (high >> 2 * b & 3) << 4;
         unit[32 + 16 * b + row] = (unsigned char)(ls - 32);
         put_nibbles(unit + 160 + 256 * b, row, s + 8 + 16 * b);
+    }
+}
+
+/* The rest goes through the codes of a block of 32 as the dwords w of its groups, a byte each. */
+static void put_codes(enum dtype t, unsigned char *unit, int b, int row, const uint32_t w[8])
+{
+    unsigned char *vectors = unit + (qlayout_integers(t, unit, b) - unit);
+    uint32_t bits = 0;
+    int place = qlayouts[t].bits == 3 ? 2 : 0; /* of the bit that has a vector of its own */
+    if (qlayouts[t].bits == 4)
+        for (int v = 0; v < 4; v++) put32(vectors, v, row, w[v] | w[v + 4] << 4);
+    if (qlayouts[t].bits == 2 || qlayouts[t].bits == 3)
+        for (int h = 0; h < 2; h++) {
+            uint32_t pairs = 0;
+            for (int g = 0; g < 4; g++) pairs |= (w[4 * h + g] & 0x03030303) << 2 * g;
+            put32(vectors, h, row, pairs);
+        }
+    if (qlayouts[t].bits % 2 == 0) return;
+    for (int g = 0; g < 8; g++) bits |= (w[g] >> place & 0x01010101) << g;
+    put32(vectors, place, row, bits);
+}
+
+static inline void put_eight(uint32_t w[2], uint64_t bytes)
+{
+    w[0] = (uint32_t)bytes;
+    w[1] = (uint32_t)(bytes >> 32);
+}
+
+/* Bit j becomes byte j. */
+static inline uint64_t bit_bytes(uint32_t bits)
+{
+    uint64_t x = (bits & 0xff) * 0x0101010101010101u & 0x8040201008040201u;
+    return (x + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u;
+}
+
+static inline void put_nibble_scale(unsigned char *unit, int b, int row, uint32_t s)
+{
+    unsigned char *p = unit + 32 + b / 2 * 16 + row;
+    *p = (unsigned char)(b % 2 ? *p | s << 4 : s);
+}
+
+/* A code of QT_IQ2: magnitude, and 4 where it is negative. */
+static inline uint64_t iq2_codes(uint16_t grid, uint32_t signs) { return grid_spread8(grid) | bit_bytes(signs) << 2; }
+
+static void pack_iq2_xxs(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s);
+    for (int b = 0; b < 8; b++) {
+        const unsigned char *q = s + 2 + 8 * b;
+        uint32_t w[8], signs = get32(q + 4);
+        for (int l = 0; l < 4; l++) put_eight(w + 2 * l, iq2_codes(grid_iq2_xxs[q[l]], grid_signs(signs >> 7 * l)));
+        put_codes(DT_IQ2_XXS, unit, b, row, w);
+        put_nibble_scale(unit, b, row, signs >> 28);
+    }
+}
+
+static void pack_iq2_xs(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s);
+    for (int b = 0; b < 8; b++) {
+        uint32_t w[8];
+        for (int l = 0; l < 4; l++) {
+            const unsigned char *q = s + 2 + 8 * b + 2 * l;
+            put_eight(w + 2 * l, iq2_codes(grid_iq2_xs[q[0] | (q[1] & 1) << 8], grid_signs(q[1] >> 1)));
+        }
+        put_codes(DT_IQ2_XS, unit, b, row, w);
+        unit[32 + 16 * b + row] = s[66 + b];
+    }
+}
+
+static void pack_iq2_s(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s);
+    for (int b = 0; b < 8; b++) {
+        uint32_t w[8];
+        for (int l = 0; l < 4; l++) {
+            int grid = s[2 + 4 * b + l] | (s[66 + b] >> 2 * l & 3) << 8;
+            put_eight(w + 2 * l, iq2_codes(grid_iq2_s[grid], s[34 + 4 * b + l]));
+        }
+        put_codes(DT_IQ2_S, unit, b, row, w);
+        unit[32 + 16 * b + row] = s[74 + b];
+    }
+}
+
+/* Codes of QT_IQ3: magnitude, and 8 where it is negative. */
+static void pack_iq3_xxs(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s);
+    for (int b = 0; b < 8; b++) {
+        const unsigned char *q = s + 2 + 8 * b;
+        uint32_t w[8], signs = get32(s + 66 + 4 * b);
+        for (int l = 0; l < 4; l++) {
+            uint64_t negative = bit_bytes(grid_signs(signs >> 7 * l)) << 3;
+            w[2 * l] = grid_spread4(grid_iq3_xxs[q[2 * l]]) | (uint32_t)negative;
+            w[2 * l + 1] = grid_spread4(grid_iq3_xxs[q[2 * l + 1]]) | (uint32_t)(negative >> 32);
+        }
+        put_codes(DT_IQ3_XXS, unit, b, row, w);
+        put_nibble_scale(unit, b, row, signs >> 28);
+    }
+}
+
+/* 2 n - 15 is the value: 8 + magnitude, or where it is negative 7 - magnitude. */
+static void pack_iq3_s(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s);
+    for (int b = 0; b < 8; b++) {
+        uint32_t w[8];
+        for (int i = 0; i < 8; i++) {
+            uint32_t grid = s[2 + 8 * b + i] | (s[66 + b] >> i & 1u) << 8;
+            uint32_t negative = (uint32_t)bit_bytes(s[74 + 4 * b + i / 2] >> 4 * (i % 2));
+            w[i] = (grid_spread4(grid_iq3_s[grid]) | 0x08080808) ^ 15 * negative;
+        }
+        put_codes(DT_IQ3_S, unit, b, row, w);
+        put_nibble_scale(unit, b, row, s[106 + b / 2] >> 4 * (b % 2) & 15);
+    }
+}
+
+static void pack_iq1_s(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s);
+    for (int b = 0; b < 8; b++) {
+        uint32_t w[8], h = s[34 + 2 * b] | (uint32_t)s[35 + 2 * b] << 8;
+        for (int l = 0; l < 4; l++)
+            put_eight(w + 2 * l, grid_spread8(grid_iq1[s[2 + 4 * b + l] | (h >> 3 * l & 7) << 8]));
+        put_codes(DT_IQ1_S, unit, b, row, w);
+        put_nibble_scale(unit, b, row, h >> 12);
+    }
+}
+
+/* Codes of QT_IQ1: g + 1, and 4 where the eighth is below. The bits of d are spread over the scales. */
+static void pack_iq1_m(unsigned char *unit, int row, const unsigned char *s)
+{
+    unsigned char d[2] = {(unsigned char)(s[49] >> 4 | (s[51] & 0xf0)), (unsigned char)(s[53] >> 4 | (s[55] & 0xf0))};
+    put_scale(unit, 0, row, d);
+    for (int b = 0; b < 8; b++) {
+        uint32_t w[8], scales = (s[48 + b / 2 * 2] | (uint32_t)s[49 + b / 2 * 2] << 8) >> 6 * (b % 2);
+        for (int l = 0; l < 4; l++) {
+            uint32_t high = s[32 + 2 * b + l / 2] >> 4 * (l % 2), grid = s[4 * b + l] | (high & 7) << 8;
+            put_eight(w + 2 * l, grid_spread8(grid_iq1[grid]) | (high & 8 ? 0x0404040404040404u : 0));
+        }
+        put_codes(DT_IQ1_M, unit, b, row, w);
+        unit[32 + 16 * b + row] = (unsigned char)((scales & 7) | (scales >> 3 & 7) << 4);
+    }
+}
+
+/* Trit k of each of four bytes, 0 to 2: three times the fraction of 256 that is left of the byte. */
+static inline uint32_t trits(uint32_t bytes, int k)
+{
+    static const uint32_t power[5] = {1, 3, 9, 27, 81};
+    uint32_t even = (bytes & 0x00ff00ff) * power[k] & 0x00ff00ff, odd = (bytes >> 8 & 0x00ff00ff) * power[k] & 0x00ff00ff;
+    return (even * 3 >> 8 & 0x00030003) | (odd * 3 & 0x03000300);
+}
+
+static void pack_tq1_0(unsigned char *unit, int row, const unsigned char *s)
+{
+    uint32_t w[64], *at = w;
+    put_scale(unit, 0, row, s + 52);
+    for (int k = 0; k < 5; k++)
+        for (int j = 0; j < 8; j++) *at++ = trits(get32(s + 4 * j), k);
+    for (int k = 0; k < 5; k++)
+        for (int j = 0; j < 4; j++) *at++ = trits(get32(s + 32 + 4 * j), k);
+    for (int k = 0; k < 4; k++) *at++ = trits(get32(s + 48), k);
+    for (int b = 0; b < 8; b++) put_codes(DT_TQ1_0, unit, b, row, w + 8 * b);
+}
+
+static void pack_tq2_0(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s + 64);
+    for (int b = 0; b < 8; b++) put_pairs(unit + 32 + 128 * b, row, s + b / 4 * 32, b % 4 * 2);
+}
+
+static void pack_q2_0(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s);
+    for (int b = 0; b < 2; b++) {
+        uint32_t w[8];
+        for (int l = 0; l < 4; l++) {
+            const unsigned char *q = s + 2 + 8 * b + 2 * l;
+            put_eight(w + 2 * l, grid_spread8(q[0] | (uint64_t)q[1] << 8));
+        }
+        put_codes(DT_Q2_0, unit, b, row, w);
+    }
+}
+
+static void pack_q1_0(unsigned char *unit, int row, const unsigned char *s)
+{
+    put_scale(unit, 0, row, s);
+    for (int b = 0; b < 4; b++) put_bit_row(unit + 32 + 64 * b, row, s + 2 + 4 * b);
+}
+
+/* Eight bytes are sixteen elements, the low nibbles first. 0x7f is a zero in the file; the sign is nothing. */
+static void pack_nvfp4(unsigned char *unit, int row, const unsigned char *s)
+{
+    for (int b = 0; b < 2; b++) {
+        uint32_t w[8];
+        for (int h = 0; h < 2; h++) {
+            unsigned char scale = s[2 * b + h];
+            unit[32 * b + 16 * h + row] = scale == 0x7f ? 0 : scale & 0x7f;
+            for (int j = 0; j < 4; j++)
+                w[4 * h + j] = get32(s + 4 + 16 * b + 8 * h + j % 2 * 4) >> (j < 2 ? 0 : 4) & 0x0f0f0f0f;
+        }
+        put_codes(DT_NVFP4, unit, b, row, w);
     }
 }
 

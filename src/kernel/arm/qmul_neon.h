@@ -27,10 +27,23 @@ struct chunk {
     struct scales scales[CHUNK];
 };
 
-/* What one token and four rows have summed up in a block; `total` is the result after group 7. */
+/* What one token and four rows have summed up in a block. total: the results after group 7, of form TWO one for each
+ * half, else the first. */
+INLINE bool by_halves(enum qform form) { return form == QF_TWO || form == QF_HALVES; }
+
+/* After groups 3 and 7: `sum` is that of the half, or that of all where the form has no halves. */
+INLINE void end_of_half(int32x4_t total[2], enum qform form, int g, int32x4_t sum, const struct scales *scales, int q)
+{
+    if (g == 3 && form == QF_HALVES) total[0] = vmulq_s32(sum, scales->c[0][q]);
+    if (g == 3 && form == QF_TWO) total[0] = sum;
+    if (g < 7) return;
+    if (form == QF_HALVES) total[0] = vmlaq_s32(total[0], sum, scales->c[1][q]);
+    else total[form == QF_TWO] = sum;
+}
+
 #if defined(__ARM_FEATURE_DOTPROD)
 struct part {
-    int32x4_t sum, total;
+    int32x4_t sum, total[2];
 };
 
 INLINE int32x4_t dot_lane(int32x4_t sum, int8x16_t w, int8x16_t x, int lane)
@@ -45,16 +58,14 @@ INLINE int32x4_t dot_lane(int32x4_t sum, int8x16_t w, int8x16_t x, int lane)
 INLINE void add_group(struct part *p, enum qform form, int g, int8x16_t w, int8x16_t x, const struct scales *scales,
                       int q)
 {
-    bool halves = form == QF_HALVES;
-    p->sum = dot_lane(g == 0 || (halves && g == 4) ? vdupq_n_s32(0) : p->sum, w, x, g % 4);
-    if (halves && g == 3) p->total = vmulq_s32(p->sum, scales->c[0][q]);
-    if (g == 7) p->total = halves ? vmlaq_s32(p->total, p->sum, scales->c[1][q]) : p->sum;
+    p->sum = dot_lane(g == 0 || (by_halves(form) && g == 4) ? vdupq_n_s32(0) : p->sum, w, x, g % 4);
+    end_of_half(p->total, form, g, p->sum, scales, q);
 }
 #else
 struct part {
     int16x8_t lo, hi;     /* rows 0 and 1, rows 2 and 3: four k each */
     int32x4_t sum0, sum1; /* the same in 32 bits, k and k + 1 added  */
-    int32x4_t total;
+    int32x4_t total[2];
 };
 
 INLINE int8x16_t broadcast_lane(int8x16_t x, int lane)
@@ -66,31 +77,31 @@ INLINE int8x16_t broadcast_lane(int8x16_t x, int lane)
     return vreinterpretq_s8_s32(vdupq_laneq_s32(v, 3));
 }
 
-/* As many groups as fit into 16 bits: 8 of n <= 31 (31 * 127 * 8 < 2^15), 4 of n <= 63, 2 of signed ones (128 * 127 * 2). */
+/* As many groups as fit into 16 bits: 8 of form MIN, whose n <= 31 (31 * 127 * 8 < 2^15), 4 by halves (of -43 .. 43 at most), 2
+ * of form ONE (128 * 127 * 2). */
 INLINE void add_group(struct part *p, enum qform form, int g, int8x16_t w, int8x16_t x, const struct scales *scales,
                       int q)
 {
-    int per = form == QF_MIN ? 8 : form == QF_HALVES ? 4 : 2;
-    bool halves = form == QF_HALVES, first = g % per == 0;
+    int per = form == QF_MIN ? 8 : by_halves(form) ? 4 : 2;
+    bool first = g % per == 0;
     int8x16_t xb = broadcast_lane(x, g % 4);
     p->lo = first ? vmull_s8(vget_low_s8(w), vget_low_s8(xb)) : vmlal_s8(p->lo, vget_low_s8(w), vget_low_s8(xb));
     p->hi = first ? vmull_high_s8(w, xb) : vmlal_high_s8(p->hi, w, xb);
     if (g % per < per - 1) return;
-    p->sum0 = halves || g < per ? vpaddlq_s16(p->lo) : vpadalq_s16(p->sum0, p->lo);
-    p->sum1 = halves || g < per ? vpaddlq_s16(p->hi) : vpadalq_s16(p->sum1, p->hi);
-    if (!halves && g < 7) return;
-    int32x4_t sum = vpaddq_s32(p->sum0, p->sum1);
-    if (halves && g == 3) p->total = vmulq_s32(sum, scales->c[0][q]);
-    if (g == 7) p->total = halves ? vmlaq_s32(p->total, sum, scales->c[1][q]) : sum;
+    bool fresh = by_halves(form) || g < per;
+    p->sum0 = fresh ? vpaddlq_s16(p->lo) : vpadalq_s16(p->sum0, p->lo);
+    p->sum1 = fresh ? vpaddlq_s16(p->hi) : vpadalq_s16(p->sum1, p->hi);
+    if (by_halves(form) || g == 7) end_of_half(p->total, form, g, vpaddq_s32(p->sum0, p->sum1), scales, q);
 }
 #endif
 
 /* The links of the chains of one block and four rows; `at` is its place in the activations. */
-INLINE float32x4_t link(enum qform form, const struct scales *w, int q, int32x4_t sum, struct qacts x, int64_t at,
+INLINE float32x4_t link(enum qform form, const struct scales *w, int q, const int32x4_t sum[2], struct qacts x, int64_t at,
                         float32x4_t acc)
 {
     float d = x.d[at];
-    acc = vfmaq_f32(acc, vmulq_n_f32(w->s[q], d), vcvtq_f32_s32(sum));
+    acc = vfmaq_f32(acc, vmulq_n_f32(w->s[0][q], d), vcvtq_f32_s32(sum[0]));
+    if (form == QF_TWO) acc = vfmaq_f32(acc, vmulq_n_f32(w->s[1][q], d), vcvtq_f32_s32(sum[1]));
     if (form == QF_MIN) acc = vfmaq_n_f32(acc, w->m[q], x.sx[at]);
     if (form == QF_HALVES) {
         int32x4_t shift = vmlaq_n_s32(vmulq_n_s32(w->e[0][q], x.half[2 * at]), w->e[1][q], x.half[2 * at + 1]);
@@ -196,12 +207,12 @@ INLINE int32x4_t high_pairs(int32x4_t a, int32x4_t b)
 
 /* A vector of sums holds two tokens times two rows. A last token without a partner is its own. */
 INLINE void block_sums(enum qform form, int M, int8_t n[8][64], const struct scales *scales, int q0,
-                       const int8_t *const xs[], int32x4_t sum[TILE][2])
+                       const int8_t *const xs[], int32x4_t sum[TILE][2][2])
 {
     int32x4_t s[TILE / 2][4];
     UNROLL
     for (int half = 0; half < 2; half++) {
-        bool fresh = half == 0 || form == QF_HALVES, done = half == 1 || form == QF_HALVES;
+        bool fresh = half == 0 || by_halves(form), done = half == 1 || by_halves(form);
         int32x4_t x[TILE / 2][2];
         UNROLL
         for (int i = 0; i < M; i += 2) {
@@ -226,15 +237,13 @@ INLINE void block_sums(enum qform form, int M, int8_t n[8][64], const struct sca
             UNROLL
             for (int q = 0; q < 2; q++) {
                 int32x4_t a = s[i / 2][2 * q], b = s[i / 2][2 * q + 1], v = i % 2 ? high_pairs(a, b) : low_pairs(a, b);
-                if (form != QF_HALVES) sum[i][q] = v;
-                else if (half == 0) sum[i][q] = vmulq_s32(v, scales->c[0][q0 + q]);
-                else sum[i][q] = vmlaq_s32(sum[i][q], v, scales->c[1][q0 + q]);
+                end_of_half(sum[i][q], form, 4 * half + 3, v, scales, q0 + q);
             }
     }
 }
 #else
 INLINE void block_sums(enum qform form, int M, int8_t n[8][64], const struct scales *scales, int q0,
-                       const int8_t *const xs[], int32x4_t sum[TILE][2])
+                       const int8_t *const xs[], int32x4_t sum[TILE][2][2])
 {
     struct part part[TILE][2];
     UNROLL
@@ -248,7 +257,7 @@ INLINE void block_sums(enum qform form, int M, int8_t n[8][64], const struct sca
     UNROLL
     for (int i = 0; i < M; i++)
         UNROLL
-        for (int q = 0; q < 2; q++) sum[i][q] = part[i][q].total;
+        for (int q = 0; q < 2; q++) sum[i][q][0] = part[i][q].total[0], sum[i][q][1] = part[i][q].total[1];
 }
 #endif
 
@@ -267,7 +276,7 @@ INLINE void tile(enum qform form, int M, struct chunk *c, int blocks, struct qac
         }
         for (int b = 0; b < blocks; b++) {
             const struct scales *scales = &c->scales[b];
-            int32x4_t sum[TILE][2];
+            int32x4_t sum[TILE][2][2];
             block_sums(form, M, c->n[b], scales, q0, xs, sum);
             UNROLL
             for (int i = 0; i < M; i++) {
@@ -310,9 +319,10 @@ typedef void multiply_fn(struct chunk *c, int blocks, const struct qacts *x, int
     }
 MULTIPLY(MIN)
 MULTIPLY(ONE)
+MULTIPLY(TWO)
 MULTIPLY(HALVES)
 static multiply_fn *const multiplies[QF_COUNT] = {
-    [QF_MIN] = multiply_MIN, [QF_ONE] = multiply_ONE, [QF_HALVES] = multiply_HALVES};
+    [QF_MIN] = multiply_MIN, [QF_ONE] = multiply_ONE, [QF_TWO] = multiply_TWO, [QF_HALVES] = multiply_HALVES};
 
 /* All panels against a block of tokens. k is cut into passes, so that the activations of a pass stay in the second
  * cache while the panels go by; chains wait in y meanwhile. */

@@ -14,7 +14,8 @@ struct chunk {
     const unsigned char *at;
     size_t step;
     _Alignas(64) unsigned char n[QP_CHUNK][8][64]; /* [block][group][16 rows][4]; unused where they are bytes already */
-    float s[QP_CHUNK][16], m[QP_CHUNK][16];
+    int offset; /* what n have too much */
+    float s[QP_CHUNK][2][16], m[QP_CHUNK][16];
     int16_t c[QP_CHUNK][2][32], e[QP_CHUNK][32];
 };
 
@@ -25,8 +26,13 @@ INLINE bool has_signs(enum dtype t) { return qlayouts[t].least < 0; }
 INLINE int groups_per_sum(enum dtype t)
 {
     int largest = has_signs(t) ? -qlayouts[t].least : qlayouts[t].most, fit = 32767 / (2 * 127 * largest);
-    return fit >= 8 && qlayouts[t].form != QF_HALVES ? 8 : fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
+    bool whole = qlayouts[t].form == QF_MIN || qlayouts[t].form == QF_ONE;
+    return fit >= 8 && whole ? 8 : fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
 }
+INLINE int offset_of(enum dtype t) { return qlayout_exact_zero(t) ? (int)qlayouts[t].zero : 0; }
+
+/* Sums of a block that have a link of their own. */
+INLINE int parts_of(enum qform form) { return form == QF_TWO ? 2 : 1; }
 
 INLINE __m256i broadcast4(const void *p)
 {
@@ -42,10 +48,10 @@ INLINE __m256i in_order(__m256i v)
     return v;
 }
 
-/* Adds the products of group g of w, rows 0 to 7 and 8 to 15, with M tokens. `factor` multiplies the sums of the groups
- * g / per * per to g / per * per + per - 1. */
-INLINE void add_group(bool signs, int per, int M, int g, const __m256i w[2], const int8_t *const x[], __m256i part[2][TILE],
-                      __m256i sum[2][TILE], const __m256i factor[2])
+/* Adds the products of group g of w, rows 0 to 7 and 8 to 15, with M tokens, to sums that begin with group `from`. `factor`
+ * multiplies the sums of the groups g / per * per to g / per * per + per - 1. */
+INLINE void add_group(bool signs, int per, int M, int from, int g, const __m256i w[2], const int8_t *const x[],
+                      __m256i part[2][TILE], __m256i sum[2][TILE], const __m256i factor[2])
 {
     __m256i size[2];
     UNROLL
@@ -59,19 +65,24 @@ INLINE void add_group(bool signs, int per, int M, int g, const __m256i w[2], con
             part[h][i] = g % per == 0 ? pair : in_order(_mm256_add_epi16(part[h][i], pair));
             if (g % per < per - 1) continue;
             __m256i wide = _mm256_madd_epi16(part[h][i], factor[h]);
-            sum[h][i] = g < per ? wide : in_order(_mm256_add_epi32(sum[h][i], wide));
+            sum[h][i] = g - from < per ? wide : in_order(_mm256_add_epi32(sum[h][i], wide));
         }
     }
 }
 
-/* The links of the chains of one block; `at` is its place in the activations. x is a copy, so that it stays in registers. */
-INLINE __m256 link(enum qform form, const struct scales256 *w, __m256i sum, struct qacts x, int64_t at, __m256 acc)
+/* The links of the chains of one block, or of half p of it in form TWO; `at` is its place in the activations. x is a copy, so
+ * that it stays in registers. offset: what the integers have too much. */
+INLINE __m256 link(enum qform form, int offset, int p, const struct scales256 *w, __m256i sum, struct qacts x, int64_t at,
+                   __m256 acc)
 {
     __m256 d = _mm256_broadcast_ss(x.d + at);
-    acc = _mm256_fmadd_ps(_mm256_mul_ps(w->s, d), _mm256_cvtepi32_ps(sum), acc);
+    const int16_t *half = x.half + 2 * at;
+    if (form == QF_ONE && offset) sum = _mm256_sub_epi32(sum, _mm256_set1_epi32(offset * (half[0] + half[1])));
+    if (form == QF_TWO) sum = _mm256_sub_epi32(sum, _mm256_set1_epi32(offset * half[p]));
+    acc = _mm256_fmadd_ps(_mm256_mul_ps(w->s[p], d), _mm256_cvtepi32_ps(sum), acc);
     if (form == QF_MIN) acc = _mm256_fmadd_ps(w->m, _mm256_broadcast_ss(x.sx + at), acc);
     if (form == QF_HALVES) {
-        __m256i shift = _mm256_madd_epi16(w->e, broadcast4(x.half + 2 * at));
+        __m256i shift = _mm256_madd_epi16(w->e, broadcast4(half));
         acc = _mm256_fmadd_ps(_mm256_mul_ps(w->m, d), _mm256_cvtepi32_ps(shift), acc);
     }
     return acc;
@@ -93,7 +104,7 @@ INLINE void few(enum dtype t, int M, const unsigned char *unit, int64_t k, const
                 int64_t cols)
 {
     enum qform form = qlayouts[t].form;
-    int bits = qlayouts[t].bits, per_unit = qlayouts[t].block / QP_BLOCK, per = groups_per_sum(t);
+    int bits = qlayouts[t].bits, per_unit = qlayouts[t].block / QP_BLOCK, per = groups_per_sum(t), parts = parts_of(form);
     int64_t blocks = k / QP_BLOCK;
     __m256 acc[2][TILE];
     UNROLL
@@ -111,16 +122,20 @@ INLINE void few(enum dtype t, int M, const unsigned char *unit, int64_t k, const
             UNROLL
             for (int i = 0; i < M; i++) xs[i] = x->q + (at + i * blocks) * QP_BLOCK;
             UNROLL
-            for (int g = 0; g < 8; g++) {
-                const __m256i one = _mm256_set1_epi16(1);
-                __m256i w[2] = {integers(t, n, g), integers(t, n + 32, g)}, factor[2] = {one, one};
-                if (form == QF_HALVES) factor[0] = scales[0].c[g / 4], factor[1] = scales[1].c[g / 4];
-                add_group(has_signs(t), per, M, g, w, xs, part, sum, factor);
-            }
-            UNROLL
-            for (int i = 0; i < M; i++)
+            for (int p = 0; p < parts; p++) {
                 UNROLL
-                for (int h = 0; h < 2; h++) acc[h][i] = link(form, &scales[h], sum[h][i], *x, at + i * blocks, acc[h][i]);
+                for (int g = p * 8 / parts; g < (p + 1) * 8 / parts; g++) {
+                    const __m256i one = _mm256_set1_epi16(1);
+                    __m256i w[2] = {integers(t, n, g), integers(t, n + 32, g)}, factor[2] = {one, one};
+                    if (form == QF_HALVES) factor[0] = scales[0].c[g / 4], factor[1] = scales[1].c[g / 4];
+                    add_group(has_signs(t), per, M, p * 8 / parts, g, w, xs, part, sum, factor);
+                }
+                UNROLL
+                for (int i = 0; i < M; i++)
+                    UNROLL
+                    for (int h = 0; h < 2; h++)
+                        acc[h][i] = link(form, offset_of(t), p, &scales[h], sum[h][i], *x, at + i * blocks, acc[h][i]);
+            }
         }
     UNROLL
     for (int i = 0; i < M; i++) store_rows(y + i * ldy, cols, acc[0][i], acc[1][i]);
@@ -129,8 +144,10 @@ INLINE void few(enum dtype t, int M, const unsigned char *unit, int64_t k, const
 /* `blocks` blocks of a panel into c; b0 is the first one's place along k, a multiple of QP_CHUNK. */
 INLINE void expand(enum dtype t, struct chunk *c, const unsigned char *panel, int64_t b0, int blocks)
 {
+    enum qform form = qlayouts[t].form;
     int bits = qlayouts[t].bits, per_unit = qlayouts[t].block / QP_BLOCK;
     const unsigned char *unit = panel + (size_t)(b0 / per_unit) * qlayout_unit(t);
+    c->offset = offset_of(t);
     c->at = bits == 8 ? qlayout_integers(t, unit, 0) : c->n[0][0];
     c->step = bits == 8 ? qlayout_unit(t) : sizeof c->n[0];
     for (int b = 0; b < blocks; b++) {
@@ -139,9 +156,10 @@ INLINE void expand(enum dtype t, struct chunk *c, const unsigned char *panel, in
         UNROLL
         for (int h = 0; h < 2; h++) {
             struct scales256 s = scales_of(t, unit, inside, h);
-            _mm256_store_ps(c->s[b] + 8 * h, s.s);
-            if (qlayouts[t].form != QF_ONE) _mm256_store_ps(c->m[b] + 8 * h, s.m);
-            if (qlayouts[t].form == QF_HALVES) {
+            _mm256_store_ps(c->s[b][0] + 8 * h, s.s[0]);
+            if (form == QF_TWO) _mm256_store_ps(c->s[b][1] + 8 * h, s.s[1]);
+            if (form == QF_MIN || form == QF_HALVES) _mm256_store_ps(c->m[b] + 8 * h, s.m);
+            if (form == QF_HALVES) {
                 _mm256_store_si256((void *)(c->c[b][0] + 16 * h), s.c[0]);
                 _mm256_store_si256((void *)(c->c[b][1] + 16 * h), s.c[1]);
                 _mm256_store_si256((void *)(c->e[b] + 16 * h), s.e);
@@ -163,27 +181,33 @@ INLINE void tile(enum qform form, bool signs, int per, int M, const struct chunk
     UNROLL
     for (int i = 0; i < M; i++) xs[i] = x.q + (at + i * row_blocks) * QP_BLOCK;
     const unsigned char *n = c->at;
+    int parts = parts_of(form), offset = signs ? 0 : c->offset;
     for (int b = 0; b < blocks; b++, n += c->step) {
         __m256i part[2][TILE], sum[2][TILE];
         UNROLL
         for (int i = 0; i < M; i++) /* for the next tile; may lie behind the end */
             _mm_prefetch((const void *)((uintptr_t)xs[i] + (size_t)(TILE * row_blocks * QP_BLOCK)), _MM_HINT_T0);
         UNROLL
-        for (int g = 0; g < 8; g++) {
-            const __m256i one = _mm256_set1_epi16(1);
-            __m256i w[2] = {load256(n + 64 * g), load256(n + 64 * g + 32)}, factor[2] = {one, one};
-            if (form == QF_HALVES) factor[0] = load256(c->c[b][g / 4]), factor[1] = load256(c->c[b][g / 4] + 16);
-            add_group(signs, per, M, g, w, xs, part, sum, factor);
-        }
-        UNROLL
-        for (int h = 0; h < 2; h++) {
-            struct scales256 s = {.s = _mm256_load_ps(c->s[b] + 8 * h)};
-            if (form != QF_ONE) s.m = _mm256_load_ps(c->m[b] + 8 * h);
-            if (form == QF_HALVES) s.e = load256(c->e[b] + 16 * h);
+        for (int p = 0; p < parts; p++) {
             UNROLL
-            for (int i = 0; i < M; i++) {
-                float *out = acc + 16 * i + 8 * h;
-                _mm256_store_ps(out, link(form, &s, sum[h][i], x, at + b + i * row_blocks, _mm256_load_ps(out)));
+            for (int g = p * 8 / parts; g < (p + 1) * 8 / parts; g++) {
+                const __m256i one = _mm256_set1_epi16(1);
+                __m256i w[2] = {load256(n + 64 * g), load256(n + 64 * g + 32)}, factor[2] = {one, one};
+                if (form == QF_HALVES) factor[0] = load256(c->c[b][g / 4]), factor[1] = load256(c->c[b][g / 4] + 16);
+                add_group(signs, per, M, p * 8 / parts, g, w, xs, part, sum, factor);
+            }
+            UNROLL
+            for (int h = 0; h < 2; h++) {
+                struct scales256 s;
+                s.s[p] = _mm256_load_ps(c->s[b][p] + 8 * h);
+                if (form == QF_MIN || form == QF_HALVES) s.m = _mm256_load_ps(c->m[b] + 8 * h);
+                if (form == QF_HALVES) s.e = load256(c->e[b] + 16 * h);
+                UNROLL
+                for (int i = 0; i < M; i++) {
+                    float *out = acc + 16 * i + 8 * h;
+                    int64_t place = at + b + i * row_blocks;
+                    _mm256_store_ps(out, link(form, offset, p, &s, sum[h][i], x, place, _mm256_load_ps(out)));
+                }
             }
         }
         UNROLL
@@ -212,24 +236,28 @@ typedef void multiply_fn(const struct chunk *c, int blocks, const struct qacts *
 #define MULTIPLIES(X)   \
     X(MIN, false, 8)    \
     X(MIN, false, 4)    \
-    X(ONE, true, 1)     \
+    X(ONE, false, 8)    \
+    X(ONE, false, 1)    \
+    X(TWO, false, 4)    \
+    X(TWO, false, 2)    \
+    X(TWO, false, 1)    \
     X(HALVES, false, 4) \
-    X(HALVES, false, 2)
-#define MULTIPLY(form, signs, per)                                                                            \
-    static void multiply_##form##_##per(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, \
-                                        int64_t row_blocks, int tokens, float *acc)                           \
-    {                                                                                                         \
-        multiply(QF_##form, signs, per, c, blocks, x, at, row_blocks, tokens, acc);                           \
+    X(ONE, true, 1)
+#define MULTIPLY(form, signs, per)                                                                                      \
+    static void multiply_##form##_##signs##_##per(const struct chunk *c, int blocks, const struct qacts *x, int64_t at, \
+                                                  int64_t row_blocks, int tokens, float *acc)                           \
+    {                                                                                                                   \
+        multiply(QF_##form, signs, per, c, blocks, x, at, row_blocks, tokens, acc);                                     \
     }
 MULTIPLIES(MULTIPLY)
 
 INLINE multiply_fn *multiply_of(enum dtype t)
 {
-    static multiply_fn *const table[QF_COUNT][9] = {
-#define ENTRY(form, signs, per) [QF_##form][per] = multiply_##form##_##per,
-        MULTIPLIES(ENTRY)
+    static multiply_fn *const table[QF_COUNT][2][9] = {
+#define MULTIPLY_ENTRY(form, signs, per) [QF_##form][signs][per] = multiply_##form##_##signs##_##per,
+        MULTIPLIES(MULTIPLY_ENTRY)
     };
-    return table[qlayouts[t].form][groups_per_sum(t)];
+    return table[qlayouts[t].form][has_signs(t)][groups_per_sum(t)];
 }
 
 /* Chains that wait in y between passes over k. */

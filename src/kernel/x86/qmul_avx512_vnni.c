@@ -1,6 +1,6 @@
 /* Products of panels with quantised activations for VNNI: a vector is the 16 rows of a panel, vpdpbusd multiplies four
  * unsigned by four signed bytes per row and adds exactly. Signed weights go in as w + 128; what that adds, 128 times the
- * sum of the activations, is taken off in advance.
+ * sum of the activations, is taken off in advance, and so is the zero of forms ONE and TWO.
  *
  * One or two tokens: weights are unpacked in registers while they stream by (`few`). More: a panel is unpacked to bytes
  * for 256 elements of k at a time, 4 KB, and multiplied with all tokens of a block of them (`many`). */
@@ -9,18 +9,17 @@
 
 enum { TILE = 8, TOKENS = 128, PASS_BYTES = 256 << 10, AHEAD = 3072, CHUNK = 8 };
 
-/* S, and M or T; form HALVES: c of the two halves, and the pairs e. */
+/* S of the two halves, equal except in form TWO, and M or T; form HALVES: the pairs c and e. */
 struct scales {
-    __m512 s, m;
-    __m512i c[2], e;
+    __m512 s[2], m;
+    __m512i c, e;
 };
 
 /* 256 elements of k of a panel, unpacked. */
 struct chunk {
-    _Alignas(64) unsigned char n[CHUNK][8][64]; /* [block][group][16 rows][4] */
-    int raise;
-    float s[CHUNK][16], m[CHUNK][16];
-    int32_t c[CHUNK][2][16];
+    _Alignas(64) unsigned char n[CHUNK][8][64]; /* [block][group][16 rows][4]; form HALVES: times c */
+    int offset;                                 /* what n have too much */
+    float s[CHUNK][2][16], m[CHUNK][16];
     int16_t e[CHUNK][32];
 };
 
@@ -42,6 +41,9 @@ INLINE __m512i lookup(const int8_t table[16], __m512i index)
 /* What is added to numbers so that none is negative. */
 INLINE int raised(enum dtype t) { return qlayouts[t].least < 0 ? 128 : 0; }
 
+/* What the products have too much of the activations' sums. */
+INLINE int offset_of(enum dtype t) { return raised(t) + (qlayout_exact_zero(t) ? (int)qlayouts[t].zero : 0); }
+
 /* The integers of group g, raised. */
 INLINE __m512i integers(enum dtype t, const unsigned char *n, int g)
 {
@@ -49,6 +51,7 @@ INLINE __m512i integers(enum dtype t, const unsigned char *n, int g)
     int bits = qlayouts[t].bits;
     __m512i v;
     if (bits == 8) v = load512(n + 64 * g);
+    else if (bits == 1) v = field(load512(n), g, 1, 2);
     else if (bits <= 3) v = field(load512(n + 64 * (g / 4)), 2 * (g % 4), 0, 3);
     else v = field(load512(n + 64 * (g % 4)), g / 4 * 4, 0, 15);
     if (bits == 3) v = _mm512_or_si512(v, field(load512(n + 128), g, 2, 4));
@@ -71,20 +74,17 @@ INLINE __m512 e8m0_half(const unsigned char *p)
     return _mm512_castsi512_ps(_mm512_max_epi32(normal, small));
 }
 
-/* The pairs c, and e: of form HALVES. */
-INLINE void pair_scales(struct scales *o, enum dtype t, const unsigned char *pairs)
+/* E4M3 without its sign, through the exponents of f16, which begin 8 lower. */
+INLINE __m512 ue4m3(const unsigned char *p)
 {
-    __m512i c;
-    if (qlayouts[t].scale == QS_NIBBLES) {
-        c = ubytes_to_short(pairs);
-        o->e = _mm512_srli_epi16(c, 4);
-        c = _mm512_and_si512(c, _mm512_set1_epi16(15));
-    } else {
-        c = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)pairs));
-        o->e = _mm512_mullo_epi16(c, _mm512_set1_epi16((short)qlayouts[t].zero));
-    }
-    o->c[0] = high_shorts(_mm512_slli_epi32(c, 16));
-    o->c[1] = high_shorts(c);
+    __m256i h = _mm256_slli_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128((const void *)p)), 7);
+    return _mm512_mul_ps(half_to_float(&h), _mm512_set1_ps(256));
+}
+
+/* d times odd numbers. */
+INLINE __m512 odd_scale(__m512 d, __m512i s)
+{
+    return _mm512_mul_ps(d, int_to_float(_mm512_add_epi32(_mm512_add_epi32(s, s), _mm512_set1_epi32(1))));
 }
 
 /* Scales of block b of the unit. */
@@ -92,26 +92,48 @@ INLINE struct scales scales_of(enum dtype t, const unsigned char *unit, int b)
 {
     enum qscale kind = qlayouts[t].scale;
     const unsigned char *own = qlayout_block_scales(t, unit, b);
-    struct scales o = {.s = kind == QS_E8M0 ? e8m0_half(unit) : half_to_float(unit)};
+    const __m512i low = _mm512_set1_epi32(15);
+    __m512 d = kind == QS_E8M0 ? e8m0_half(unit) : kind == QS_UE4M3 ? ue4m3(own) : half_to_float(unit);
+    if (qlayouts[t].step != 1) d = _mm512_mul_ps(d, _mm512_set1_ps(qlayouts[t].step));
+    struct scales o = {.s = {d, d}};
+    __m512i v;
     switch (kind) {
     case QS_D_M: o.m = half_to_float(unit + 32); break;
-    case QS_D_INT8: o.s = _mm512_mul_ps(o.s, int_to_float(bytes_to_int(own))); break;
+    case QS_INT8: o.s[0] = _mm512_mul_ps(d, int_to_float(bytes_to_int(own))); break;
+    case QS_INT8_TWO:
+        for (int h = 0; h < 2; h++) o.s[h] = _mm512_mul_ps(d, int_to_float(bytes_to_int(own + 16 * h)));
+        break;
     case QS_K:
-        o.s = _mm512_mul_ps(o.s, int_to_float(ubytes_to_int(own)));
+        o.s[0] = _mm512_mul_ps(d, int_to_float(ubytes_to_int(own)));
         own += 16 * (qlayouts[t].block / QP_BLOCK);
         o.m = minus(_mm512_mul_ps(half_to_float(unit + 32), int_to_float(ubytes_to_int(own))));
         break;
-    case QS_PAIRS:
-        o.m = minus(o.s);
-        pair_scales(&o, t, own);
-        break;
     case QS_NIBBLES:
         o.m = minus(half_to_float(unit + 32));
-        pair_scales(&o, t, own);
+        v = ubytes_to_short(own);
+        o.c = _mm512_and_si512(v, _mm512_set1_epi16(15));
+        o.e = _mm512_srli_epi16(v, 4);
         break;
-    default:
-        if (qlayouts[t].form == QF_MIN) o.m = _mm512_mul_ps(_mm512_set1_ps(-qlayouts[t].zero), o.s);
+    case QS_ODD:
+    case QS_DELTA:
+        v = _mm512_srl_epi32(ubytes_to_int(own), _mm_cvtsi32_si128(b % 2 * 4));
+        o.s[0] = odd_scale(d, _mm512_and_si512(v, kind == QS_DELTA ? _mm512_set1_epi32(7) : low));
+        if (kind == QS_DELTA) {
+            __m512 below = int_to_float(_mm512_and_si512(v, _mm512_set1_epi32(8))); /* -(7/8) or -(7/8 + 8/32) */
+            below = _mm512_fmadd_ps(below, _mm512_set1_ps(-0.03125f), _mm512_set1_ps(-0.875f));
+            o.m = _mm512_mul_ps(o.s[0], below);
+        }
+        break;
+    case QS_ODD_TWO:
+        v = ubytes_to_int(own);
+        o.s[0] = odd_scale(d, _mm512_and_si512(v, low));
+        o.s[1] = odd_scale(d, _mm512_srli_epi32(v, 4));
+        break;
+    case QS_UE4M3: o.s[1] = _mm512_mul_ps(ue4m3(own + 16), _mm512_set1_ps(qlayouts[t].step)); break;
+    default: break;
     }
+    if (qlayouts[t].form == QF_MIN && (kind == QS_D || kind == QS_E8M0 || kind == QS_ODD))
+        o.m = _mm512_mul_ps(_mm512_set1_ps(-qlayouts[t].zero), o.s[0]);
     return o;
 }
 
@@ -123,20 +145,28 @@ INLINE __m512i broadcast4(const void *p)
 }
 
 /* What the sums of one block start from; at: the block's place in the activations. */
-INLINE void start_sums(enum qform form, int raise, struct qacts x, int64_t at, __m512i sum[2])
+INLINE void start_sums(enum qform form, int offset, struct qacts x, int64_t at, __m512i sum[2])
 {
+    const int16_t *half = x.half + 2 * at;
     sum[0] = sum[1] = _mm512_setzero_si512();
-    if (form == QF_ONE) sum[0] = _mm512_set1_epi32(-raise * (x.half[2 * at] + x.half[2 * at + 1]));
+    if (form == QF_ONE) sum[0] = _mm512_set1_epi32(-offset * (half[0] + half[1]));
+    if (form == QF_TWO) sum[0] = _mm512_set1_epi32(-offset * half[0]), sum[1] = _mm512_set1_epi32(-offset * half[1]);
 }
 
-/* The links of a chain of one block. sum: of the block, or of its two halves. */
+/* Of form HALVES, whose sums of a half fit into 16 bits: both times their c. */
+INLINE __m512i join_halves(const __m512i sum[2], __m512i c)
+{
+    __m512i pairs = _mm512_mask_blend_epi16(0xaaaaaaaa, sum[0], _mm512_slli_epi32(sum[1], 16));
+    return madd_pairs(pairs, c);
+}
+
+/* The links of a chain of one block. sum: of the block, or of its two halves in form TWO. */
 INLINE __m512 link(enum qform form, const struct scales *w, const __m512i sum[2], struct qacts x, int64_t at, __m512 acc)
 {
     __m512 d = _mm512_set1_ps(x.d[at]);
-    __m512i whole = sum[0];
-    if (form == QF_HALVES) whole = _mm512_add_epi32(_mm512_mullo_epi32(sum[0], w->c[0]), _mm512_mullo_epi32(sum[1], w->c[1]));
-    acc = _mm512_fmadd_ps(_mm512_mul_ps(w->s, d), int_to_float(whole), acc);
+    acc = _mm512_fmadd_ps(_mm512_mul_ps(w->s[0], d), int_to_float(sum[0]), acc);
     if (form == QF_MIN) acc = _mm512_fmadd_ps(w->m, _mm512_set1_ps(x.sx[at]), acc);
+    if (form == QF_TWO) acc = _mm512_fmadd_ps(_mm512_mul_ps(w->s[1], d), int_to_float(sum[1]), acc);
     if (form == QF_HALVES) {
         __m512i shift = madd_pairs(w->e, broadcast4(x.half + 2 * at));
         acc = _mm512_fmadd_ps(_mm512_mul_ps(w->m, d), int_to_float(shift), acc);
@@ -162,11 +192,11 @@ INLINE void few(enum dtype t, int M, const unsigned char *unit, int64_t k, struc
             for (int v = 0; v < bits; v++) /* may lie behind the end */
                 _mm_prefetch((const void *)((uintptr_t)n + AHEAD + 64 * (size_t)v), _MM_HINT_T0);
             UNROLL
-            for (int i = 0; i < M; i++) start_sums(form, raised(t), x, i * blocks + b0 + b, sum[i]);
+            for (int i = 0; i < M; i++) start_sums(form, offset_of(t), x, i * blocks + b0 + b, sum[i]);
             UNROLL
             for (int g = 0; g < 8; g++) {
                 __m512i w = integers(t, n, g);
-                int half = form == QF_HALVES ? g / 4 : 0;
+                int half = form == QF_HALVES || form == QF_TWO ? g / 4 : 0;
                 UNROLL
                 for (int i = 0; i < M; i++) {
                     __m512i xb = broadcast4(x.q + (i * blocks + b0 + b) * QP_BLOCK + 4 * g);
@@ -174,31 +204,43 @@ INLINE void few(enum dtype t, int M, const unsigned char *unit, int64_t k, struc
                 }
             }
             UNROLL
-            for (int i = 0; i < M; i++) acc[i] = link(form, &scales, sum[i], x, i * blocks + b0 + b, acc[i]);
+            for (int i = 0; i < M; i++) {
+                if (form == QF_HALVES) sum[i][0] = join_halves(sum[i], scales.c);
+                acc[i] = link(form, &scales, sum[i], x, i * blocks + b0 + b, acc[i]);
+            }
         }
     UNROLL
     for (int i = 0; i < M; i++) store_first(y + i * ldy, cols, acc[i]);
 }
 
+/* Number `half` of every pair, in both places. */
+INLINE __m512i twice(__m512i pairs, int half)
+{
+    if (half) return _mm512_mask_blend_epi16(0x55555555, pairs, _mm512_srli_epi32(pairs, 16));
+    return _mm512_mask_blend_epi16(0xaaaaaaaa, pairs, _mm512_slli_epi32(pairs, 16));
+}
+
 /* `blocks` blocks of a panel into c; b0 is the first one's place along k, a multiple of CHUNK. */
 INLINE void expand(enum dtype t, struct chunk *c, const unsigned char *panel, int64_t b0, int blocks)
 {
+    enum qform form = qlayouts[t].form;
     int per_unit = qlayouts[t].block / QP_BLOCK;
     const unsigned char *unit = panel + (size_t)(b0 / per_unit) * qlayout_unit(t);
-    c->raise = raised(t);
+    c->offset = offset_of(t);
     for (int b = 0; b < blocks; b++) {
         int inside = b % per_unit;
         const unsigned char *n = qlayout_integers(t, unit, inside);
         struct scales s = scales_of(t, unit, inside);
-        _mm512_storeu_ps(c->s[b], s.s);
-        if (qlayouts[t].form != QF_ONE) _mm512_storeu_ps(c->m[b], s.m);
-        if (qlayouts[t].form == QF_HALVES) {
-            _mm512_storeu_si512((void *)c->c[b][0], s.c[0]);
-            _mm512_storeu_si512((void *)c->c[b][1], s.c[1]);
-            _mm512_storeu_si512((void *)c->e[b], s.e);
-        }
+        _mm512_storeu_ps(c->s[b][0], s.s[0]);
+        if (form == QF_TWO) _mm512_storeu_ps(c->s[b][1], s.s[1]);
+        if (form == QF_MIN || form == QF_HALVES) _mm512_storeu_ps(c->m[b], s.m);
+        if (form == QF_HALVES) _mm512_storeu_si512((void *)c->e[b], s.e);
         UNROLL
-        for (int g = 0; g < 8; g++) _mm512_storeu_si512((void *)c->n[b][g], integers(t, n, g));
+        for (int g = 0; g < 8; g++) {
+            __m512i v = integers(t, n, g);
+            if (form == QF_HALVES) v = _mm512_mullo_epi16(v, twice(s.c, g / 4)); /* bytes do not reach their neighbours */
+            _mm512_storeu_si512((void *)c->n[b][g], v);
+        }
         if (inside == per_unit - 1) unit += qlayout_unit(t);
     }
 }
@@ -212,18 +254,19 @@ INLINE void tile(enum qform form, int M, const struct chunk *c, int blocks, stru
     for (int i = 0; i < M; i++) xs[i] = x.q + (at + i * row_blocks) * QP_BLOCK;
     for (int b = 0; b < blocks; b++) {
         __m512i sum[TILE][2];
-        struct scales s = {.s = _mm512_loadu_ps(c->s[b])};
+        struct scales s = {.s = {_mm512_loadu_ps(c->s[b][0])}};
         UNROLL
-        for (int i = 0; i < M; i++) start_sums(form, c->raise, x, at + b + i * row_blocks, sum[i]);
+        for (int i = 0; i < M; i++) start_sums(form, c->offset, x, at + b + i * row_blocks, sum[i]);
         UNROLL
         for (int g = 0; g < 8; g++) {
             __m512i w = load512(c->n[b][g]);
-            int half = form == QF_HALVES ? g / 4 : 0;
+            int half = form == QF_TWO ? g / 4 : 0;
             UNROLL
             for (int i = 0; i < M; i++) sum[i][half] = _mm512_dpbusd_epi32(sum[i][half], w, broadcast4(xs[i] + 4 * g));
         }
-        if (form != QF_ONE) s.m = _mm512_loadu_ps(c->m[b]);
-        if (form == QF_HALVES) s.c[0] = load512(c->c[b][0]), s.c[1] = load512(c->c[b][1]), s.e = load512(c->e[b]);
+        if (form == QF_TWO) s.s[1] = _mm512_loadu_ps(c->s[b][1]);
+        if (form == QF_MIN || form == QF_HALVES) s.m = _mm512_loadu_ps(c->m[b]);
+        if (form == QF_HALVES) s.e = load512(c->e[b]);
         UNROLL
         for (int i = 0; i < M; i++) {
             float *out = acc + 16 * i;
@@ -256,9 +299,10 @@ typedef void multiply_fn(const struct chunk *c, int blocks, const struct qacts *
     }
 MULTIPLY(MIN)
 MULTIPLY(ONE)
+MULTIPLY(TWO)
 MULTIPLY(HALVES)
 static multiply_fn *const multiplies[QF_COUNT] = {
-    [QF_MIN] = multiply_MIN, [QF_ONE] = multiply_ONE, [QF_HALVES] = multiply_HALVES};
+    [QF_MIN] = multiply_MIN, [QF_ONE] = multiply_ONE, [QF_TWO] = multiply_TWO, [QF_HALVES] = multiply_HALVES};
 
 /* All panels against a block of tokens. k is cut into passes, so that the activations of a pass stay in the second
  * cache while the panels go by; chains wait in y meanwhile. */
