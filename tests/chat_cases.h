@@ -94,14 +94,15 @@ static inline json_t *chat_cases(const struct chat_form *f)
     return v;
 }
 
-/* The bytes in the printable alphabet, then the markers of the form, with this type (3 control, 4 user-defined; bos and
- * the ends are always control). */
-static inline struct tokenizer *chat_bytes_tokenizer(const struct chat_form *f, int type)
+/* The bytes in the printable alphabet, then the markers, with this type (3 control, 4 user-defined; those that begin and end
+ * something are always control: bos, eos, and names with "end" or "eo" or "im_" in them). bos, eos NULL: none. */
+static inline struct tokenizer *chat_markers_tokenizer(const char *const *markers, const char *bos, const char *eos, int type)
 {
     static char letter[256][4];
-    const char *tokens[256 + CHAT_MAX_MARKERS + 8];
-    size_t len[ARRAY_LEN(tokens)];
-    int32_t types[ARRAY_LEN(tokens)];
+    enum { MOST = 256 + 64 };
+    const char *tokens[MOST];
+    size_t len[MOST];
+    int32_t types[MOST];
     struct tokenizer_parts p = {
         .tokens = tokens, .token_len = len, .types = types, .pre = "gpt-2", .bos = -1, .eos = -1, .pad = -1};
     struct tokenizer *t = NULL;
@@ -114,17 +115,22 @@ static inline struct tokenizer *chat_bytes_tokenizer(const struct chat_form *f, 
         types[b] = 1;
     }
     p.n_tokens = 256;
-    for (int i = 0; f->markers[i]; i++) {
-        const char *m = f->markers[i];
-        bool border = (f->bos && !strcmp(f->bos, m)) || strstr(m, "end") || strstr(m, "eo");
-        tokens[p.n_tokens] = f->markers[i];
-        len[p.n_tokens] = strlen(f->markers[i]);
-        if (f->bos && !strcmp(f->bos, f->markers[i])) p.bos = (int32_t)p.n_tokens;
-        if (!strcmp(f->ends[0], f->markers[i])) p.eos = (int32_t)p.n_tokens;
+    for (int i = 0; markers[i] && p.n_tokens < MOST; i++) {
+        const char *m = markers[i];
+        bool border = (bos && !strcmp(bos, m)) || strstr(m, "end") || strstr(m, "eo") || strstr(m, "im_");
+        tokens[p.n_tokens] = m;
+        len[p.n_tokens] = strlen(m);
+        if (bos && !strcmp(bos, m)) p.bos = (int32_t)p.n_tokens;
+        if (eos && !strcmp(eos, m)) p.eos = (int32_t)p.n_tokens;
         types[p.n_tokens++] = border ? 3 : type;
     }
-    if (tokenizer_from_parts(&t, &p, "bytes", &e)) fprintf(stderr, "%s: %s\n", f->name, e.msg);
+    if (tokenizer_from_parts(&t, &p, "bytes", &e)) fprintf(stderr, "a vocabulary of bytes: %s\n", e.msg);
     return t;
+}
+
+static inline struct tokenizer *chat_bytes_tokenizer(const struct chat_form *f, int type)
+{
+    return chat_markers_tokenizer(f->markers, f->bos, f->ends[0], type);
 }
 
 #endif

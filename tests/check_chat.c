@@ -181,48 +181,51 @@ static void check_requests(void)
 
 /* ---- the choice ---- */
 
-static void check_choice(const char *template_text, const char *arch, const char *name, const char *vocabulary,
-                         const char *want)
+/* want: the built-in form, "own" for the template itself, NULL for none, with this code. */
+static void check_choice(const char *template_text, const char *arch, const char *name, const char *vocabulary, const char *want,
+                         int code)
 {
     struct tokenizer *t = chat_bytes_tokenizer(chat_form_by_name(vocabulary), 3);
-    struct chat_model m = {template_text, arch, name};
+    struct chat_model m = {.template_text = template_text, .arch = arch, .name = name};
     const struct chat_form *f;
+    struct chat_own *own;
     struct err x = {0};
-    int rc = chat_form_of(&f, t, &m, &x);
-    if (want) CHECK(rc == OK && f == chat_form_by_name(want), "%s: %s", want, rc ? x.msg : chat_form_name(f));
-    else CHECK(rc == ERR_UNSUPPORTED && !f, "found %s", rc ? x.msg : chat_form_name(f));
+    int rc = chat_form_of(&f, &own, t, &m, &x);
+    bool is_own = want && !strcmp(want, "own");
+    if (is_own) CHECK(rc == OK && own && f == chat_own_form(own), "own: %s", rc ? x.msg : chat_form_name(f));
+    else if (want) CHECK(rc == OK && !own && f == chat_form_by_name(want), "%s: %s", want, rc ? x.msg : chat_form_name(f));
+    else CHECK(rc == code && !f && !own && strstr(x.msg, "--template"), "found %s", rc ? x.msg : chat_form_name(f));
+    chat_own_free(own);
     tokenizer_free(t);
 }
 
+#define CHATML(start, end, after)                                                                                      \
+    " {% for message in messages %}{{'" start "' + message['role'] + '\n' + message['content'] + '" end                \
+    "' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '" start "assistant\n" after "' }}{% endif %}\n"
+
 static void check_choices(void)
 {
-    static const char chatml[] = " {% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + "
-        "'<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}\n";
-    check_choice(chatml, "llama", NULL, "chatml", "chatml");
-    check_choice(chatml, "llama", NULL, "gemma-3", NULL); /* known, but this vocabulary has not its markers */
-    check_choice(chat_template_jinja(), "deepseek2", NULL, "deepseek-v3", "deepseek-v3");
-    check_choice("{{ unknown }}", "qwen3", "Qwen3 8B", "qwen3", NULL);
-    check_choice(NULL, "qwen3", "Qwen3 8B", "qwen3", "qwen3");
-    check_choice(NULL, "qwen3moe", "Qwen3-30B-A3B-Instruct-2507", "qwen3", "qwen3-instruct");
-    check_choice(NULL, "qwen2", "Qwen2.5 7B Instruct", "qwen2.5", "qwen2.5");
-    check_choice(NULL, "qwen2", NULL, "qwen2.5", NULL);
-    check_choice(NULL, "qwen2", NULL, "deepseek-r1", "deepseek-r1");
-    check_choice(NULL, "llama", NULL, "llama-3.1", "llama-3.1");
-    check_choice(NULL, "llama", "SmolLM2_135M", "smollm2", "smollm2");
-    check_choice(NULL, "llama", "some model", "llama-2", NULL);
-    check_choice(NULL, "gemma3", NULL, "gemma-3", "gemma-3");
-    check_choice(NULL, "deepseek2", "DeepSeek R1", "deepseek-r1", "deepseek-r1");
-    check_choice(NULL, "deepseek2", NULL, "deepseek-r1", NULL); /* R1 and V3.1 have the same vocabulary */
-    check_choice(NULL, "deepseek_v3", NULL, "deepseek-v3", "deepseek-v3");
-    check_choice(NULL, "deepseek_v2", NULL, "deepseek-v2", "deepseek-v2");
-    check_choice(NULL, "deepseek4", NULL, "deepseek-v4", "deepseek-v4");
-    check_choice(NULL, NULL, "SmolLM2", "smollm2", NULL);
+    check_choice(CHATML("<|im_start|>", "<|im_end|>", ""), "llama", NULL, "chatml", "chatml", 0);
+    /* Written in another way, it says the same; with one more word it does not. */
+    check_choice("{%- for m in messages -%}<|im_start|>{{ m.role ~ \"\\n\" }}{{ m.content }}<|im_end|>{{ '\\n' }}{%- endfor -%}"
+                 "{%- if add_generation_prompt -%}<|im_start|>assistant{{ '\\n' }}{%- endif -%}", "llama", NULL, "chatml", "chatml", 0);
+    check_choice(CHATML("<|im_start|>", "<|im_end|>", "Well, "), "llama", NULL, "chatml", "own", 0);
+    check_choice(CHATML("<|im_start|>", "<|im_end|>", ""), "llama", NULL, "gemma-3", "own", 0); /* markers that are text here */
+    check_choice(chat_template_jinja(), "deepseek2", NULL, "deepseek-v3", "deepseek-v3", 0);
+    check_choice("{{ unknown }}", "qwen3", "Qwen3 8B", "qwen3", NULL, ERR_UNSUPPORTED);
+    check_choice("{{ 1 +", "qwen3", "Qwen3 8B", "qwen3", NULL, ERR_FORMAT);
+    check_choice("{{ 1 +", "deepseek_v4", NULL, "deepseek-v4", "deepseek-v4", 0); /* its makers publish no template */
+    check_choice(NULL, "qwen3", "Qwen3 8B", "qwen3", NULL, ERR_NOTFOUND);
+    check_choice(NULL, "llama", NULL, "llama-3.1", NULL, ERR_NOTFOUND);
+    check_choice(NULL, "deepseek32", NULL, "deepseek-v3.2", "deepseek-v3.2", 0);
+    check_choice(NULL, "deepseek_v32", "DeepSeek V3.2 Exp", "deepseek-v3.1", "deepseek-v3.1", 0);
+    check_choice(NULL, "deepseek4", NULL, "deepseek-v4", "deepseek-v4", 0);
+    check_choice(NULL, NULL, "SmolLM2", "smollm2", NULL, ERR_NOTFOUND);
     struct tokenizer *t = chat_bytes_tokenizer(chat_form_by_name("qwen3"), 3);
-    struct chat_model m = {"{{ unknown }}", "qwen3", NULL};
+    struct chat_model m = {.arch = "qwen3"};
     const struct chat_form *f;
-    CHECK(chat_form_of(&f, t, &m, &e) && strstr(e.msg, ": qwen3, chatml") && strstr(e.msg, "--template") &&
-              strstr(e.msg, "2d4d5d61c6553904948f1bbbcd3af9c1f46a24c2d436465f100b3d97aa56fc17"),
-          "%s", e.msg);
+    struct chat_own *own;
+    CHECK(chat_form_of(&f, &own, t, &m, &e) && strstr(e.msg, ": qwen3, chatml") && strstr(e.msg, "--template"), "%s", e.msg);
     tokenizer_free(t);
 }
 

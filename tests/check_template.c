@@ -26,7 +26,7 @@ static void set_variables(struct template_run *r, const json_t *variables)
 {
     const char *name;
     json_t *v;
-    json_object_foreach((json_t *)variables, name, v) template_set(r, name, template_json(r, v));
+    json_object_foreach((json_t *)variables, name, v) template_set(r, name, template_json(r, v, TEMPLATE_OUTSIDE));
     template_run_clock(r, &now);
 }
 

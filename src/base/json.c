@@ -54,26 +54,37 @@ static void add_fractions(struct buf *b, const char *s, size_t len)
 }
 
 /* Files say "no limit" with integers like 1000000000000000019884624838656: a number, though none that we would count with. */
-static json_t *parse_big(const char *text, size_t len, json_error_t *je)
+static json_t *parse_big(const char *text, size_t len, size_t flags, json_error_t *je)
 {
     struct buf b = {0};
     struct err ignored;
     add_fractions(&b, text, len);
-    json_t *v = buf_check(&b, "JSON", &ignored) ? NULL : json_loadb(b.data, b.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, je);
+    json_t *v = buf_check(&b, "JSON", &ignored) ? NULL : json_loadb(b.data, b.len, flags, je);
     buf_free(&b);
     return v;
 }
 
-int json_parse(json_t **out, const char *text, size_t len, const char *name, struct err *e)
+static int parse(json_t **out, const char *text, size_t len, size_t flags, const char *name, struct err *e)
 {
     json_error_t je;
     *out = NULL;
     TRY(check_depth(text, len, name, e));
-    json_t *v = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
-    if (!v && json_error_code(&je) == json_error_numeric_overflow) v = parse_big(text, len, &je);
+    flags |= JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+    json_t *v = json_loadb(text, len, flags, &je);
+    if (!v && json_error_code(&je) == json_error_numeric_overflow) v = parse_big(text, len, flags, &je);
     if (!v) FAIL(e, ERR_FORMAT, "%s: line %d, column %d: not valid JSON: %s", name, je.line, je.column, je.text);
     *out = v;
     return OK;
+}
+
+int json_parse(json_t **out, const char *text, size_t len, const char *name, struct err *e)
+{
+    return parse(out, text, len, 0, name, e);
+}
+
+int json_parse_any(json_t **out, const char *text, size_t len, const char *name, struct err *e)
+{
+    return parse(out, text, len, JSON_DECODE_ANY, name, e);
 }
 
 static const char *type_name(const json_t *v)

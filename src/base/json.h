@@ -12,6 +12,8 @@
 /* Parses one whole text. `name` is the file (or "request body") for messages, which also carry line and column. An integer
  * beyond 64 bits becomes a real number. *out is owned by the caller: json_decref. */
 int json_parse(json_t **out, const char *text, size_t len, const char *name, struct err *e);
+/* The same for a text that may also be a string, a number, true, false or null. */
+int json_parse_any(json_t **out, const char *text, size_t len, const char *name, struct err *e);
 
 /* Getters on an object. `where` names the object in messages. A missing key is an error in json_get_*, and leaves
  * *out as it is in json_opt_*; JSON null counts as missing. Integers are range-checked: [lo, hi]. Strings are

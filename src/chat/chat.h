@@ -1,14 +1,16 @@
 /* Chats as token ids, and answers as events, in the forms of published models and in our own.
  *
- * A form is a built-in pair of renderer and parser; no template language is run. What a form writes by itself (role
- * markers, instructions for tools) may hold markers, which become their ids. Everything from outside (texts, names,
- * arguments, schemas) goes through tokenizer_encode: a text that spells a marker stays a text. Forms whose roles are
- * ordinary words (deepseek-v2, llama-2) have nothing that could be protected. */
+ * A form is a pair of renderer and parser: built in, or the model's own template (chat/template) with a parser derived from
+ * what it renders. What a form or a template writes by itself (role markers, instructions for tools) may hold markers,
+ * which become their ids. Everything from outside (texts, names, arguments, schemas) goes through tokenizer_encode: a
+ * text that spells a marker stays a text. Forms whose roles are ordinary words (deepseek-v2, llama-2) have nothing that
+ * could be protected. */
 #ifndef CHAT_CHAT_H
 #define CHAT_CHAT_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 #include "base/buf.h"
 #include "text/tokenizer.h"
 
@@ -53,7 +55,8 @@ struct chat_request {
     enum chat_effort effort;     /* of deepseek-v4 and deepseek-v4-0731 */
     bool add_generation_prompt;  /* ends where the model's answer begins */
     bool continue_last;          /* the last message is the beginning of an answer: not closed, and no generation prompt */
-    const char *date;            /* of llama-3.1, as "26 Jul 2024", which is also the default */
+    const char *date;            /* of forms that tell it, as "26 Jul 2024"; NULL: that of now */
+    const struct tm *now;        /* the clock of forms that read one; NULL: 26 July 2024, so that nothing changes by itself */
     const char *schema;          /* JSON schema of the answer; written by deepseek-v3.2 and v4, the others have no place */
 };
 
@@ -73,13 +76,24 @@ int chat_form_check(const struct chat_form *f, const struct tokenizer *t, struct
 /* What is known about a model. */
 struct chat_model {
     const char *template_text; /* the Jinja template in its files; NULL: none */
+    const char *tools_text;    /* the one for conversations with tools, where it has two; NULL: the same */
     const char *arch;          /* "qwen2", "deepseek2", ... as GGUF or config.json call it; NULL: unknown */
     const char *name;          /* general.name or the file's name, a hint where the architecture leaves a choice; NULL */
 };
-/* The form of a model: a template is recognised by its SHA-256 (white space around it taken off). Without a template
- * the architecture and the markers of the vocabulary decide, where they leave one form only. Everything else is
- * ERR_UNSUPPORTED, with the hash and the names to choose from. */
-int chat_form_of(const struct chat_form **out, const struct tokenizer *t, const struct chat_model *m, struct err *e);
+/* The form of a model. Its template renders a few conversations: where that is what a built-in form renders, it is that
+ * form. Else the template itself renders (*own, which holds the form: chat_own_free), and how answers are to be read is
+ * derived from what it rendered. Without a template, architectures whose makers publish none have their form;
+ * everything else is ERR_UNSUPPORTED, with the names to choose from. */
+struct chat_own;
+int chat_form_of(const struct chat_form **out, struct chat_own **own, const struct tokenizer *t, const struct chat_model *m,
+                 struct err *e);
+/* The form of a template alone, whatever the built-in ones say. */
+int chat_own_new(struct chat_own **out, const struct tokenizer *t, const struct chat_model *m, struct err *e);
+void chat_own_free(struct chat_own *o); /* NULL allowed */
+const struct chat_form *chat_own_form(const struct chat_own *o);
+
+/* What people want to know of a form: lines "name: value". */
+void chat_form_describe(const struct chat_form *f, struct buf *out);
 
 /* Appends the ids that end an answer: the tokenizer's EOS and those of the form (NULL: no form). */
 int chat_stop_ids(const struct chat_form *f, const struct tokenizer *t, struct tokens *out, struct err *e);

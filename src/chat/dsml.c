@@ -126,7 +126,7 @@ static void say_parameters(struct chat_writer *w, const char *arguments)
 static void put_block(struct chat_writer *w, const char *open)
 {
     chat_put(w, open);
-    chat_put(w, w->f->dsml_block);
+    chat_put(w, w->f->calls.block);
     chat_put(w, ">");
 }
 

@@ -3,6 +3,7 @@
 #define CHAT_FORM_H
 
 #include <jansson.h>
+#include <time.h>
 #include "chat/chat.h"
 
 enum { CHAT_MAX_MARKERS = 24, CHAT_MAX_ENDS = 3 };
@@ -24,20 +25,35 @@ enum { CHAT_MAX_MARKERS = 24, CHAT_MAX_ENDS = 3 };
 #define IM_START "<|im_start|>"
 #define IM_END "<|im_end|>"
 
-/* How calls of tools look in an answer. */
+/* How calls of tools look in an answer. White space at the borders of what is spelled here does not count. */
 enum chat_calls {
     CALLS_NONE,
-    CALLS_FENCED, /* function <sep> NAME \n ```json \n {...} \n ```        between markers (DeepSeek V3, R1) */
-    CALLS_SEP,    /* NAME <sep> {...}                                      between markers (V3.1) */
-    CALLS_HERMES, /* {"name": NAME, "arguments": {...}}                    between <tool_call> and </tool_call> */
-    CALLS_BARE,   /* {"name": NAME, "parameters": {...}}                   the answer itself (Llama 3.1) */
-    CALLS_DSML,   /* elements invoke and parameter                         in a block (V3.2, V4) */
+    CALLS_NAMED,  /* head NAME mid {...} tail                           */
+    CALLS_OBJECT, /* {"name": NAME, "arguments": {...}}                 */
+    CALLS_TAGGED, /* head NAME mid (param KEY value VALUE param_end)... */
+    CALLS_DSML,   /* elements invoke and parameter in a block           */
+};
+
+/* In head and mid: any text, once. */
+enum { CHAT_ANY = 1 };
+
+/* NULL: nothing stands there. */
+struct chat_syntax {
+    enum chat_calls kind;
+    const char *block, *block_end; /* around all calls of an answer */
+    const char *call, *call_end;   /* around each */
+    const char *head, *mid, *tail;
+    bool counted;                  /* NAMED: a colon and a number stand behind the name */
+    bool bare;                     /* OBJECT: an answer that begins with an object may be a call */
+    const char *name_key, *args_key;       /* OBJECT; without name_key the name is the key of the arguments */
+    const char *param, *value, *param_end; /* TAGGED */
 };
 
 /* What chat_request.thinking can do: nothing, nothing since the form always thinks, or choose, with this default. */
 enum chat_thinks { CHAT_NEVER_THINKS, CHAT_ALWAYS_THINKS, CHAT_MAY_THINK, CHAT_THINKS_UNLESS_OFF };
 
 struct chat_writer;
+struct chat_own;
 
 struct chat_form {
     const char *name;
@@ -49,13 +65,14 @@ struct chat_form {
     bool any_eos;                /* where bos or ends[0] are not in the vocabulary, the tokenizer's own are meant */
     const char *system;          /* when there is no system message; NULL: none */
     enum chat_thinks thinks;
+    const char *think, *unthink; /* around reasoning; NULL: <think> and </think> */
     const char *think_prompt;    /* what the generation prompt ends in when the form always thinks; NULL: nothing */
-    enum chat_calls calls;
-    const char *dsml_block;      /* name of the element around the calls */
+    struct chat_syntax calls;
     const char *call_gap;        /* line ends that stand between a text and the calls after it */
     bool loose_think;            /* line ends around reasoning belong to the form */
     bool answer_space;           /* answers begin with a space */
     int variant;                 /* of the renderer's own */
+    const struct chat_own *own;  /* of a form that a model's template makes (own/own.h); NULL: built in */
 };
 
 /* Collects text and marks; a failure sticks in rc. t NULL: everything is spelled into text. */
@@ -81,11 +98,13 @@ void chat_say_str(struct chat_writer *w, const char *s);
 void chat_say_buf(struct chat_writer *w, struct buf *b); /* checks and frees b */
 void chat_put_bos(struct chat_writer *w);
 void chat_put_end(struct chat_writer *w); /* the end of an answer */
+void chat_put_id(struct chat_writer *w, int32_t id);
 /* From now on it is the model that speaks, or not: a border of tokens. */
 void chat_by_model(struct chat_writer *w, bool model);
 void chat_fail(struct chat_writer *w, enum err_code code, const char *what);
 
 bool chat_is_system(const struct chat_msg *m);
+struct tm chat_day(const struct chat_request *q); /* the one of the request, or a fixed one */
 bool chat_is_open(const struct chat_writer *w, size_t i);      /* message i is an answer to be continued */
 bool chat_wants_prompt(const struct chat_writer *w);           /* a generation prompt is to be written */
 bool chat_thinks(const struct chat_form *f, const struct chat_request *q);
@@ -112,6 +131,8 @@ void chat_json_string(struct buf *out, const char *s, size_t len);
 /* A tool as templates get it: {"type": "function", "function": {"name", "description", "parameters"}}, or the inner
  * object alone. */
 int chat_json_tool(struct buf *out, const struct chat_tool *tool, bool whole, int indent, struct err *e);
+/* The same as a value, owned by the caller. */
+int chat_tool_json(json_t **out, const struct chat_tool *tool, bool whole, struct err *e);
 /* Text that is JSON is printed again, other text is kept as it is. */
 void chat_json_again(struct buf *out, const char *text);
 
@@ -125,6 +146,7 @@ void chat_render_qwen3(struct chat_writer *w);
 void chat_render_llama3(struct chat_writer *w);
 void chat_render_llama2(struct chat_writer *w);
 void chat_render_gemma3(struct chat_writer *w);
+void chat_render_own(struct chat_writer *w); /* of a model's template */
 
 /* Values of chat_form.variant. */
 enum { DS_PLAIN, DS_REASONER };                              /* chat_render_deepseek_v3 */

@@ -2,9 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 #include "base/checked.h"
-#include "base/sha256.h"
-#include "chat/form.h"
-#include "chat/hashes.h"
+#include "chat/own/own.h"
 
 #define USER CHAT_USER_MARK
 #define ASSISTANT CHAT_ASSISTANT_MARK
@@ -23,12 +21,15 @@ static const char *const marks_llama2[] = {"<s>", "</s>", NULL};
 static const char *const marks_gemma[] = {"<start_of_turn>", "<end_of_turn>", "<bos>", "<eos>", NULL};
 
 #define DS_BORDERS .bos = CHAT_BOS, .ends = {CHAT_EOS}, .any_eos = true
-#define DS_V3 DS_BORDERS, .render = chat_render_deepseek_v3, .n_needed = 2, .calls = CALLS_FENCED
+#define DS_BLOCKS .block = DS_CALLS, .block_end = DS_CALLS_END, .call = DS_CALL, .call_end = DS_CALL_END
+#define DS_FENCED {CALLS_NAMED, DS_BLOCKS, .head = "function" DS_SEP, .mid = "```json", .tail = "```"}
+#define DS_V3 DS_BORDERS, .render = chat_render_deepseek_v3, .n_needed = 2, .calls = DS_FENCED
 #define DS_R1 DS_V3, .markers = marks_r1, .variant = DS_REASONER, .thinks = CHAT_ALWAYS_THINKS, .loose_think = true
-#define DS_V4 DS_BORDERS, .render = chat_render_deepseek_v4, .markers = marks_dsml, .n_needed = 2, .calls = CALLS_DSML, \
-              .dsml_block = "tool_calls", .call_gap = "\n\n", .thinks = CHAT_THINKS_UNLESS_OFF
+#define DS_V4 DS_BORDERS, .render = chat_render_deepseek_v4, .markers = marks_dsml, .n_needed = 2, \
+              .calls = {CALLS_DSML, .block = "tool_calls"}, .call_gap = "\n\n", .thinks = CHAT_THINKS_UNLESS_OFF
 #define IM_FORM .ends = {IM_END, "<|endoftext|>"}, .n_needed = 2
-#define HERMES .calls = CALLS_HERMES, .call_gap = "\n"
+#define JSON_CALL .name_key = "name", .args_key = "arguments"
+#define HERMES .calls = {CALLS_OBJECT, .call = "<tool_call>", .call_end = "</tool_call>", JSON_CALL}, .call_gap = "\n"
 #define QWEN3 IM_FORM, HERMES, .render = chat_render_qwen3, .markers = marks_qwen3, .loose_think = true
 #define LLAMA3 .bos = "<|begin_of_text|>", .ends = {"<|eot_id|>", "<|eom_id|>", "<|end_of_text|>"}, .markers = marks_llama3, \
                .n_needed = 3, .render = chat_render_llama3
@@ -39,9 +40,9 @@ static const struct chat_form forms[] = {
     {.name = "deepseek-r1", DS_R1, .think_prompt = THINK "\n"},
     {.name = "deepseek-r1-0528", DS_R1},
     {.name = "deepseek-v3.1", DS_BORDERS, .render = chat_render_deepseek_v31, .markers = marks_r1, .n_needed = 2,
-     .calls = CALLS_SEP, .thinks = CHAT_MAY_THINK},
+     .calls = {CALLS_NAMED, DS_BLOCKS, .mid = DS_SEP}, .thinks = CHAT_MAY_THINK},
     {.name = "deepseek-v3.2", DS_BORDERS, .render = chat_render_deepseek_v32, .markers = marks_dsml, .n_needed = 2,
-     .calls = CALLS_DSML, .dsml_block = "function_calls", .call_gap = "\n\n", .thinks = CHAT_THINKS_UNLESS_OFF},
+     .calls = {CALLS_DSML, .block = "function_calls"}, .call_gap = "\n\n", .thinks = CHAT_THINKS_UNLESS_OFF},
     {.name = "deepseek-v4", DS_V4, .variant = V4_FIRST},
     {.name = "deepseek-v4-0731", DS_V4, .variant = V4_0731},
     {.name = "chatml", IM_FORM, .render = chat_render_chatml, .markers = marks_im},
@@ -55,7 +56,8 @@ static const struct chat_form forms[] = {
     {.name = "qwen3-instruct", QWEN3, .variant = QWEN3_INSTRUCT},
     {.name = "qwen3-thinking", QWEN3, .variant = QWEN3_THINKING, .thinks = CHAT_ALWAYS_THINKS, .think_prompt = THINK "\n"},
     {.name = "llama-3", LLAMA3, .variant = LLAMA3_PLAIN},
-    {.name = "llama-3.1", LLAMA3, .variant = LLAMA3_DATED, .calls = CALLS_BARE},
+    {.name = "llama-3.1", LLAMA3, .variant = LLAMA3_DATED,
+     .calls = {CALLS_OBJECT, .block = "<|python_tag|>", .bare = true, JSON_CALL}},
     {.name = "llama-2", .bos = "<s>", .ends = {"</s>"}, .any_eos = true, .markers = marks_llama2,
      .render = chat_render_llama2, .answer_space = true},
     {.name = "gemma-3", .bos = "<bos>", .ends = {"<end_of_turn>", "<eos>"}, .markers = marks_gemma, .n_needed = 2,
@@ -72,7 +74,7 @@ const struct chat_form *chat_form_by_name(const char *name)
 }
 
 const char *chat_form_name(const struct chat_form *f) { return f->name; }
-bool chat_form_has_tools(const struct chat_form *f) { return f->calls != CALLS_NONE; }
+bool chat_form_has_tools(const struct chat_form *f) { return f->calls.kind != CALLS_NONE; }
 
 int chat_form_check(const struct chat_form *f, const struct tokenizer *t, struct err *e)
 {
@@ -108,36 +110,39 @@ int chat_stop_ids(const struct chat_form *f, const struct tokenizer *t, struct t
 
 /* ---- which form ---- */
 
-/* Where a model brings no template. The first row that fits wins; a column that is NULL fits everything. */
+/* Where a model brings no template. The first row that fits wins; a column that is NULL fits everything. A row that is
+ * sure makes a chat of the model: its makers publish a program instead of a template. The others are what is suggested,
+ * since without a template a model is taken for one that only continues texts. */
 #define DEEPSEEK2 " deepseek2 deepseek_v2 deepseek_v3 "
 #define DISTILLED " qwen2 llama "
 #define QWEN3_ARCH " qwen3 qwen3moe qwen3_moe "
 static const struct rule {
     const char *archs, *has, *lacks, *hint, *form;
+    bool sure;
 } rules[] = {
-    {DEEPSEEK2, NULL, USER, NULL, "deepseek-v2"},
-    {DEEPSEEK2, USER, NULL, "r1-0528", "deepseek-r1-0528"},
-    {DEEPSEEK2, USER, NULL, "r1", "deepseek-r1"},
-    {DEEPSEEK2, USER, NULL, "v3.1", "deepseek-v3.1"},
-    {DEEPSEEK2, USER, NULL, "v3-0324", "deepseek-v3"},
-    {DEEPSEEK2, USER, THINK, NULL, "deepseek-v3"},
-    {" deepseek32 deepseek_v32 ", USER, NULL, "exp", "deepseek-v3.1"},
-    {" deepseek32 deepseek_v32 ", USER, NULL, NULL, "deepseek-v3.2"},
-    {" deepseek4 deepseek_v4 ", USER, NULL, "0731", "deepseek-v4-0731"},
-    {" deepseek4 deepseek_v4 ", USER, NULL, NULL, "deepseek-v4"},
-    {DISTILLED, USER, NULL, NULL, "deepseek-r1"},
-    {QWEN3_ARCH, USER, NULL, NULL, "deepseek-r1-0528"},
-    {" qwen2 ", IM_START, NULL, "qwen2.5", "qwen2.5"},
-    {" qwen2 ", IM_START, NULL, "qwen2-", "qwen2"},
-    {QWEN3_ARCH, IM_START, NULL, "instruct-2507", "qwen3-instruct"},
-    {QWEN3_ARCH, IM_START, NULL, "thinking-2507", "qwen3-thinking"},
-    {QWEN3_ARCH, IM_START, NULL, NULL, "qwen3"},
-    {" llama ", IM_START, NULL, "smollm2", "smollm2"},
-    {" llama ", IM_START, NULL, NULL, "chatml"},
-    {" llama ", "<|eom_id|>", NULL, NULL, "llama-3.1"},
-    {" llama ", "<|start_header_id|>", NULL, NULL, "llama-3"},
-    {" llama ", "<s>", NULL, "llama-2", "llama-2"},
-    {" gemma3 gemma3_text ", "<start_of_turn>", NULL, NULL, "gemma-3"},
+    {DEEPSEEK2, NULL, USER, NULL, "deepseek-v2", false},
+    {DEEPSEEK2, USER, NULL, "r1-0528", "deepseek-r1-0528", false},
+    {DEEPSEEK2, USER, NULL, "r1", "deepseek-r1", false},
+    {DEEPSEEK2, USER, NULL, "v3.1", "deepseek-v3.1", false},
+    {DEEPSEEK2, USER, NULL, "v3-0324", "deepseek-v3", false},
+    {DEEPSEEK2, USER, THINK, NULL, "deepseek-v3", false},
+    {" deepseek32 deepseek_v32 ", USER, NULL, "exp", "deepseek-v3.1", true},
+    {" deepseek32 deepseek_v32 ", USER, NULL, NULL, "deepseek-v3.2", true},
+    {" deepseek4 deepseek_v4 ", USER, NULL, "0731", "deepseek-v4-0731", true},
+    {" deepseek4 deepseek_v4 ", USER, NULL, NULL, "deepseek-v4", true},
+    {DISTILLED, USER, NULL, NULL, "deepseek-r1", false},
+    {QWEN3_ARCH, USER, NULL, NULL, "deepseek-r1-0528", false},
+    {" qwen2 ", IM_START, NULL, "qwen2.5", "qwen2.5", false},
+    {" qwen2 ", IM_START, NULL, "qwen2-", "qwen2", false},
+    {QWEN3_ARCH, IM_START, NULL, "instruct-2507", "qwen3-instruct", false},
+    {QWEN3_ARCH, IM_START, NULL, "thinking-2507", "qwen3-thinking", false},
+    {QWEN3_ARCH, IM_START, NULL, NULL, "qwen3", false},
+    {" llama ", IM_START, NULL, "smollm2", "smollm2", false},
+    {" llama ", IM_START, NULL, NULL, "chatml", false},
+    {" llama ", "<|eom_id|>", NULL, NULL, "llama-3.1", false},
+    {" llama ", "<|start_header_id|>", NULL, NULL, "llama-3", false},
+    {" llama ", "<s>", NULL, "llama-2", "llama-2", false},
+    {" gemma3 gemma3_text ", "<start_of_turn>", NULL, NULL, "gemma-3", false},
 };
 
 static bool has_word(const char *list, const char *word)
@@ -163,8 +168,9 @@ static bool has_hint(const char *name, const char *hint)
     return false;
 }
 
-static const struct chat_form *by_arch(const struct tokenizer *t, const struct chat_model *m)
+static const struct chat_form *by_arch(const struct tokenizer *t, const struct chat_model *m, bool *sure)
 {
+    *sure = false;
     for (size_t i = 0; m->arch && i < ARRAY_LEN(rules); i++) {
         const struct rule *r = &rules[i];
         if (!has_word(r->archs, m->arch) || (r->hint && !(m->name && has_hint(m->name, r->hint)))) continue;
@@ -172,6 +178,7 @@ static const struct chat_form *by_arch(const struct tokenizer *t, const struct c
         if (r->lacks && tokenizer_special(t, r->lacks) >= 0) continue;
         const struct chat_form *f = chat_form_by_name(r->form);
         struct err ignored;
+        *sure = r->sure;
         if (chat_form_check(f, t, &ignored) == OK) return f;
     }
     return NULL;
@@ -187,44 +194,64 @@ static void list_forms(struct buf *b, const struct tokenizer *t, const struct ch
             buf_printf(b, "%s%s", b->len ? ", " : "", forms[i].name);
 }
 
-static int refuse(const struct tokenizer *t, const struct chat_model *m, const char *hash, struct err *e)
+/* Forms to choose from, for messages. */
+static int suggest(struct buf *b, const struct tokenizer *t, const struct chat_model *m, struct err *e)
+{
+    bool sure;
+    list_forms(b, t, by_arch(t, m, &sure));
+    if (b->len == 0) buf_add_str(b, "none: it has the markers of no form that is known here");
+    return buf_check(b, "the names of chat forms", e);
+}
+
+static int no_template(const struct tokenizer *t, const struct chat_model *m, struct err *e)
 {
     struct buf names = {0};
-    list_forms(&names, t, by_arch(t, m));
-    int rc = buf_check(&names, "the names of chat forms", e);
-    const char *list = names.len ? names.data : "none: it has the markers of no form that is known here";
-    if (!rc && hash)
-        rc = err_set(e, ERR_UNSUPPORTED, __FILE__, __LINE__,
-                     "the model's chat template (sha256 %s) is not one that is known here, and templates are not run; choose a "
-                     "form with --template NAME (for this vocabulary: %s)", hash, list);
-    else if (!rc)
-        rc = err_set(e, ERR_UNSUPPORTED, __FILE__, __LINE__,
-                     "the model has no chat template, and its architecture %.40s does not tell its chat form; choose one with "
-                     "--template NAME (for this vocabulary: %s)", m->arch ? m->arch : "(unknown)", list);
+    int rc = suggest(&names, t, m, e);
+    if (!rc)
+        rc = err_set(e, ERR_NOTFOUND, __FILE__, __LINE__,
+                     "the model has no chat template: it continues texts. If it was made for chats, choose a form with "
+                     "--template NAME (for this vocabulary: %s) or --template FILE.jinja", names.data);
     buf_free(&names);
     return rc;
 }
 
-static const struct chat_form *by_hash(const char *hash)
+/* A template that cannot be used: what is wrong with it, and what to do. */
+static int bad_template(const struct tokenizer *t, const struct chat_model *m, struct err *e)
 {
-    for (size_t i = 0; i < ARRAY_LEN(chat_hashes); i++)
-        if (strcmp(chat_hashes[i].sha256, hash) == 0) return chat_form_by_name(chat_hashes[i].form);
-    return NULL;
+    struct buf names = {0};
+    struct err why = *e;
+    int rc = why.code == ERR_MEMORY ? ERR_MEMORY : suggest(&names, t, m, e);
+    if (!rc)
+        rc = err_set(e, why.code, __FILE__, __LINE__, "%.360s; another form: --template NAME (for this vocabulary: %.120s)",
+                     why.msg, names.data);
+    buf_free(&names);
+    return rc;
 }
 
-int chat_form_of(const struct chat_form **out, const struct tokenizer *t, const struct chat_model *m, struct err *e)
+int chat_form_of(const struct chat_form **out, struct chat_own **own, const struct tokenizer *t, const struct chat_model *m,
+                 struct err *e)
 {
-    char hash[SHA256_HEX];
-    const struct chat_form *f;
+    bool sure;
     *out = NULL;
-    if (m->template_text) {
-        struct chat_span x = chat_trim(m->template_text, strlen(m->template_text));
-        TRY(sha256_of(x.s, x.len, hash, e));
-        bool own = x.len == strlen(chat_template_jinja()) && memcmp(x.s, chat_template_jinja(), x.len) == 0;
-        f = own ? chat_form_by_name("deepseek-v3") : by_hash(hash);
-    } else f = by_arch(t, m);
-    if (!f) return refuse(t, m, m->template_text ? hash : NULL, e);
-    TRY(chat_form_check(f, t, e));
-    *out = f;
-    return OK;
+    *own = NULL;
+    if (!m->template_text) {
+        *out = by_arch(t, m, &sure);
+        if (*out && sure) return OK;
+        *out = NULL;
+        return no_template(t, m, e);
+    }
+    struct chat_own *o;
+    if (chat_own_new(&o, t, m, e)) {
+        *out = by_arch(t, m, &sure);
+        if (*out && sure && e->code != ERR_MEMORY) return OK; /* templates of such models come from others */
+        *out = NULL;
+        return bad_template(t, m, e);
+    }
+    int rc = own_recognise(out, o, t, e);
+    if (rc || *out) chat_own_free(o);
+    else {
+        *own = o;
+        *out = chat_own_form(o);
+    }
+    return rc;
 }

@@ -101,18 +101,26 @@ static json_t *function_of(const struct chat_tool *tool, json_t *parameters)
     return NULL;
 }
 
-int chat_json_tool(struct buf *out, const struct chat_tool *tool, bool whole, int indent, struct err *e)
+int chat_tool_json(json_t **out, const struct chat_tool *tool, bool whole, struct err *e)
 {
     json_t *parameters = NULL;
     char where[100];
     snprintf(where, sizeof where, "parameters of the tool %.60s", tool->name);
+    *out = NULL;
     if (tool->parameters) TRY(json_parse(&parameters, tool->parameters, strlen(tool->parameters), where, e));
     json_t *v = function_of(tool, parameters);
     if (v && whole) v = json_pack("{s:s,s:o}", "type", "function", "function", v);
-    if (v) chat_json_dump(out, v, indent);
     json_decref(parameters);
-    bool failed = !v;
+    if (!v) FAIL(e, ERR_FORMAT, "the tool %.60s: its name or description is not UTF-8, or out of memory", tool->name);
+    *out = v;
+    return OK;
+}
+
+int chat_json_tool(struct buf *out, const struct chat_tool *tool, bool whole, int indent, struct err *e)
+{
+    json_t *v;
+    TRY(chat_tool_json(&v, tool, whole, e));
+    chat_json_dump(out, v, indent);
     json_decref(v);
-    if (failed) FAIL(e, ERR_FORMAT, "the tool %.60s: its name or description is not UTF-8, or out of memory", tool->name);
     return OK;
 }

@@ -79,10 +79,13 @@ static void say_result(struct chat_writer *w, const struct chat_msg *m)
 /* The system turn of 3.1, which is always there. */
 static void say_dates(struct chat_writer *w, const struct chat_msg *system)
 {
+    struct tm day = chat_day(w->q);
+    char today[40];
     put_header(w, "system");
     if (w->q->n_tools) chat_put(w, "Environment: ipython\n");
     chat_put(w, "Cutting Knowledge Date: December 2023\nToday Date: ");
-    chat_say_str(w, w->q->date ? w->q->date : "26 Jul 2024");
+    strftime(today, sizeof today, "%d %b %Y", &day);
+    chat_say_str(w, w->q->date ? w->q->date : today);
     chat_put(w, "\n\n");
     if (system) say_trimmed(w, system->text, system->len);
     chat_put(w, "<|eot_id|>");

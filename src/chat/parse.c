@@ -3,6 +3,7 @@
 #include "chat/parse.h"
 #include <string.h>
 #include "base/mem.h"
+#include "chat/own/own.h"
 
 /* ---- events ---- */
 
@@ -78,7 +79,7 @@ static int start_text(struct chat_parser *p, const char *s, size_t len, size_t *
     buf_add(&p->start, s, i);
     *used = i;
     if (i == len) return OK;
-    bool call = p->f->calls == CALLS_BARE && p->tools && s[i] == '{';
+    bool call = p->f->calls.bare && p->tools && s[i] == '{';
     struct chat_span space = {p->start.data, p->start.len};
     p->state = STATE_CONTENT;
     int rc = call ? parse_call_begin(p, &space, false) : parse_content(p, space.s, space.len, false);
@@ -86,15 +87,19 @@ static int start_text(struct chat_parser *p, const char *s, size_t len, size_t *
     return rc;
 }
 
+/* Between calls; objects without markers may be the items of a list. */
 static int block_text(struct chat_parser *p, const char *s, size_t len, size_t *used)
 {
+    const struct chat_syntax *x = &p->f->calls;
+    bool objects = x->kind == CALLS_OBJECT && !x->call;
+    const char *between = objects && !x->bare ? " \t\r\n;,[]" : " \t\r\n;";
     size_t i = 0;
-    while (i < len && strchr(" \t\r\n;", s[i]) && s[i]) i++;
+    while (i < len && strchr(between, s[i]) && s[i]) i++;
     *used = i;
     if (i == len) return OK;
-    if (p->f->calls == CALLS_BARE && s[i] == '{') return parse_call_begin(p, NULL, false);
+    if (objects && s[i] == '{') return parse_call_begin(p, NULL, false);
     p->state = STATE_CONTENT; /* text among calls is not expected, but after them it is */
-    p->broken = p->f->calls != CALLS_BARE;
+    p->broken = !x->bare;
     return OK;
 }
 
@@ -131,11 +136,11 @@ static int begin_calls(struct chat_parser *p, const struct parse_spelling *m)
     p->lines = 0;
     if (p->state == STATE_START && !p->f->call_gap) TRY(parse_content(p, p->start.data, p->start.len, false));
     buf_clear(&p->start);
-    if (m->mark == MARK_CALL) return parse_call_begin(p, &before, true);
+    if (m->mark == MARK_CALL) return parse_call_begin(p, &before, p->f->calls.call_end != NULL);
     buf_clear(&p->call);
     p->at = 0;
     p->dsml = DSML_INVOKE;
-    p->state = p->f->calls == CALLS_DSML ? STATE_DSML : STATE_BLOCK;
+    p->state = p->f->calls.kind == CALLS_DSML ? STATE_DSML : STATE_BLOCK;
     return OK;
 }
 
@@ -183,7 +188,6 @@ static int marker(struct chat_parser *p, const struct parse_spelling *m)
     }
     if (p->state == STATE_CALL) {
         size_t used;
-        if (m->mark == MARK_SEP) return parse_call_sep(p);
         if (m->mark == MARK_CALL_END) return parse_call_end(p, m->text);
         if (m->mark != MARK_CALL && m->mark != MARK_BLOCK_END) return parse_call_text(p, m->text, m->len, &used);
         TRY(parse_call_end(p, NULL)); /* its end is missing */
@@ -301,8 +305,9 @@ int chat_parser_feed(struct chat_parser *p, int32_t id, struct err *e)
     }
     size_t len;
     const char *s = tokenizer_bytes(p->detok.t, id, &len);
-    bool dsml = p->f->calls == CALLS_DSML && len == strlen(DSML) && !memcmp(s, DSML, len);
-    if (dsml || (p->state == STATE_DSML && len)) detok_bytes(&p->detok, s, len, &p->held); /* parts of elements */
+    bool dsml = p->f->calls.kind == CALLS_DSML && len == strlen(DSML) && !memcmp(s, DSML, len);
+    bool part = p->state == STATE_CALL && tokenizer_is_control(p->detok.t, id); /* a separator inside a call */
+    if (dsml || part || (p->state == STATE_DSML && len)) detok_bytes(&p->detok, s, len, &p->held); /* parts of elements */
     else TRY(detok_feed(&p->detok, id, &p->held, e));
     return walk(p, false);
 }
@@ -331,35 +336,30 @@ static void add_mark(struct chat_parser *p, const struct tokenizer *t, enum pars
 
 static void add_call_marks(struct chat_parser *p, const struct tokenizer *t)
 {
-    switch (p->f->calls) {
-    case CALLS_FENCED:
-    case CALLS_SEP:
-        add_mark(p, t, MARK_BLOCK, DS_CALLS);
-        add_mark(p, t, MARK_BLOCK_END, DS_CALLS_END);
-        add_mark(p, t, MARK_CALL, DS_CALL);
-        add_mark(p, t, MARK_CALL_END, DS_CALL_END);
-        add_mark(p, t, MARK_SEP, DS_SEP);
-        break;
-    case CALLS_HERMES:
-        add_mark(p, t, MARK_CALL, "<tool_call>");
-        add_mark(p, t, MARK_CALL_END, "</tool_call>");
-        break;
-    case CALLS_DSML:
-        add_mark(p, NULL, MARK_BLOCK, strcmp(p->f->dsml_block, "tool_calls") ? V32_BLOCK : V4_BLOCK);
-        break;
-    case CALLS_BARE: add_mark(p, t, MARK_BLOCK, "<|python_tag|>"); break;
-    case CALLS_NONE: break;
+    const struct chat_syntax *x = &p->f->calls;
+    if (x->kind == CALLS_DSML) {
+        add_mark(p, NULL, MARK_BLOCK, strcmp(x->block, "tool_calls") ? V32_BLOCK : V4_BLOCK);
+        return;
     }
+    add_mark(p, t, MARK_BLOCK, x->block);
+    add_mark(p, t, MARK_BLOCK_END, x->block_end);
+    add_mark(p, t, MARK_CALL, x->call);
+    add_mark(p, t, MARK_CALL_END, x->call_end);
 }
 
 /* Where the prompt of q leaves the model. */
 static enum parse_state first_state(const struct chat_form *f, const struct chat_request *q)
 {
     const struct chat_msg *last = q->n_msgs ? &q->msgs[q->n_msgs - 1] : NULL;
-    bool dsml = f->calls == CALLS_DSML, open = q->continue_last && last && last->role == CHAT_ASSISTANT;
+    bool dsml = f->calls.kind == CALLS_DSML, open = q->continue_last && last && last->role == CHAT_ASSISTANT;
     if (open && (last->len || last->n_calls || f->thinks == CHAT_NEVER_THINKS)) return STATE_CONTENT;
     if (open) return last->reasoning ? STATE_THINK : STATE_START;
-    if (!chat_thinks(f, q)) return f->calls == CALLS_BARE || f->thinks != CHAT_NEVER_THINKS ? STATE_START : STATE_CONTENT;
+    if (f->own) {
+        int after = own_prompt_state(f->own, q);
+        if (after > 0) return STATE_THINK;
+        return f->calls.bare || (after == 0 && f->thinks != CHAT_NEVER_THINKS) ? STATE_START : STATE_CONTENT;
+    }
+    if (!chat_thinks(f, q)) return f->calls.bare || f->thinks != CHAT_NEVER_THINKS ? STATE_START : STATE_CONTENT;
     if (last && last->role == CHAT_TOOL && !dsml && !f->call_gap) return STATE_START; /* the answer follows the results */
     return f->think_prompt || dsml || f->thinks == CHAT_MAY_THINK ? STATE_THINK : STATE_START;
 }
@@ -375,13 +375,17 @@ int chat_parser_new(struct chat_parser **out, const struct chat_form *f, const s
     if (t) detok_init(&p->detok, t, false);
     if (f->answer_space) detok_continue(&p->detok); /* that space is taken off here */
     if (f->thinks != CHAT_NEVER_THINKS) {
-        add_mark(p, t, MARK_THINK, THINK);
-        add_mark(p, t, MARK_UNTHINK, UNTHINK);
+        add_mark(p, t, MARK_THINK, f->think ? f->think : THINK);
+        add_mark(p, t, MARK_UNTHINK, f->unthink ? f->unthink : UNTHINK);
     }
     add_call_marks(p, t);
     for (int i = 0; i < CHAT_MAX_ENDS; i++) add_mark(p, t, MARK_END, f->ends[i]);
     struct parse_spelling *end = &p->mark[p->n_marks - 1];
     if (f->any_eos && t && end->id < 0) end->id = tokenizer_eos(t);
+    if (f->calls.kind == CALLS_TAGGED && parse_schemas(&p->schemas, q, e)) {
+        chat_parser_free(p);
+        return ERR_MEMORY;
+    }
     *out = p;
     return OK;
 }
@@ -393,5 +397,6 @@ void chat_parser_free(struct chat_parser *p)
     buf_free(&p->start);
     buf_free(&p->call);
     buf_free(&p->arguments);
+    json_decref(p->schemas);
     mem_free(p);
 }

@@ -15,7 +15,6 @@ enum parse_mark {
     MARK_BLOCK_END,
     MARK_CALL,
     MARK_CALL_END,
-    MARK_SEP,
     MARK_END,
 };
 
@@ -30,7 +29,8 @@ enum parse_state {
 };
 
 /* Parts of a call. */
-enum call_part { PART_HEAD, PART_ARGUMENTS, PART_TAIL };
+/* PART_WHOLE: an object that is looked at when it is complete. */
+enum call_part { PART_HEAD, PART_ARGUMENTS, PART_TAIL, PART_WHOLE };
 enum dsml_part { DSML_INVOKE, DSML_PARAMETER, DSML_STRING, DSML_VALUE };
 
 struct parse_spelling {
@@ -61,14 +61,15 @@ struct chat_parser {
     struct buf call;     /* the text of the call that is being read: all of it, or for DSML what is not yet read */
     size_t at;           /* bytes of call that were read */
     bool reread;         /* the rest of call is not of a call: it is looked at again as text */
-    size_t sep;          /* where the text after the separator begins, 0: there was none yet */
     enum call_part part;
     enum dsml_part dsml;
     bool marked;         /* the call is between markers */
     bool sent_any;       /* a parameter was sent */
     struct buf arguments; /* of this call, as they were sent */
-    int depth;           /* of brackets in them */
+    int depth;           /* of brackets in them, or in the object that is looked through */
+    size_t seen;         /* bytes of call that were looked through */
     bool in_string, escaped;
+    json_t *schemas;     /* TAGGED: the properties of the parameters by the names of tools; NULL: none is known */
     struct err *e;
 };
 
@@ -79,13 +80,19 @@ int parse_content(struct chat_parser *p, const char *s, size_t len, bool malform
  * without a marker. */
 int parse_call_begin(struct chat_parser *p, const struct chat_span *before, bool marked);
 int parse_call_text(struct chat_parser *p, const char *s, size_t len, size_t *used);
-int parse_call_sep(struct chat_parser *p);
 /* The end marker, or NULL: the answer ended. */
 int parse_call_end(struct chat_parser *p, const char *marker);
 /* Sends the name, the arguments; the end with a look at all of them. */
 int parse_name(struct chat_parser *p, const char *s, size_t len);
 int parse_arguments(struct chat_parser *p, const char *s, size_t len);
 int parse_call_done(struct chat_parser *p, bool malformed);
+
+/* Takes what the form writes around a name off it; false: it is not there, or what is left is no name. */
+bool parse_named(const struct chat_syntax *x, struct chat_span *name);
+/* Calls whose arguments are elements, read as a whole: the text of call from open on. False: it is none. */
+bool parse_tagged(struct chat_parser *p, size_t open, int *rc);
+/* What it needs of a request: an object of properties by the names of tools, owned by the caller. */
+int parse_schemas(json_t **out, const struct chat_request *q, struct err *e);
 
 /* Elements: reads what it can of call, from at on. final: nothing follows. Leaves STATE_DSML at the end of the block. */
 int parse_dsml(struct chat_parser *p, bool final);

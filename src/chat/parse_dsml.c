@@ -67,7 +67,7 @@ static int invoke(struct chat_parser *p, bool *go)
     struct chat_span name;
     skip_space(p);
     size_t from = p->at;
-    snprintf(end, sizeof end, "</" DSML "%s>", p->f->dsml_block);
+    snprintf(end, sizeof end, "</" DSML "%s>", p->f->calls.block);
     enum match m = literal(p, end);
     if (m == MATCH_YES) {
         leave(p, p->at);

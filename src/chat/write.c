@@ -2,7 +2,7 @@
  * the rendered template would be, and never into a marker unless the form wrote it. */
 #include <string.h>
 #include "base/utf8.h"
-#include "chat/form.h"
+#include "chat/own/own.h"
 
 /* ---- text ---- */
 
@@ -64,7 +64,7 @@ static bool is_marker(const struct chat_writer *w, int32_t id)
 {
     for (int i = 0; w->f->markers[i]; i++)
         if (w->marker[i] == id) return true;
-    return tokenizer_is_control(w->t, id);
+    return tokenizer_is_control(w->t, id) || (w->f->own && own_is_mark(w->f->own, id));
 }
 
 /* The marker of this form that s starts with, which has an id; -1 if none. */
@@ -80,10 +80,10 @@ static int marker_at(const struct chat_writer *w, const char *s, size_t len)
 /* Encodes with a cut after the first character of every spelled marker: no token can hold one as a whole. */
 static int encode_cut(struct chat_writer *w, const char *s, size_t len)
 {
-    size_t from = 0;
+    size_t from = 0, n;
     uint32_t cp;
     for (size_t i = 0; i < len; i++) {
-        if (marker_at(w, s + i, len - i) < 0) continue;
+        if (marker_at(w, s + i, len - i) < 0 && !is_marker(w, tokenizer_special_at(w->t, s + i, len - i, &n))) continue;
         size_t to = i + utf8_decode(s + i, len - i, &cp);
         TRY(tokenizer_encode(w->t, s + from, to - from, w->ids, w->e));
         from = to;
@@ -122,7 +122,7 @@ static int flush(struct chat_writer *w)
     return OK;
 }
 
-static void add_id(struct chat_writer *w, int32_t id)
+void chat_put_id(struct chat_writer *w, int32_t id)
 {
     if (w->rc) return;
     failed(w, flush(w));
@@ -153,7 +153,7 @@ void chat_put(struct chat_writer *w, const char *s)
         int k = s[i] == '<' || s[i] == BAR[0] ? marker_at(w, s + i, len - i) : -1;
         if (k < 0) continue;
         chat_say(w, s + from, i - from);
-        add_id(w, w->marker[k]);
+        chat_put_id(w, w->marker[k]);
         i += strlen(w->f->markers[k]) - 1;
         from = i + 1;
     }
@@ -166,7 +166,7 @@ static void put_border(struct chat_writer *w, const char *spelled, int32_t own)
     int32_t id = w->t ? tokenizer_special(w->t, spelled) : -1;
     if (id < 0 && w->f->any_eos) id = own;
     if (!w->t) chat_put(w, spelled);
-    else if (id >= 0) add_id(w, id);
+    else if (id >= 0) chat_put_id(w, id);
 }
 
 void chat_put_bos(struct chat_writer *w)
@@ -188,6 +188,11 @@ void chat_by_model(struct chat_writer *w, bool model)
 /* ---- the conversation ---- */
 
 bool chat_is_system(const struct chat_msg *m) { return m->role == CHAT_SYSTEM || m->role == CHAT_DEVELOPER; }
+
+struct tm chat_day(const struct chat_request *q)
+{
+    return q->now ? *q->now : (struct tm){.tm_year = 124, .tm_mon = 6, .tm_mday = 26, .tm_wday = 5, .tm_yday = 207};
+}
 
 bool chat_is_open(const struct chat_writer *w, size_t i)
 {
@@ -249,7 +254,7 @@ static int finish(struct chat_writer *w)
 
 static int render(struct chat_writer *w)
 {
-    if (has_calls(w->q) && w->f->calls == CALLS_NONE)
+    if (has_calls(w->q) && !w->f->own && w->f->calls.kind == CALLS_NONE)
         chat_fail(w, ERR_UNSUPPORTED, "its models were not made for tools, and the conversation has some");
     else w->f->render(w);
     return finish(w);

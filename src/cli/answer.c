@@ -114,6 +114,37 @@ int answer_print_json(json_t *obj, struct err *e)
     return OK;
 }
 
+/* What was thought, and the calls, where there are some. */
+static int add_parts(json_t *o, const struct generate_result *r)
+{
+    int bad = 0;
+    if (r->reasoning.len)
+        bad |= json_object_set_new(o, "reasoning", json_stringn(r->reasoning.data, r->reasoning.len));
+    if (r->n_calls == 0) return bad;
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->n_calls; i++) {
+        const struct generate_call *c = &r->calls[i];
+        json_t *v = json_pack("{s:s,s:s%}", "name", c->name, "arguments", c->arguments.data ? c->arguments.data : "",
+                              c->arguments.len);
+        if (v && c->malformed) bad |= json_object_set_new(v, "malformed", json_true());
+        bad |= json_array_append_new(list, v);
+    }
+    return bad | json_object_set_new(o, "tool_calls", list);
+}
+
+int answer_calls(const struct generate_result *r, struct err *e)
+{
+    json_t *o = json_object(), *v;
+    size_t i;
+    int rc = add_parts(o, r) ? err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory for the calls") : OK;
+    json_array_foreach(json_object_get(o, "tool_calls"), i, v)
+    {
+        if (!rc) rc = answer_print_json(json_incref(v), e);
+    }
+    json_decref(o);
+    return rc;
+}
+
 int answer_json(const struct generate_result *r, const struct session *s, const struct sample_params *p, bool with_text,
                 struct err *e)
 {
@@ -121,6 +152,7 @@ int answer_json(const struct generate_result *r, const struct session *s, const 
     int bad;
     if (with_text) bad = json_object_set_new(o, "text", json_stringn(r->text.data ? r->text.data : "", r->text.len));
     else bad = json_object_set_new(o, "done", json_true());
+    bad |= add_parts(o, r);
     int rc = bad ? err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory for the JSON result")
                  : add_figures(o, r, s, p, e);
     if (!rc) return answer_print_json(o, e);

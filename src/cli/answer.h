@@ -23,8 +23,10 @@ void answer_progress(void *ctx, int64_t done, int64_t total);
 /* "2.1 s . 412 tok . 38.7 tok/s . prompt 204 (180 cached) . ctx 3% . end" on stderr. */
 void answer_stats(const struct generate_result *r, const struct session *s);
 
-/* The same as one line of JSON on stdout, with everything needed to get the answer again; with the text, or with
- * "done": true after a stream of pieces. */
+/* Every call as a JSON object on a line of its own. */
+int answer_calls(const struct generate_result *r, struct err *e);
+/* The figures as one line of JSON on stdout, with everything needed to get the answer again; with the text, or with
+ * "done": true after a stream of pieces; with reasoning and calls. */
 int answer_json(const struct generate_result *r, const struct session *s, const struct sample_params *p, bool with_text,
                 struct err *e);
 /* A piece_fn that writes {"text": piece}. */

@@ -15,17 +15,23 @@ static const char *const forget_names[] = {"never", "oldest", NULL};
 
 /* ---- answering ---- */
 
+int chat_encode_log(struct chat *c, struct tokens *ids, struct err *e)
+{
+    TRY(chat_log_request(&c->log, &c->request, e));
+    return chat_form_encode(c->t.engine.chat.form, c->t.engine.tok, &c->request, ids, NULL, e);
+}
+
 /* Encodes the chat; with --forget oldest drops turns until the answer has room, else an over-long chat is an error. */
 static int encode(struct chat *c, struct tokens *ids, struct err *e)
 {
     int64_t context = c->t.engine.context;
     size_t dropped = 0, before = c->log.n;
-    TRY(chat_log_encode(&c->log, c->t.engine.form, c->t.engine.tok, c->thinking, ids, e));
+    TRY(chat_encode_log(c, ids, e));
     int64_t room = c->forget && context > 4 * FORGET_ROOM ? FORGET_ROOM : 1;
     while (c->forget && (int64_t)ids->n + room > context && chat_log_turns(&c->log) > 1) {
         chat_log_drop_oldest(&c->log);
         ids->n = 0;
-        TRY(chat_log_encode(&c->log, c->t.engine.form, c->t.engine.tok, c->thinking, ids, e));
+        TRY(chat_encode_log(c, ids, e));
         dropped = before - c->log.n;
     }
     if (dropped > 0) fprintf(stderr, "the context is full: the %zu oldest messages are forgotten\n", dropped);
@@ -59,7 +65,9 @@ static int keep_answer(struct chat *c, struct generate_result *r, struct err *e)
     c->total_tokens += r->tokens;
     c->total_seconds += r->prompt_seconds + r->seconds;
     c->last = *r;
-    c->last.text = (struct buf){0};
+    c->last.text = c->last.reasoning = (struct buf){0};
+    c->last.calls = NULL;
+    c->last.n_calls = 0;
     c->has_last = true;
     return OK;
 }
@@ -68,11 +76,10 @@ int chat_answer(struct chat *c, struct err *e)
 {
     struct tokens ids = {0};
     struct generate_result r = {0};
-    struct chat_request q = {.thinking = c->thinking};
     struct generate_params p = {.sample = c->sample,
                                 .max_tokens = c->max_tokens,
-                                .form = c->t.engine.form,
-                                .request = &q,
+                                .form = c->t.engine.chat.form,
+                                .request = &c->request,
                                 .reasoning = c->json ? NULL : answer_reasoning};
     struct answer view;
     int rc = encode(c, &ids, e);
@@ -215,10 +222,11 @@ struct chat_args {
 static int run(struct chat *c, const struct chat_args *a, const char *model, struct err *e)
 {
     struct line_options lo = {.history = !a->no_history, .words = chat_slash_words};
+    TRY(chat_args_day(&a->model, &c->day, e));
     TRY(talker_open(&c->t, model, &a->model, e));
     sample_args_advise(&c->sample, &a->given, &c->t.engine);
-    if (!c->t.engine.form)
-        FAIL(e, ERR_UNSUPPORTED, "%s: %s; autarky run --raw continues a text with it", model, c->t.engine.form_error.msg);
+    if (!c->t.engine.chat.form)
+        FAIL(e, ERR_UNSUPPORTED, "%s: %s; autarky run --raw continues a text with it", model, c->t.engine.chat.why.msg);
     c->t.session.progress = answer_progress;
     if (a->load) TRY(chat_log_load(&c->log, a->load, e));
     if (a->system) TRY(chat_log_system(&c->log, a->system, e));
@@ -263,7 +271,8 @@ int cmd_chat(int argc, char **argv)
     term_setup((enum term_color)a.look.color, a.look.plain);
     if (!a.given.seed) c.sample.seed = random_seed();
     c.forget = a.forget == 1;
-    c.thinking = (enum chat_thinking)a.model.thinking;
+    c.request.thinking = (enum chat_thinking)a.model.thinking;
+    c.request.now = &c.day;
     c.stats = a.stats || (!a.quiet && term_is_tty(stdin) && term_is_tty(stderr));
     if (n > 1)
         rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found \"%s\" after the model; autarky run takes a prompt",

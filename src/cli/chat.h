@@ -13,7 +13,8 @@ struct chat {
     struct chat_log log;
     struct sample_params sample;
     int64_t max_tokens; /* 0: until the context is full */
-    enum chat_thinking thinking;
+    struct chat_request request; /* how to ask: thinking, the date; its messages are those of the newest question */
+    struct tm day;
     bool forget;        /* drop the oldest turns when the context is full, saying so */
     bool stats, json;
     struct generate_result last; /* of the newest answer, without its text */
@@ -25,6 +26,8 @@ struct chat {
 
 /* Answers the newest message of the log, streaming; the answer becomes a message. */
 int chat_answer(struct chat *c, struct err *e);
+/* Ids of the whole chat, ready for an answer. */
+int chat_encode_log(struct chat *c, struct tokens *ids, struct err *e);
 
 /* Runs a line that begins with a slash. Mistakes are told on stderr and change nothing. */
 void chat_slash(struct chat *c, const char *line);

@@ -20,6 +20,7 @@ void chat_log_free(struct chat_log *l)
 {
     for (size_t i = 0; i < l->n; i++) entry_free(&l->v[i]);
     mem_free(l->v);
+    mem_free(l->msgs);
     *l = (struct chat_log){0};
 }
 
@@ -81,16 +82,16 @@ int chat_log_system(struct chat_log *l, const char *text, struct err *e)
 const char *chat_log_get_system(const struct chat_log *l) { return has_system(l) ? l->v[0].text : NULL; }
 size_t chat_log_turns(const struct chat_log *l) { return l->n - has_system(l); }
 
-int chat_log_encode(const struct chat_log *l, const struct chat_form *f, const struct tokenizer *t, enum chat_thinking thinking,
-                    struct tokens *out, struct err *e)
+int chat_log_request(struct chat_log *l, struct chat_request *q, struct err *e)
 {
     struct chat_msg *m = mem_array(l->n, sizeof *m);
     if (!m) FAIL(e, ERR_MEMORY, "out of memory for the chat");
     for (size_t i = 0; i < l->n; i++) m[i] = (struct chat_msg){.role = l->v[i].role, .text = l->v[i].text, .len = l->v[i].len};
-    struct chat_request q = {.msgs = m, .n_msgs = l->n, .add_generation_prompt = true, .thinking = thinking};
-    int rc = chat_form_encode(f, t, &q, out, NULL, e);
-    mem_free(m);
-    return rc;
+    mem_free(l->msgs);
+    q->msgs = l->msgs = m;
+    q->n_msgs = l->n;
+    q->add_generation_prompt = true;
+    return OK;
 }
 
 /* ---- files ---- */

@@ -16,6 +16,7 @@ struct chat_entry {
 struct chat_log {
     struct chat_entry *v;
     size_t n, cap;
+    struct chat_msg *msgs; /* of the newest request */
 };
 
 void chat_log_free(struct chat_log *l);
@@ -29,9 +30,8 @@ const char *chat_log_get_system(const struct chat_log *l); /* NULL: none */
 /* Messages that are not the system message. */
 size_t chat_log_turns(const struct chat_log *l);
 
-/* Ids of the whole chat, ready for an answer. */
-int chat_log_encode(const struct chat_log *l, const struct chat_form *f, const struct tokenizer *t, enum chat_thinking thinking,
-                    struct tokens *out, struct err *e);
+/* Makes q ask for an answer to the whole chat; its messages are borrowed until the chat changes. */
+int chat_log_request(struct chat_log *l, struct chat_request *q, struct err *e);
 /* Replaces the file; refuses one that exists and is not a chat. */
 int chat_log_save(const struct chat_log *l, const char *path, struct err *e);
 int chat_log_load(struct chat_log *l, const char *path, struct err *e); /* *l must be empty */

@@ -167,7 +167,7 @@ static void do_tokens(struct chat *c, const char *arg)
     struct err e = {0};
     struct tokens ids = {0};
     (void)arg;
-    if (chat_log_encode(&c->log, c->t.engine.form, c->t.engine.tok, c->thinking, &ids, &e)) complain(&e);
+    if (chat_encode_log(c, &ids, &e)) complain(&e);
     else
         SAY("the chat has %zu tokens in %zu messages; the context holds %" PRId64 ", %" PRId64 " are left\n", ids.n,
             c->log.n, c->t.engine.context, max_i64(0, c->t.engine.context - (int64_t)ids.n));

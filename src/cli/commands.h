@@ -15,6 +15,7 @@ int cmd_quantize(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_imatrix(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_render(int argc, char **argv);
 int cmd_tokenize(int argc, char **argv);
 int cmd_pull(int argc, char **argv);
 int cmd_list(int argc, char **argv);

@@ -23,6 +23,7 @@ static const struct command {
     {"cp", "copy a model out of the caches", cmd_cp},
     {"rm", "remove a model", cmd_rm},
     {"show", "what is in a model file", cmd_show},
+    {"render", "what a model is told, in the form of its chats", cmd_render},
     {"tokenize", "the tokens of a text", cmd_tokenize},
     {"tokenizer", "train a tokenizer, encode and decode text", cmd_tokenizer},
     {"data", "make training data out of text", cmd_data},

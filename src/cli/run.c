@@ -4,15 +4,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/mem.h"
-#include "chat/chat.h"
 #include "cli/answer.h"
+#include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/setup.h"
 #include "cli/term.h"
 #include "sys/file.h"
 
-enum { MAX_PROMPT = 64 << 20, EXIT_LENGTH = 8 };
+enum { MAX_PROMPT = ASK_MAX_BYTES, EXIT_LENGTH = 8 };
 
 struct run_args {
     struct model_args model;
@@ -21,8 +21,9 @@ struct run_args {
     struct sample_given given;
     bool raw, json, jsonl, stats, ignore_end, fail_on_length, special;
     int64_t max_tokens;
-    const char *system, *trace;
+    const char *trace;
     struct opt_list files, stops;
+    struct ask ask;
 };
 
 static void add_rows(struct opts *o, struct run_args *a)
@@ -30,7 +31,7 @@ static void add_rows(struct opts *o, struct run_args *a)
     opts_add(o, (struct opt){"max-tokens", 'n', OPT_I64, &a->max_tokens, 1, 1 << 24, .help = "end after N tokens"});
     opts_add(o, (struct opt){"file", 'f', OPT_LIST, &a->files, .arg = "FILE",
                              .help = "put FILE before the prompt (repeatable)"});
-    opts_add(o, (struct opt){"system", 0, OPT_STR, &a->system, .arg = "TEXT", .help = "instructions for the model"});
+    ask_args_add(o, &a->ask);
     opts_flag(o, "raw", 0, &a->raw, "continue the text as it is, not as a chat");
     opts_add(o, (struct opt){"stop", 0, OPT_LIST, &a->stops, .arg = "TEXT", .help = "end before TEXT (repeatable)"});
     opts_flag(o, "ignore-end", 0, &a->ignore_end, "go on after the model's end token");
@@ -109,7 +110,8 @@ static int make_prompt(struct buf *out, const struct run_args *a, char **words, 
     if (!rc) rc = buf_check(&line, "the prompt", e);
     if (!rc && line.len > 0) rc = add_part(out, line.data, line.len, e);
     buf_free(&line);
-    if (!rc && out->len == 0 && !a->raw) FAIL(e, ERR_USAGE, "there is no prompt; autarky chat is for talking");
+    if (!rc && out->len == 0 && !a->raw && !a->ask.messages)
+        FAIL(e, ERR_USAGE, "there is no prompt; autarky chat is for talking");
     return rc;
 }
 
@@ -121,19 +123,16 @@ static int encode_text(struct tokens *ids, const struct buf *prompt, const struc
 
 static int encode_prompt(struct tokens *ids, struct run_args *a, const struct buf *prompt, const struct engine *en, struct err *e)
 {
-    if (!a->raw && !en->form) {
-        fprintf(stderr, "autarky run: the prompt is continued as plain text: %s\n", en->form_error.msg);
-        if (a->system) FAIL(e, ERR_USAGE, "--system needs a model with a form of chats");
+    if (!a->raw && !en->chat.form) {
+        if (en->chat.why.code != ERR_NOTFOUND) FAIL(e, en->chat.why.code, "%s; --raw continues a text", en->chat.why.msg);
+        fprintf(stderr, "autarky run: the prompt is continued as plain text: %s\n", en->chat.why.msg);
+        if (ask_needs_form(&a->ask))
+            FAIL(e, ERR_USAGE, "--system, --messages and --tools need a model with a form of chats");
         a->raw = true;
     }
     if (a->raw) return encode_text(ids, prompt, en->tok, e);
-    struct chat_msg msgs[2] = {0};
-    size_t n = 0;
-    if (a->system) msgs[n++] = (struct chat_msg){.role = CHAT_SYSTEM, .text = a->system, .len = strlen(a->system)};
-    msgs[n++] = (struct chat_msg){.role = CHAT_USER, .text = prompt->data, .len = prompt->len};
-    struct chat_request q = {.msgs = msgs, .n_msgs = n, .add_generation_prompt = true,
-                             .thinking = (enum chat_thinking)a->model.thinking};
-    return chat_form_encode(en->form, en->tok, &q, ids, NULL, e);
+    TRY(ask_make(&a->ask, &a->model, prompt, e));
+    return chat_form_encode(en->chat.form, en->tok, &a->ask.chat.q, ids, NULL, e);
 }
 
 /* ---- the answer ---- */
@@ -141,9 +140,8 @@ static int encode_prompt(struct tokens *ids, struct run_args *a, const struct bu
 static int answer(const struct run_args *a, struct session *s, const struct tokens *ids, int *status, struct err *e)
 {
     struct generate_result r;
-    struct chat_request q = {.thinking = (enum chat_thinking)a->model.thinking};
-    struct generate_params p = {.form = a->raw ? NULL : s->dec->en->form,
-                                .request = &q,
+    struct generate_params p = {.form = a->raw ? NULL : s->dec->en->chat.form,
+                                .request = &a->ask.chat.q,
                                 .reasoning = a->json || a->jsonl ? NULL : answer_reasoning,
                                 .sample = a->sample,
                                 .max_tokens = a->max_tokens,
@@ -157,8 +155,9 @@ static int answer(const struct run_args *a, struct session *s, const struct toke
     s->progress = answer_progress;
     answer_begin(&view);
     int rc = generate(&r, s, ids->ids, (int64_t)ids->n, &p, fn, &view, e);
-    view.newline |= rc || !text;
+    view.newline |= rc || !text || (r.text.len == 0 && r.n_calls);
     answer_end(&view);
+    if (!rc && text && a->ask.chat.q.n_tools) rc = answer_calls(&r, e);
     if (!rc && !text) rc = answer_json(&r, s, &a->sample, !a->jsonl, e);
     if (!rc && !term_flush()) rc = err_set(e, ERR_IO, __FILE__, __LINE__, "stdout: cannot write");
     if (!rc && (a->stats || (text && term_is_tty(stderr) && term_is_tty(stdout)))) answer_stats(&r, s);
@@ -200,6 +199,7 @@ static int run(struct run_args *a, char **words, int n, int *status, struct err 
     if (!rc) rc = traced_answer(a, &t, &ids, status, e);
     tokens_free(&ids);
     buf_free(&prompt);
+    ask_free(&a->ask);
     talker_close(&t);
     return rc;
 }

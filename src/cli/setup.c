@@ -50,8 +50,23 @@ void model_args_add(struct opts *o, struct model_args *m)
 void chat_args_add(struct opts *o, struct model_args *m)
 {
     opts_add(o, (struct opt){"template", 0, OPT_STR, &m->template_name, .arg = "NAME",
-                             .help = "form of chats: chatml, llama-3, ... (default: what the model's files tell)"});
+                             .help = "form of chats: chatml, llama-3, ..., or a file (default: the model's own)"});
     opts_choice(o, "think", &m->thinking, thinking_names, "thinking before the answer, where the model leaves the choice");
+    opts_add(o, (struct opt){"date", 0, OPT_STR, &m->date, .arg = "YYYY-MM-DD",
+                             .help = "the day that templates tell the model, where they do (today)"});
+}
+
+int chat_args_day(const struct model_args *m, struct tm *day, struct err *e)
+{
+    time_t now = time(NULL);
+    *day = (struct tm){.tm_isdst = -1};
+    if (!m->date) {
+        localtime_r(&now, day);
+        return OK;
+    }
+    char *end = strptime(m->date, "%Y-%m-%d", day);
+    if (!end || *end) FAIL(e, ERR_USAGE, "--date is \"%.40s\", expected a day as 2026-11-30", m->date);
+    return OK;
 }
 
 void sample_args_add(struct opts *o, struct sample_params *p, struct sample_given *given)

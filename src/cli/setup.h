@@ -3,6 +3,7 @@
 #ifndef CLI_SETUP_H
 #define CLI_SETUP_H
 
+#include <time.h>
 #include "cli/options.h"
 #include "infer/sample.h"
 #include "infer/session.h"
@@ -16,10 +17,13 @@ struct model_args {
     bool no_panels;
     const char *template_name; /* form of chats; this and the next only where chat_args_add was called, too */
     int thinking;
+    const char *date; /* NULL: today */
 };
 void model_args_add(struct opts *o, struct model_args *m);
-/* --template and --think, for the commands that render chats; after model_args_add. */
+/* --template, --think and --date, for the commands that render chats; after model_args_add. */
 void chat_args_add(struct opts *o, struct model_args *m);
+/* The day that chat templates are told. */
+int chat_args_day(const struct model_args *m, struct tm *day, struct err *e);
 
 /* Which of the sampling options were given. */
 struct sample_given {

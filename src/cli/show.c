@@ -4,7 +4,11 @@
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/options.h"
+#include "infer/form_choice.h"
 #include "io/tensor_file.h"
+#include "model/arch.h"
+#include "model/net.h"
+#include "model/vocab.h"
 #include "base/utf8.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -13,10 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLUSH_AT = 1 << 16, TEXT_MAX = 100, NAME_COLUMN_MAX = 80, TYPES_MAX = 256 };
+enum { FLUSH_AT = 1 << 16, TEXT_MAX = 100, NAME_COLUMN_MAX = 80, TYPES_MAX = 256, LINE_MAX_CHARS = 600 };
 
 struct show {
-    struct tf f;
+    struct model_file m;
+    struct buf chat;   /* lines about the form of its chats; empty: it is no network */
     struct buf b;      /* output not yet written */
     uint64_t elements; /* of an array to print */
     bool json;
@@ -214,7 +219,7 @@ static int text_width(struct buf *scratch, const char *s)
 
 static void print_head(struct show *s)
 {
-    const struct tf *f = &s->f;
+    const struct tf *f = &s->m.tf;
     char a[32], c[32];
     add_text(&s->b, f->path, strlen(f->path), 4096);
     buf_printf(&s->b, "\n  container   %s", f->container);
@@ -229,7 +234,7 @@ static void print_head(struct show *s)
 
 static void print_metadata(struct show *s, struct buf *scratch)
 {
-    const struct tf *f = &s->f;
+    const struct tf *f = &s->m.tf;
     int column = 0;
     if (f->n_kv == 0) return;
     for (size_t i = 0; i < f->n_kv; i++) {
@@ -254,7 +259,7 @@ static void print_metadata(struct show *s, struct buf *scratch)
 
 static void print_tensors(struct show *s, struct buf *scratch)
 {
-    const struct tf *f = &s->f;
+    const struct tf *f = &s->m.tf;
     int name = 4, shape = 5;
     char text[128], a[32], c[32];
     if (f->n_tensors == 0) return;
@@ -286,7 +291,7 @@ static void print_tensors(struct show *s, struct buf *scratch)
 static void print_totals(struct show *s)
 {
     struct total v[TYPES_MAX];
-    size_t n = add_up(&s->f, v, TYPES_MAX);
+    size_t n = add_up(&s->m.tf, v, TYPES_MAX);
     char a[32], c[32], d[32];
     bool unknown = false;
     if (n == 0) return;
@@ -301,10 +306,24 @@ static void print_totals(struct show *s)
     if (unknown) buf_add_str(&s->b, "  * listed only: this program cannot compute with this type\n");
 }
 
+/* A text of lines, each without anything that acts on a terminal. */
+static void print_lines(struct show *s, const struct buf *lines)
+{
+    for (size_t i = 0; i < lines->len;) {
+        const char *line = lines->data + i, *end = memchr(line, '\n', lines->len - i);
+        size_t n = end ? (size_t)(end - line) : lines->len - i;
+        add_text(&s->b, line, n, LINE_MAX_CHARS);
+        buf_add_byte(&s->b, '\n');
+        i += n + 1;
+    }
+    if (lines->len) buf_add_byte(&s->b, '\n');
+}
+
 static void print_people(struct show *s)
 {
     struct buf scratch = {0};
     print_head(s);
+    print_lines(s, &s->chat);
     print_metadata(s, &scratch);
     print_tensors(s, &scratch);
     print_totals(s);
@@ -314,7 +333,7 @@ static void print_people(struct show *s)
 
 static void print_json_metadata(struct show *s)
 {
-    const struct tf *f = &s->f;
+    const struct tf *f = &s->m.tf;
     buf_add_str(&s->b, " \"metadata\": {");
     for (size_t i = 0; i < f->n_kv; i++) {
         const struct tf_kv *kv = &f->kv[i];
@@ -334,7 +353,7 @@ static void print_json_metadata(struct show *s)
 
 static void print_json(struct show *s)
 {
-    const struct tf *f = &s->f;
+    const struct tf *f = &s->m.tf;
     struct total v[TYPES_MAX];
     size_t n = add_up(f, v, TYPES_MAX);
     char text[128];
@@ -344,6 +363,11 @@ static void print_json(struct show *s)
                f->container, f->n_maps, tf_file_bytes(f), f->alignment);
     buf_printf(&s->b, " \"tensor_count\": %zu, \"parameters\": %" PRIu64 ",\n", f->n_tensors, count_parameters(f));
     print_json_metadata(s);
+    if (s->chat.len) {
+        buf_add_str(&s->b, " \"chat\": ");
+        add_json_str(&s->b, s->chat.data, s->chat.len);
+        buf_add_str(&s->b, ",\n");
+    }
     buf_add_str(&s->b, " \"tensors\": [");
     for (size_t i = 0; i < f->n_tensors; i++) {
         const struct tf_tensor *t = &f->tensors[i];
@@ -366,16 +390,49 @@ static void print_json(struct show *s)
     buf_add_str(&s->b, "}}\n");
 }
 
+/* How the model's chats look. */
+static int describe_chat(struct show *s, struct err *e)
+{
+    struct tokenizer *t = NULL;
+    struct form_choice c = {0};
+    struct config config;
+    struct err why;
+    if (net_read_config(&config, &s->m, &why)) return OK;
+    int rc = model_load_tokenizer(&t, &s->m, &why);
+    if (!rc) rc = form_choose(&c, &s->m, t, config.arch->hf, NULL, &why);
+    if (rc) buf_printf(&s->chat, "chat form: cannot be told: %s\n", why.msg);
+    else if (!c.form) buf_printf(&s->chat, "chat form: none: %s\n", c.why.msg);
+    else {
+        chat_form_describe(c.form, &s->chat);
+        buf_printf(&s->chat, "recognised by: %s\n", c.how);
+    }
+    form_choice_free(&c);
+    tokenizer_free(t);
+    return buf_check(&s->chat, "the form of chats", e);
+}
+
+static int open_model(struct show *s, const char *path, struct err *e)
+{
+    int rc = model_file_open(&s->m, path, e);
+    if (!rc) rc = model_file_tensors(&s->m, e);
+    if (!rc) rc = describe_chat(s, e);
+    if (!rc) return OK;
+    buf_free(&s->chat);
+    model_file_close(&s->m);
+    return rc;
+}
+
 static int show_file(struct show *s, const char *path)
 {
     struct err e;
-    if (tf_open(&s->f, path, &e)) return exit_fail("show", &e);
+    if (open_model(s, path, &e)) return exit_fail("show", &e);
     if (s->json) print_json(s);
     else print_people(s);
     flush(s, true);
     int rc = s->b.failed ? err_set(&e, ERR_MEMORY, __FILE__, __LINE__, "%s: out of memory for the text", path) : OK;
     buf_free(&s->b);
-    tf_close(&s->f);
+    buf_free(&s->chat);
+    model_file_close(&s->m);
     if (!rc && (fflush(stdout) != 0 || ferror(stdout)))
         rc = err_set(&e, ERR_IO, __FILE__, __LINE__, "stdout: cannot write: %s", strerror(errno));
     return rc ? exit_fail("show", &e) : EXIT_OK;

@@ -63,12 +63,11 @@ void autarky_sampling_default(struct autarky_sampling *s)
         .temperature = p.temp, .top_p = p.top_p, .min_p = p.min_p, .repetition_penalty = p.repeat, .top_k = p.top_k};
 }
 
-/* Continues ids. */
-static int produce(struct autarky *a, const struct tokens *ids, bool chat, const struct autarky_sampling *s,
+/* Continues ids; q: the request that they are the prompt of, NULL: none. */
+static int produce(struct autarky *a, const struct tokens *ids, const struct chat_request *q, const struct autarky_sampling *s,
                    autarky_text_fn *fn, void *ctx, struct err *e)
 {
-    struct chat_request q = {0};
-    struct generate_params p = {.form = chat ? a->engine.form : NULL, .request = &q};
+    struct generate_params p = {.form = q ? a->engine.chat.form : NULL, .request = q};
     struct generate_result r;
     engine_sampling(&a->engine, &p.sample);
     if (s) {
@@ -100,23 +99,20 @@ static int role_of(enum chat_role *out, const char *name, struct err *e)
     FAIL(e, ERR_USAGE, "role is \"%s\", expected system, user or assistant", name);
 }
 
-static int encode_chat(struct autarky *a, const struct autarky_message *m, size_t n, struct tokens *ids, struct err *e)
+/* *msgs is owned by the caller: mem_free. */
+static int read_chat(struct chat_request *q, struct chat_msg **msgs, const struct autarky_message *m, size_t n, struct err *e)
 {
-    void *mem;
-    int rc = OK;
+    *msgs = NULL;
     if (n == 0) FAIL(e, ERR_USAGE, "a chat needs at least one message");
-    if (!a->engine.form) FAIL(e, ERR_UNSUPPORTED, "%s: %s", a->engine.path, a->engine.form_error.msg);
-    struct chat_msg *msgs = mem = mem_array(n, sizeof *msgs);
-    if (!mem) FAIL(e, ERR_MEMORY, "out of memory for %zu messages", n);
-    for (size_t i = 0; i < n && !rc; i++) {
-        rc = role_of(&msgs[i].role, m[i].role, e);
-        msgs[i].text = m[i].text;
-        msgs[i].len = strlen(m[i].text);
+    *msgs = mem_array(n, sizeof **msgs);
+    if (!*msgs) FAIL(e, ERR_MEMORY, "out of memory for %zu messages", n);
+    *q = (struct chat_request){.msgs = *msgs, .n_msgs = n, .add_generation_prompt = true};
+    for (size_t i = 0; i < n; i++) {
+        TRY(role_of(&(*msgs)[i].role, m[i].role, e));
+        (*msgs)[i].text = m[i].text;
+        (*msgs)[i].len = strlen(m[i].text);
     }
-    struct chat_request q = {.msgs = msgs, .n_msgs = n, .add_generation_prompt = true};
-    if (!rc) rc = chat_form_encode(a->engine.form, a->engine.tok, &q, ids, NULL, e);
-    mem_free(mem);
-    return rc;
+    return OK;
 }
 
 int autarky_chat(struct autarky *a, const struct autarky_message *m, size_t n, const struct autarky_sampling *s,
@@ -124,9 +120,15 @@ int autarky_chat(struct autarky *a, const struct autarky_message *m, size_t n, c
 {
     struct err e = {0};
     struct tokens ids = {0};
-    int rc = encode_chat(a, m, n, &ids, &e);
-    if (!rc) rc = produce(a, &ids, true, s, fn, ctx, &e);
+    struct chat_request q;
+    struct chat_msg *msgs;
+    const struct form_choice *chat = &a->engine.chat;
+    int rc = read_chat(&q, &msgs, m, n, &e);
+    if (!rc && !chat->form) rc = err_set(&e, ERR_UNSUPPORTED, __FILE__, __LINE__, "%s: %s", a->engine.path, chat->why.msg);
+    if (!rc) rc = chat_form_encode(chat->form, a->engine.tok, &q, &ids, NULL, &e);
+    if (!rc) rc = produce(a, &ids, &q, s, fn, ctx, &e);
     tokens_free(&ids);
+    mem_free(msgs);
     return report(rc, &e, error);
 }
 
@@ -139,7 +141,7 @@ int autarky_complete(struct autarky *a, const char *text, const struct autarky_s
     int rc = OK;
     if (tokenizer_bos(t) >= 0 && (tokenizer_add_bos(t) || !*text)) rc = tokens_add(&ids, tokenizer_bos(t), &e);
     if (!rc) rc = tokenizer_encode(t, text, strlen(text), &ids, &e);
-    if (!rc) rc = produce(a, &ids, false, s, fn, ctx, &e);
+    if (!rc) rc = produce(a, &ids, NULL, s, fn, ctx, &e);
     tokens_free(&ids);
     return report(rc, &e, error);
 }

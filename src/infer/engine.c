@@ -279,37 +279,6 @@ void engine_sampling(const struct engine *en, struct sample_params *p)
     if (g->repeat >= 0) p->repeat = g->repeat;
 }
 
-static int no_such_form(const char *name, struct err *e)
-{
-    char all[512] = "";
-    for (size_t i = 0, n = 0; chat_form_at(i) && n < sizeof all; i++)
-        n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i ? ", " : "", chat_form_name(chat_form_at(i)));
-    FAIL(e, ERR_USAGE, "there is no form of chats \"%s\", there are: %s", name, all);
-}
-
-/* A model without a form can still continue texts, so only a form asked for by name must be there. */
-static int choose_form(struct engine *en, const struct engine_options *o, struct model_file *f, struct err *e)
-{
-    struct chat_model m = {.arch = en->net.config.arch->hf};
-    struct chat_templates templates;
-    char *name = NULL;
-    if (o->form_name) {
-        en->form = chat_form_by_name(o->form_name);
-        if (!en->form) return no_such_form(o->form_name, e);
-        TRY(chat_form_check(en->form, en->tok, e));
-        return chat_stop_ids(en->form, en->tok, &en->stops, e);
-    }
-    int rc = model_chat_templates(&templates, f, e);
-    if (!rc) rc = model_name(&name, f, e);
-    m.template_text = chat_templates_find(&templates, CHAT_TEMPLATE_MAIN);
-    m.name = name ? name : o->model;
-    if (!rc && chat_form_of(&en->form, en->tok, &m, &en->form_error)) en->form = NULL;
-    if (!rc) rc = chat_stop_ids(en->form, en->tok, &en->stops, e);
-    chat_templates_free(&templates);
-    mem_free(name);
-    return rc;
-}
-
 /* The weights come last: whatever else is wrong with the files is told before anything is packed. */
 int engine_open(struct engine *en, const struct engine_options *o, struct err *e)
 {
@@ -320,7 +289,8 @@ int engine_open(struct engine *en, const struct engine_options *o, struct err *e
     int rc = find_file(&f, &own, o, e);
     if (!rc) rc = open_shape(en, o, f, &m, false, e);
     if (!rc) rc = load_tokenizer(en, f, e);
-    if (!rc) rc = choose_form(en, o, f, e);
+    if (!rc) rc = form_choose(&en->chat, f, en->tok, en->net.config.arch->hf, o->form_name, e);
+    if (!rc) rc = chat_stop_ids(en->chat.form, en->tok, &en->stops, e);
     if (!rc) rc = read_advice(en, f, e);
     if (!rc) rc = load_weights(en, o, f, e);
     if (!rc && !(en->path = mem_strdup(o->model))) rc = err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory");
@@ -346,6 +316,7 @@ void engine_close(struct engine *en)
     net_free(&en->net);
     tokenizer_free(en->tok);
     tokens_free(&en->stops);
+    form_choice_free(&en->chat);
     pool_close(en->pool);
     mem_free(en->path);
     *en = (struct engine){0};

@@ -4,7 +4,7 @@
 #ifndef INFER_ENGINE_H
 #define INFER_ENGINE_H
 
-#include "chat/chat.h"
+#include "infer/form_choice.h"
 #include "model/generation.h"
 #include "model/weigh.h"
 #include "text/tokenizer.h"
@@ -42,7 +42,7 @@ struct engine_options {
     int slots;         /* sequences that can be cached at once; 0: 1 */
     uint64_t memory;   /* bytes it may take; 0: what is free */
     bool all_logits;   /* memory for the logits of every row of a pass: session_score */
-    const char *form_name; /* the form of chats by name; NULL: the one that the files tell */
+    const char *form_name; /* the form of chats by name, or a file with a template; NULL: the model's own */
     bool no_panels;    /* keep no file of panels beside the model (model/panels.h) */
     void (*warn)(void *ctx, const char *message); /* NULL allowed */
     void (*progress)(void *ctx, int64_t done, int64_t total); /* while weights are packed; NULL allowed */
@@ -54,8 +54,7 @@ struct engine {
     struct pool *pool;
     struct net net;
     struct tokenizer *tok; /* NULL only for engine_from_net */
-    const struct chat_form *form; /* NULL: the model has no form that is known, form_error says why */
-    struct err form_error;
+    struct form_choice chat; /* the form of its chats */
     struct tokens stops;   /* ids that end an answer: of the form and of the files */
     struct generation advice; /* what the files say about generating */
     enum compute compute;

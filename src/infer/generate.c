@@ -28,6 +28,11 @@ void generate_result_free(struct generate_result *r)
 {
     buf_free(&r->text);
     buf_free(&r->reasoning);
+    for (size_t i = 0; i < r->n_calls; i++) {
+        mem_free(r->calls[i].name);
+        buf_free(&r->calls[i].arguments);
+    }
+    mem_free(r->calls);
     *r = (struct generate_result){0};
 }
 
@@ -52,19 +57,47 @@ static bool deliver(struct writer *w, size_t from)
     return w->fn(w->ctx, text->data + from, text->len - from) != 0;
 }
 
-/* What the parser makes of an answer: thinking goes its own way, everything else is text. */
+static int add_call(struct generate_result *r, const char *name, size_t len, struct err *e)
+{
+    void *v = mem_grow(r->calls, r->n_calls * sizeof *r->calls, (r->n_calls + 1) * sizeof *r->calls);
+    if (v) r->calls = v;
+    if (v && (r->calls[r->n_calls].name = mem_strndup(name, len))) {
+        r->n_calls++;
+        return OK;
+    }
+    FAIL(e, ERR_MEMORY, "generated calls: out of memory");
+}
+
+/* Calls are kept apart; where nobody offered tools they are shown as text too. */
+static int take_call(struct writer *w, const struct chat_event *ev, struct err *e)
+{
+    struct generate_result *r = w->r;
+    bool shown = !w->p->request || w->p->request->n_tools == 0;
+    if (ev->kind == CHAT_EV_CALL) {
+        if (shown && r->text.len + w->raw.len > 0) buf_add_byte(&w->raw, '\n');
+        TRY(add_call(r, ev->text, ev->len, e));
+    } else if (ev->kind == CHAT_EV_ARGUMENTS) buf_add(&r->calls[r->n_calls - 1].arguments, ev->text, ev->len);
+    else r->calls[r->n_calls - 1].malformed = ev->malformed;
+    if (shown) buf_add(&w->raw, ev->text, ev->len);
+    if (shown && ev->kind == CHAT_EV_CALL) buf_add_byte(&w->raw, ' ');
+    return buf_check(&r->calls[r->n_calls - 1].arguments, "generated calls", e);
+}
+
+/* What the parser makes of an answer: thinking and calls go their own way, everything else is text. */
 static int take_event(void *ctx, const struct chat_event *ev, struct err *e)
 {
     struct writer *w = ctx;
-    if (ev->kind == CHAT_EV_REASONING) {
+    switch (ev->kind) {
+    case CHAT_EV_REASONING:
         buf_add(&w->r->reasoning, ev->text, ev->len);
         if (w->p->reasoning) w->p->reasoning(w->ctx, ev->text, ev->len);
         return buf_check(&w->r->reasoning, "generated text", e);
+    case CHAT_EV_CONTENT: buf_add(&w->raw, ev->text, ev->len); return OK;
+    case CHAT_EV_CALL:
+    case CHAT_EV_ARGUMENTS:
+    case CHAT_EV_CALL_END: return take_call(w, ev, e);
+    case CHAT_EV_END: return OK;
     }
-    if (ev->kind == CHAT_EV_CALL && w->r->text.len + w->raw.len > 0) buf_add_byte(&w->raw, '\n');
-    if (ev->kind == CHAT_EV_CONTENT || ev->kind == CHAT_EV_CALL || ev->kind == CHAT_EV_ARGUMENTS)
-        buf_add(&w->raw, ev->text, ev->len);
-    if (ev->kind == CHAT_EV_CALL) buf_add_byte(&w->raw, ' ');
     return OK;
 }
 

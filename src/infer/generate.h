@@ -12,7 +12,7 @@ struct generate_params {
     const char *const *stops; /* strings that end the text; they are not part of it */
     size_t n_stops;
     const struct chat_form *form;       /* the text is an answer in this form; NULL: a text that goes on */
-    const struct chat_request *request; /* with form: what it answers */
+    const struct chat_request *request; /* with form: what it answers, whole. With tools, calls are no part of the text */
     int (*reasoning)(void *ctx, const char *text, size_t len); /* with form: thinking as it comes, NULL allowed */
     bool ignore_end;   /* go on after the end token */
     bool with_special; /* spell out control tokens */
@@ -28,9 +28,18 @@ enum stop_reason {
 };
 const char *stop_reason_name(enum stop_reason r); /* "end", "string", ... */
 
+/* A tool that the model called. arguments: the text of a JSON object, unless malformed. */
+struct generate_call {
+    char *name;
+    struct buf arguments;
+    bool malformed;
+};
+
 struct generate_result {
     struct buf text; /* all of it, valid UTF-8; freed with generate_result_free */
     struct buf reasoning; /* with form: what was thought before; not part of text */
+    struct generate_call *calls; /* with form; in order */
+    size_t n_calls;
     enum stop_reason stop;
     int stop_string;                /* index for STOP_STRING, else -1 */
     int64_t prompt_tokens, cached;  /* cached: of these, reused from the session */

@@ -4,6 +4,8 @@
 #include "text/pretok_table.h"
 #include "text/vocab.h"
 
+enum { MAX_MARKER_WORK = 1 << 28 }; /* merges looked at for markers among ordinary tokens */
+
 struct tokenizer_parts_owned {
     const char **tokens, **merges;
     size_t *token_len, *merge_len;
@@ -53,6 +55,48 @@ bool tokenizer_pre_adds_bos(const char *pre)
     return en && (en->kind == KIND_LLAMA3 || en->kind == KIND_TEKKEN) && en->ignore_merges;
 }
 
+/* Files exist that call every token ordinary. One that is spelled like a marker and that no merge makes cannot come out of
+ * text: it is the marker. <|name|> is a control token, <name> and [NAME] are added ones. */
+static uint8_t marker_type(const char *s, size_t len)
+{
+    static const struct {
+        const char *front, *back;
+        uint8_t type;
+    } shapes[] = {{"<|", "|>", TOKEN_CONTROL},
+                  {"<\xef\xbd\x9c", "\xef\xbd\x9c>", TOKEN_CONTROL},
+                  {"<", ">", TOKEN_USER},
+                  {"[", "]", TOKEN_USER}};
+    for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
+        size_t a = strlen(shapes[i].front), b = strlen(shapes[i].back);
+        if (len <= a + b || memcmp(s, shapes[i].front, a) || memcmp(s + len - b, shapes[i].back, b)) continue;
+        bool word = true;
+        for (size_t k = a; k < len - b; k++) word &= !strchr(" <>[]=\"'\t\n", s[k]);
+        return word ? shapes[i].type : TOKEN_NORMAL;
+    }
+    return TOKEN_NORMAL;
+}
+
+static bool merges_make(const struct tokenizer_parts *p, const char *s, size_t len)
+{
+    for (size_t i = 0; i < p->n_merges; i++) {
+        const char *m = p->merges[i], *gap = p->merge_len[i] == len + 1 ? memchr(m, ' ', p->merge_len[i]) : NULL;
+        size_t n = gap ? (size_t)(gap - m) : 0;
+        if (gap && !memcmp(m, s, n) && !memcmp(gap + 1, s + n, len - n)) return true;
+    }
+    return false;
+}
+
+static void retype_markers(struct token_src *src, const struct tokenizer_parts *p)
+{
+    size_t work = 0;
+    for (size_t i = 0; p->model == TOKENIZER_BYTES && i < p->n_tokens && work < MAX_MARKER_WORK; i++) {
+        uint8_t type = src[i].type == TOKEN_NORMAL ? marker_type(src[i].s, src[i].len) : TOKEN_NORMAL;
+        if (type == TOKEN_NORMAL) continue;
+        work += p->n_merges;
+        if (!merges_make(p, src[i].s, src[i].len)) src[i].type = type;
+    }
+}
+
 /* The tokens with their merges. */
 static int build(struct tokenizer **out, const struct tokenizer_parts *p, const char *name, struct err *e)
 {
@@ -62,6 +106,7 @@ static int build(struct tokenizer **out, const struct tokenizer_parts *p, const 
         src[i] = (struct token_src){.s = p->tokens[i],
                                     .len = p->token_len[i],
                                     .type = p->types ? token_type(p->types[i], p->model) : TOKEN_NORMAL};
+    retype_markers(src, p);
     /* Files without types: the tokens that begin and end a text are never ordinary. */
     const int32_t ids[] = {p->bos, p->eos, p->pad};
     for (size_t i = 0; i < ARRAY_LEN(ids); i++)

@@ -95,6 +95,9 @@ int32_t tokenizer_pad(const struct tokenizer *t);
 bool tokenizer_add_bos(const struct tokenizer *t);
 bool tokenizer_is_control(const struct tokenizer *t, int32_t id);
 int32_t tokenizer_special(const struct tokenizer *t, const char *spelling); /* -1 if there is no such control token */
+/* The longest token at the beginning of s that text never yields and a template may: control tokens and the added tokens
+ * that look like markers. Its id and length; -1: there is none. */
+int32_t tokenizer_special_at(const struct tokenizer *t, const char *s, size_t len, size_t *n);
 const char *tokenizer_pre(const struct tokenizer *t); /* "default" where there is no pre-tokenizer */
 
 /* Values from config.json or tokenizer_config.json replace what the tokenizer's own file says. Only right after

@@ -1,5 +1,6 @@
-/* Added tokens that text itself yields wherever it spells them: DeepSeek's letters, Gemma's runs of line ends and its
- * HTML elements. A tree of their bytes finds the first, and of several at one place the longest. */
+/* Trees of the bytes of added tokens, which find the first, and of several at one place the longest. One holds those that
+ * text itself yields wherever it spells them: DeepSeek's letters, Gemma's runs of line ends and its HTML elements. The
+ * other holds control tokens and what looks like markers: a chat template may write them, text never yields them. */
 #include "base/mem.h"
 #include "text/vocab.h"
 
@@ -35,6 +36,9 @@ static bool in_text(const struct tokenizer *t, int32_t id, const struct buf *spe
     return t->model == TOKENIZER_SPM || !(has(s, n, "<") || has(s, n, "["));
 }
 
+/* Which tokens a tree holds. */
+typedef bool chosen_fn(const struct tokenizer *t, int32_t id, const struct buf *spelling);
+
 static struct edge *edge_of(const struct user_tokens *u, uint32_t from, uint8_t byte)
 {
     size_t i = hash_mix((uint64_t)from << 8 | byte) & u->mask;
@@ -59,8 +63,8 @@ static int add(struct user_tokens *u, const char *s, size_t len, int32_t id, str
     return OK;
 }
 
-/* bytes: of all spellings together. */
-static int build(struct tokenizer *t, size_t bytes, struct err *e)
+/* A tree of the tokens chosen, whose spellings have so many bytes together. */
+static int build(struct tokenizer *t, struct user_tokens **out, chosen_fn *chosen, size_t bytes, struct err *e)
 {
     struct buf s = {0};
     struct user_tokens *u;
@@ -68,7 +72,7 @@ static int build(struct tokenizer *t, size_t bytes, struct err *e)
     if (bytes >= MAX_NODES) FAIL(e, ERR_LIMIT, "added tokens of %zu bytes, expected less than %d", bytes, MAX_NODES);
     while (cap < 2 * bytes) cap *= 2;
     TRY(mem_new((void **)&u, sizeof *u, "added tokens", e));
-    t->users = u;
+    *out = u;
     u->mask = cap - 1;
     u->n_nodes = 1;
     TRY(mem_new((void **)&u->edges, cap * sizeof *u->edges, "added tokens", e));
@@ -76,31 +80,49 @@ static int build(struct tokenizer *t, size_t bytes, struct err *e)
     memset(u->id, 0xFF, (bytes + 1) * sizeof *u->id);
     int rc = OK;
     for (int32_t id = 0; id < t->n && rc == OK; id++) {
-        if (!(t->flags[id] & FLAG_TEXT)) continue;
+        if (t->type[id] == TOKEN_NORMAL) continue;
         buf_clear(&s);
         vocab_spell(&s, t, id);
         rc = buf_check(&s, "an added token", e);
-        if (rc == OK) rc = add(u, s.data, s.len, id, e);
+        if (rc == OK && chosen(t, id, &s)) rc = add(u, s.data, s.len, id, e);
     }
     buf_free(&s);
     return rc;
 }
 
+static bool is_text(const struct tokenizer *t, int32_t id, const struct buf *spelling)
+{
+    return spelling->len && (t->flags[id] & FLAG_TEXT);
+}
+
+/* What a template may write as a token. */
+static bool is_marker(const struct tokenizer *t, int32_t id, const struct buf *spelling)
+{
+    if (spelling->len == 0 || spelling->len > MAX_BYTES) return false;
+    if (t->type[id] == TOKEN_CONTROL || t->type[id] == TOKEN_UNKNOWN) return true;
+    bool tag = has(spelling->data, spelling->len, "<") || has(spelling->data, spelling->len, "[");
+    return t->type[id] == TOKEN_USER && (tag || !(t->flags[id] & FLAG_TEXT));
+}
+
 int user_tokens_new(struct tokenizer *t, struct err *e)
 {
     struct buf s = {0};
-    size_t bytes = 0;
+    size_t bytes = 0, marks = 0;
     for (int32_t id = 0; id < t->n; id++) {
-        if (t->type[id] != TOKEN_USER) continue;
+        if (t->type[id] == TOKEN_NORMAL) continue;
         buf_clear(&s);
         vocab_spell(&s, t, id);
-        if (s.failed || !in_text(t, id, &s)) continue;
-        t->flags[id] |= FLAG_TEXT;
-        bytes += s.len;
+        if (s.failed) break;
+        if (in_text(t, id, &s)) {
+            t->flags[id] |= FLAG_TEXT;
+            bytes += s.len;
+        }
+        if (is_marker(t, id, &s)) marks += s.len;
     }
     int rc = buf_check(&s, "an added token", e);
     buf_free(&s);
-    if (rc == OK && bytes) rc = build(t, bytes, e);
+    if (rc == OK && bytes) rc = build(t, &t->users, is_text, bytes, e);
+    if (rc == OK && marks) rc = build(t, &t->markers, is_marker, marks, e);
     return rc;
 }
 
@@ -126,6 +148,12 @@ static int32_t longest(const struct user_tokens *u, const char *s, size_t len, s
         *n = i + 1;
     }
     return id;
+}
+
+int32_t tokenizer_special_at(const struct tokenizer *t, const char *s, size_t len, size_t *n)
+{
+    *n = 0;
+    return t->markers && len && t->markers->first[(uint8_t)s[0]] ? longest(t->markers, s, len, n) : -1;
 }
 
 int32_t user_tokens_find(const struct user_tokens *u, const char *s, size_t len, size_t *at, size_t *n)

@@ -176,6 +176,7 @@ void tokenizer_free(struct tokenizer *t)
     pretok_free(t->pre);
     seams_free(t->seams);
     user_tokens_free(t->users);
+    user_tokens_free(t->markers);
     mem_free(t->type);
     mem_free(t->flags);
     mem_free(t->off);

@@ -79,6 +79,7 @@ struct tokenizer {
     int32_t byte_id[256];      /* -1: this vocabulary cannot write the byte */
     bool lacks_bytes;          /* byte-level: there is such a byte; text loses it, as with the models' own tokenizers */
     struct user_tokens *users; /* those with FLAG_TEXT; NULL if there are none */
+    struct user_tokens *markers; /* what templates may write as tokens; NULL if there is nothing */
     struct index_slot *index;  /* ids by (bytes, special or not) */
     size_t index_mask, index_probes;
     struct merge *merges;
@@ -244,7 +245,7 @@ void seams_free(struct seams *s);
  * a place between characters has all of both. */
 size_t seams_cut(const struct seams *q, const char *s, size_t len, bool *atoms);
 
-/* Sets FLAG_TEXT and builds the tree of these tokens. */
+/* Sets FLAG_TEXT and builds the trees. */
 int user_tokens_new(struct tokenizer *t, struct err *e);
 void user_tokens_free(struct user_tokens *u);
 /* The first, and of several the longest, such token in s at or after *at: its id, its place in *at, its length; -1 if

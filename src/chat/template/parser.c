@@ -95,7 +95,7 @@ int node_over(struct parser *p, struct node *n, const struct node *child)
 
 int name_of(struct parser *p, const char *s, size_t len, struct name **out)
 {
-    uint32_t hash = hash_bytes(s, len);
+    uint32_t hash = text_hash(s, len);
     struct name **bucket = &p->buckets[hash % NAME_BUCKETS], *n;
     for (n = *bucket; n; n = n->next)
         if (n->hash == hash && n->text.len == len && memcmp(n->text.s, s, len) == 0) break;

@@ -82,11 +82,26 @@ static int copy_text(struct template_run *r, const char *s, size_t len, const ui
     return text_value(r, copy, len, mark, out);
 }
 
-struct value *template_string(struct template_run *r, const char *s, size_t len, bool trusted)
+static uint8_t mark_of_origin(enum template_origin o)
+{
+    return o == TEMPLATE_OURS ? 0 : o == TEMPLATE_OUTSIDE ? MARK_OUTSIDE : MARK_OUTSIDE | MARK_ANSWER;
+}
+
+/* A copy of s that has this mark on every byte. */
+static int marked_text(struct template_run *r, const char *s, size_t len, uint8_t mark, struct value *out)
+{
+    uint8_t *marks;
+    if (mark == 0 || mark == MARK_OUTSIDE) return copy_text(r, s, len, mark ? mark_outside : NULL, out);
+    NEW(r, marks, len);
+    if (len) memset(marks, mark, len);
+    return copy_text(r, s, len, marks, out);
+}
+
+struct value *template_string(struct template_run *r, const char *s, size_t len, enum template_origin origin)
 {
     struct value v;
-    if (r->vars_failed || len > TEMPLATE_MAX_MEMORY || !utf8_valid(s, len, NULL) ||
-        copy_text(r, s, len, trusted ? NULL : mark_outside, &v)) {
+    bool bad = r->vars_failed || len > TEMPLATE_MAX_MEMORY || !utf8_valid(s, len, NULL);
+    if (bad || marked_text(r, s, len, mark_of_origin(origin), &v)) {
         r->vars_failed = true;
         return NULL;
     }
@@ -157,54 +172,55 @@ void template_set(struct template_run *r, const char *name, const struct value *
     if (r->vars_failed || !v || put(r, r->variables.dict, name, strlen(name), v)) r->vars_failed = true;
 }
 
-static int from_json(struct template_run *r, const json_t *j, int depth, struct value *out);
+static int from_json(struct template_run *r, const json_t *j, int depth, uint8_t mark, struct value *out);
 
-static int from_object(struct template_run *r, const json_t *j, int depth, struct value *out)
+static int from_object(struct template_run *r, const json_t *j, int depth, uint8_t mark, struct value *out)
 {
     const char *key;
     size_t len;
     json_t *item;
-    struct value v;
+    struct value v, name;
     TRY(dict_new(r, out));
     json_object_keylen_foreach((json_t *)j, key, len, item)
     {
-        TRY(from_json(r, item, depth + 1, &v));
-        TRY(put(r, out->dict, key, len, &v));
+        TRY(from_json(r, item, depth + 1, mark, &v));
+        TRY(marked_text(r, key, len, mark, &name));
+        TRY(dict_put(r, out->dict, &name, &v));
     }
     return OK;
 }
 
-static int from_array(struct template_run *r, const json_t *j, int depth, struct value *out)
+static int from_array(struct template_run *r, const json_t *j, int depth, uint8_t mark, struct value *out)
 {
     size_t n = json_array_size(j);
     TRY(list_new(r, n, out));
-    for (size_t i = 0; i < n; i++) TRY(from_json(r, json_array_get(j, i), depth + 1, &out->list->items[i]));
+    for (size_t i = 0; i < n; i++) TRY(from_json(r, json_array_get(j, i), depth + 1, mark, &out->list->items[i]));
     out->list->n = n;
     return OK;
 }
 
-static int from_json(struct template_run *r, const json_t *j, int depth, struct value *out)
+static int from_json(struct template_run *r, const json_t *j, int depth, uint8_t mark, struct value *out)
 {
     if (depth > TEMPLATE_MAX_NESTING) FAULT(r, "JSON nested deeper than %d levels", TEMPLATE_MAX_NESTING);
     *out = NONE;
     switch (json_typeof(j)) {
-    case JSON_OBJECT: TRY(from_object(r, j, depth, out)); break;
-    case JSON_ARRAY: TRY(from_array(r, j, depth, out)); break;
-    case JSON_STRING: return copy_text(r, json_string_value(j), json_string_length(j), mark_outside, out);
+    case JSON_OBJECT: TRY(from_object(r, j, depth, mark, out)); break;
+    case JSON_ARRAY: TRY(from_array(r, j, depth, mark, out)); break;
+    case JSON_STRING: return marked_text(r, json_string_value(j), json_string_length(j), mark, out);
     case JSON_INTEGER: *out = INT(json_integer_value(j)); break;
     case JSON_REAL: *out = FLOAT(json_real_value(j)); break;
     case JSON_TRUE:
     case JSON_FALSE: *out = BOOL(json_is_true(j)); break;
     case JSON_NULL: break;
     }
-    out->mark = MARK_OUTSIDE;
+    out->mark = mark;
     return OK;
 }
 
-struct value *template_json(struct template_run *r, const json_t *j)
+struct value *template_json(struct template_run *r, const json_t *j, enum template_origin origin)
 {
     struct value v;
-    if (r->vars_failed || !j || from_json(r, j, 0, &v)) {
+    if (r->vars_failed || !j || from_json(r, j, 0, mark_of_origin(origin), &v)) {
         r->vars_failed = true;
         return NULL;
     }
@@ -244,7 +260,7 @@ static int cut(struct template_run *r, struct builder *b, struct template_output
         end = b->mark ? i + 1 : len;
         while (end < len && b->mark[end] == mark) end++;
         pieces[n++] =
-            (struct template_piece){b->s + i, end - i, !(mark & MARK_OUTSIDE), mark & MARK_GENERATION};
+            (struct template_piece){b->s + i, end - i, !(mark & MARK_OUTSIDE), mark & MARK_ANSWER, mark & MARK_GENERATION};
     }
     *out = (struct template_output){.text = b->s, .len = len, .pieces = pieces, .n_pieces = n};
     return OK;

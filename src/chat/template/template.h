@@ -54,18 +54,23 @@ void template_run_clock(struct template_run *r, const struct tm *now);
 
 /* Constructors. Values live as long as the run. When memory or the bound is used up they return NULL, which every
  * function here accepts, and the next template_render fails: check nothing in between. Text is copied and must be
- * UTF-8. trusted: the text may become control tokens (bos_token and the like). Numbers, booleans and none count as from
+ * UTF-8. Of TEMPLATE_OURS are the spellings of tokens and the names of roles. Numbers, booleans and none count as from
  * outside. */
 struct value;
-struct value *template_string(struct template_run *r, const char *s, size_t len, bool trusted);
+enum template_origin {
+    TEMPLATE_OURS,    /* may become control tokens */
+    TEMPLATE_OUTSIDE, /* a person's or a program's */
+    TEMPLATE_ANSWER,  /* from outside too: what the model said, or is to learn to say */
+};
+struct value *template_string(struct template_run *r, const char *s, size_t len, enum template_origin origin);
 struct value *template_int(struct template_run *r, int64_t i);
 struct value *template_float(struct template_run *r, double x);
 struct value *template_bool(struct template_run *r, bool b);
 struct value *template_none(struct template_run *r);
 struct value *template_list(struct template_run *r);
 struct value *template_dict(struct template_run *r);
-/* From JSON: order kept, all strings and keys from outside. */
-struct value *template_json(struct template_run *r, const json_t *j);
+/* From JSON: order kept, all strings and keys of this origin. */
+struct value *template_json(struct template_run *r, const json_t *j, enum template_origin origin);
 /* Appends to a list; puts under a key (from outside, the later one of two counts). Only before the first render. */
 void template_append(struct template_run *r, struct value *list, const struct value *item);
 void template_put(struct template_run *r, struct value *dict, const char *key, const struct value *item);
@@ -74,11 +79,12 @@ void template_set(struct template_run *r, const char *name, const struct value *
 
 /* ---- rendering ---- */
 
-/* A stretch of the result. Neighbours differ in one of the two marks. */
+/* A stretch of the result. Neighbours differ in one of the marks. */
 struct template_piece {
     const char *text;
     size_t len;
     bool trusted;    /* the template's own bytes */
+    bool answer;     /* from outside, of TEMPLATE_ANSWER */
     bool generation; /* inside {% generation %}: what the model is to learn */
 };
 

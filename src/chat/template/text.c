@@ -225,9 +225,9 @@ uint8_t text_mark(const struct text *t)
 {
     if (!t->mark || t->len == 0) return 0;
     if (t->mark == mark_outside) return MARK_OUTSIDE;
-    for (uint32_t i = 0; i < t->len; i++)
-        if (t->mark[i] & MARK_OUTSIDE) return MARK_OUTSIDE;
-    return 0;
+    uint8_t all = 0;
+    for (uint32_t i = 0; i < t->len; i++) all |= t->mark[i];
+    return all & (MARK_OUTSIDE | MARK_ANSWER);
 }
 
 /* ---- characters ---- */

@@ -238,7 +238,7 @@ int list_add(struct template_run *r, struct list *l, const struct value *v)
 
 enum { SMALL_DICT = 8 };
 
-uint32_t hash_bytes(const char *s, size_t len)
+uint32_t text_hash(const char *s, size_t len)
 {
     uint32_t h = 2166136261u;
     for (size_t i = 0; i < len; i++) h = (h ^ (uint8_t)s[i]) * 16777619u;
@@ -249,7 +249,7 @@ static int hash_of(struct template_run *r, const struct value *v, uint32_t *out,
 {
     *hashable = true;
     switch ((enum kind)v->kind) {
-    case K_STRING: *out = hash_bytes(v->text->s, v->text->len); return charge_bytes(r, v->text->len);
+    case K_STRING: *out = text_hash(v->text->s, v->text->len); return charge_bytes(r, v->text->len);
     case K_BOOL:
     case K_INT: *out = (uint32_t)((uint64_t)int_of(v) * 0x9e3779b97f4a7c15u >> 32); return OK;
     case K_FLOAT:
@@ -257,7 +257,7 @@ static int hash_of(struct template_run *r, const struct value *v, uint32_t *out,
             struct value whole = INT((int64_t)v->x);
             return hash_of(r, &whole, out, hashable);
         }
-        *out = hash_bytes((const char *)&v->x, sizeof v->x);
+        *out = text_hash((const char *)&v->x, sizeof v->x);
         return OK;
     case K_TUPLE:
         *out = 17;
@@ -372,7 +372,7 @@ int dict_put(struct template_run *r, struct dict *d, const struct value *key, co
 
 struct value *dict_get(const struct dict *d, const char *s, size_t len)
 {
-    uint32_t hash = hash_bytes(s, len), i = d->n_slots ? hash & (d->n_slots - 1) : 0;
+    uint32_t hash = text_hash(s, len), i = d->n_slots ? hash & (d->n_slots - 1) : 0;
     for (;; i++) {
         if (d->n_slots) i &= d->n_slots - 1;
         if (d->n_slots ? !d->slots[i] : i >= d->n) return NULL;

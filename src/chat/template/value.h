@@ -1,8 +1,9 @@
 /* Values of templates, as Python has them, and the memory and bounds of a render.
  *
- * Every text carries a mark for each of its bytes: whether it came from outside, and whether it was written inside
- * {% generation %}. What is computed from marked bytes is marked; numbers, lists and dicts carry one mark as a whole, for
- * the digits, brackets and quotes that printing them makes. Values are immutable, except namespaces, loops and iterators. */
+ * Every text carries a mark for each of its bytes: whether it came from outside, whether from an answer of the model, and
+ * whether it was written inside {% generation %}. What is computed from marked bytes is marked; numbers, lists and dicts
+ * carry one mark as a whole, for the digits, brackets and quotes that printing them makes. Values are immutable, except
+ * namespaces, loops and iterators. */
 #ifndef CHAT_TEMPLATE_VALUE_H
 #define CHAT_TEMPLATE_VALUE_H
 
@@ -45,7 +46,7 @@ enum kind {
 };
 
 /* Marks of bytes and of values. */
-enum { MARK_OUTSIDE = 1, MARK_GENERATION = 2 };
+enum { MARK_OUTSIDE = 1, MARK_GENERATION = 2, MARK_ANSWER = 4 };
 
 struct text {
     const char *s;       /* UTF-8, not NUL-terminated */
@@ -228,7 +229,7 @@ int dict_put(struct template_run *r, struct dict *d, const struct value *key, co
 int dict_find(struct template_run *r, const struct dict *d, const struct value *key, struct value **out, bool *hashable);
 /* The same for a text key. NULL: none, also when the bound of steps was reached on the way. */
 struct value *dict_get(const struct dict *d, const char *s, size_t len);
-uint32_t hash_bytes(const char *s, size_t len);
+uint32_t text_hash(const char *s, size_t len);
 
 /* ---- iterating: iter.c ---- */
 
