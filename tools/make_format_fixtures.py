@@ -120,9 +120,15 @@ def differ(x, y):
     return int(((x.view(np.uint32) != y.view(np.uint32)) & ~(np.isnan(x) & np.isnan(y))).sum())
 
 
-def by_library(library, function, b, elements):
+def by_us(library, name, b, elements):
     y = np.empty(len(b) * elements, np.float32)
-    getattr(library, function)(y.ctypes, b.ctypes, ctypes.c_int64(y.size))
+    getattr(library, name + "_load")(y.ctypes, b.ctypes, ctypes.c_int64(y.size))
+    return y
+
+
+def by_ggml(library, name, b, elements):
+    y = np.empty(len(b) * elements, np.float32)
+    getattr(library, "dequantize_row_" + name)(b.ctypes, y.ctypes, ctypes.c_int64(y.size))
     return y
 
 
@@ -140,10 +146,10 @@ def compare(count, ggml):
         wrong, wrong_c, done = 0, 0, 0
         while done < count:
             b = rng.integers(0, 256, (min(1 << 15, count - done), size), dtype=np.uint8)
-            y = by_library(ours, name + "_load", b, elements)
+            y = by_us(ours, name, b, elements)
             wrong += differ(values(name, b), y)
             if ggml and hasattr(ggml, f"dequantize_row_{c_name}"):
-                wrong_c += differ(by_library(ggml, "dequantize_row_" + c_name, b, elements), y)
+                wrong_c += differ(by_ggml(ggml, c_name, b, elements), y)
             done += len(b)
         seen = f", {wrong_c} from ggml" if ggml and hasattr(ggml, f"dequantize_row_{c_name}") else ""
         print(f"{name}: {count} blocks: {wrong} numbers differ from {'the definition' if name in OURS else 'gguf'}{seen}",
@@ -206,7 +212,7 @@ def main():
         b = blocks_of(name, rng)
         x = values(name, b)
         assert x.size == b.shape[0] * elements and not np.isnan(x).any(), name
-        if ggml and hasattr(ggml, f"dequantize_row_{c_name}") and differ(x, by_library(ggml, "dequantize_row_" + c_name, b, elements)):
+        if ggml and hasattr(ggml, f"dequantize_row_{c_name}") and differ(x, by_ggml(ggml, c_name, b, elements)):
             sys.exit(f"{name}: the package and the library differ")
         b.tofile(os.path.join(folder, name + ".blocks"))
         x.tofile(os.path.join(folder, name + ".f32"))
