@@ -8,8 +8,9 @@ The packages are llama-cpp-python and ik-llama-cpp-python. Answers on stdout, on
     pp N          {"seconds": ..}: N tokens read from an empty cache
     tg N DEPTH    {"seconds": ..}: N tokens one by one after DEPTH tokens (read before, not timed)
 Tokens are pseudo-random; no sampling is timed, logits of the last row are computed. For pp and for tg the best of several
-settings (flash attention on and off; ik: with and without repacking at load, fused operations on) is found first by short
-trials, and kept.
+settings (flash attention on and off, with and without repacking at load; ik: fused operations on) is found first by short
+trials, and kept. Each way of loading is tried in a process of its own: llama.cpp's repacking ends the process for the
+three-dimensional Q8_0 matrices of DeepSeek's attention (0.3.36 on a processor with AMX).
 """
 import ctypes
 import json
@@ -19,7 +20,7 @@ import time
 
 RULES = {
     "llama.cpp": dict(package="llama_cpp", contexts=[dict(flash_attn_type=0), dict(flash_attn_type=1)],
-                      models=[dict()]),
+                      models=[dict(), dict(use_extra_bufts=False)]),
     "ik_llama.cpp": dict(package="ik_llama_cpp._ctypes_api",
                          contexts=[dict(flash_attn=True, mla_attn=3, fused_moe_up_gate=True, fused_up_gate=True),
                                    dict(flash_attn=False, mla_attn=3, fused_moe_up_gate=True, fused_up_gate=True)],
@@ -97,28 +98,47 @@ def open_model(lib, path, flags):
     return model, lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model))
 
 
-def trial(lib, rules, path, threads):
-    """Seconds of short runs with every combination of flags, one model in memory at a time."""
+def trial(lib, rules, path, threads, m):
+    """Seconds of short runs with the model loaded in this way and every context."""
     times = []
-    for m in rules["models"]:
-        model, vocab = open_model(lib, path, m)
-        for c in rules["contexts"]:
-            try:
-                p = Peer(lib, model, vocab, threads, 512, c)
-            except SystemExit:
-                continue
-            p.pp(16)
-            pp = min(p.pp(128) for _ in range(2))
-            times.append((pp, min(p.tg(8, 64) for _ in range(3)), m, c))
-            lib.llama_free(p.ctx)
-        free = getattr(lib, "llama_model_free", None) or lib.llama_free_model
-        free(model)
+    model, vocab = open_model(lib, path, m)
+    for c in rules["contexts"]:
+        try:
+            p = Peer(lib, model, vocab, threads, 512, c)
+        except SystemExit:
+            continue
+        p.pp(16)
+        pp = min(p.pp(128) for _ in range(2))
+        times.append((pp, min(p.tg(8, 64) for _ in range(3)), m, c))
+        lib.llama_free(p.ctx)
+    free = getattr(lib, "llama_model_free", None) or lib.llama_free_model
+    free(model)
     return times
+
+
+def in_child(work):
+    """What work() returns, found by a process of its own; [] when that does not end well."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read)
+        try:
+            with os.fdopen(write, "w") as f:
+                json.dump(work(), f)
+            os._exit(0)
+        except BaseException:  # also SystemExit: the parent must not run twice
+            os._exit(1)
+    os.close(write)
+    with os.fdopen(read) as f:
+        text = f.read()
+    return json.loads(text) if os.waitpid(child, 0)[1] == 0 else []
 
 
 def best(lib, rules, path, threads, n_ctx):
     """The fastest for pp and for tg. Flags of the model are those that tg wants: two models need not fit."""
-    times = trial(lib, rules, path, threads)
+    times = [t for m in rules["models"] for t in in_child(lambda m=m: trial(lib, rules, path, threads, m))]
+    if not times:
+        raise SystemExit("the peer can run the model in no way")
     tg = min(times, key=lambda t: t[1])
     pp = min((t for t in times if t[2] == tg[2]), key=lambda t: t[0])
     model, vocab = open_model(lib, path, tg[2])
