@@ -419,6 +419,10 @@ static void check_unsaid(void)
     json_object_set_new(root, "no_rope_layers", json_pack("[i,i,i,i]", 1, 1, 1, 1));
     CHECK_OK(config_from_json(&c, root, "config.json", &e), &e);
     CHECK(config_has_rope(&c, 0) && config_has_rope(&c, 3), "smollm3 with rotation everywhere");
+    struct buf out = {0};
+    CHECK_OK(config_to_json(&c, &out, &e), &e);
+    CHECK(out.data && strstr(out.data, "\"pad_token_id\": null"), "transformers would fill in a padding token");
+    buf_free(&out);
     json_decref(root);
 }
 

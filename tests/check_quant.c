@@ -281,6 +281,26 @@ static void test_threads(void)
     CHECK(r.requantised, "quantised input is not noticed");
 }
 
+static void hear(void *ctx, const char *message)
+{
+    if (strstr(message, "sees pictures")) ++*(int *)ctx;
+}
+
+/* What is left out is told, once, on both ways. */
+static void test_left_out(void)
+{
+    struct err e = {0};
+    struct convert_result r;
+    int heard = 0;
+    struct convert_options o = {.in = "tests/fixtures/models/ministral3-nested", .out = in_dir("nested.gguf"), .type = DT_F32,
+                                .write = {.warn = hear, .ctx = &heard}};
+    CHECK_OK(convert_to_gguf(&o, &r, &e), &e);
+    CHECK(heard == 1, "%d warnings", heard);
+    o.out = in_dir("nested");
+    CHECK_OK(convert_to_folder(&o, &r, &e), &e);
+    CHECK(heard == 2, "%d warnings", heard);
+}
+
 static bool stop_at_once(void *ctx, uint64_t done, uint64_t total)
 {
     (void)ctx;
@@ -875,6 +895,7 @@ int main(void)
     test_formats();
     test_mixtures();
     test_threads();
+    test_left_out();
     test_stop();
     test_collect();
     test_collect_experts();

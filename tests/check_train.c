@@ -310,6 +310,11 @@ static const struct {
 } architectures[] = {
     {"llama", GQA "rope_scaling.rope_type = llama3\nrope_scaling.factor = 4\n"
                   "rope_scaling.original_max_position_embeddings = 16\n"},
+    {"mistral", GQA "sliding_window = 8\n"},
+    {"ministral3", GQA "rope_scaling.rope_type = yarn\nrope_scaling.factor = 2\nrope_scaling.mscale = 1\n"
+                       "rope_scaling.mscale_all_dim = 1\nrope_scaling.original_max_position_embeddings = 8\n"
+                       "rope_scaling.llama_4_scaling_beta = 0.2\n"},
+    {"smollm3", GQA "no_rope_layer_interval = 4\n"},
     {"qwen2", GQA},
     {"qwen3", GQA},
     {"qwen3_moe", GQA "num_experts = 6\nnum_experts_per_tok = 2\nmoe_intermediate_size = 16\nnorm_topk_prob = true\n"},

@@ -433,6 +433,8 @@ int config_to_json(const struct config *config, struct buf *out, struct err *e)
         if (ids[i] < 0) buf_printf(out, "  \"%s\": null,\n", id_keys[i]);
         else buf_printf(out, "  \"%s\": %lld,\n", id_keys[i], (long long)ids[i]);
     }
+    bool padded = (c->arch->bit & (ARCH_SMOLLM3 | ARCH_MISTRAL3)) != 0; /* unsaid, the class has a token for it */
+    if (padded) buf_add_str(out, "  \"pad_token_id\": null,\n");
     write_fixed(c, out);
     return buf_check(out, "config.json", e);
 }

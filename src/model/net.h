@@ -81,6 +81,8 @@ uint64_t net_rope_bytes(const struct config *c, int64_t n);
 /* Computes what tables lack of positions [0, n); rope_factors has its numbers. net_forward does it. */
 void net_fill_rope(const struct net *net, int64_t n, struct pool *pool);
 
+typedef void warn_fn(void *ctx, const char *message);
+
 /* Loads a model for inference. Weights are converted once: f32 and bf16 to the panels of ks and `compute`,
  * Q8_0 to integer panels when `int8` (else dequantised). Prints nothing. */
 struct load_options {
@@ -93,7 +95,7 @@ struct load_options {
     bool plain;    /* f32 weights as in training, without gradients or positions: for conversion */
     struct pool *pool;
     const char *panels; /* file to keep integer panels in (panels.h); NULL: in memory only */
-    void (*warn)(void *ctx, const char *message); /* such as: no room for that file; NULL allowed */
+    warn_fn *warn; /* such as: no room for that file; NULL allowed */
     void *warn_ctx;
     void (*progress)(void *ctx, int64_t done, int64_t total); /* while packing; NULL allowed */
     void *progress_ctx;

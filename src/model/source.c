@@ -14,13 +14,13 @@ struct net_source {
     size_t cap;
 };
 
-int net_source_open(struct net_source **out, struct model_file *m, struct err *e)
+int net_source_open(struct net_source **out, struct model_file *m, warn_fn *warn, void *ctx, struct err *e)
 {
     *out = NULL;
     void *mem;
     TRY(mem_new(&mem, sizeof **out, "a model", e));
     struct net_source *s = mem;
-    s->options = (struct load_options){.plain = true};
+    s->options = (struct load_options){.plain = true, .warn = warn, .warn_ctx = ctx};
     s->load = (struct load){.net = &s->net, .o = &s->options};
     int rc = load_open(&s->load, m, e);
     if (rc) net_source_close(s);

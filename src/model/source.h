@@ -7,8 +7,9 @@
 #include "sys/pool.h"
 
 struct net_source;
-/* Nothing but headers is read. m must outlive it. Free with net_source_close in every case (NULL allowed). */
-int net_source_open(struct net_source **out, struct model_file *m, struct err *e);
+/* Nothing but headers is read. m must outlive it. warn (NULL allowed) hears of parts that are left out. Free with
+ * net_source_close in every case (NULL allowed). */
+int net_source_open(struct net_source **out, struct model_file *m, warn_fn *warn, void *ctx, struct err *e);
 void net_source_close(struct net_source *s);
 /* The network, its parameters without numbers. */
 const struct net *net_source_net(const struct net_source *s);

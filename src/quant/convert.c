@@ -243,7 +243,8 @@ int convert_to_gguf(const struct convert_options *o, struct convert_result *r, s
     struct tf_writer *w = NULL;
     *r = (struct convert_result){.files = 1};
     TRY(model_file_open(&p.model, o->in, e));
-    int rc = p.model.gguf ? feed_open_same(&p.feed, &p.model, e) : feed_open_net(&p.feed, &p.model, true, e);
+    int rc = p.model.gguf ? feed_open_same(&p.feed, &p.model, e)
+                          : feed_open_net(&p.feed, &p.model, true, o->write.warn, o->write.ctx, e);
     if (!rc) rc = choose_types(&p, o, e);
     if (!rc) rc = tf_writer_gguf(&w, o->out, e);
     if (!rc) rc = write_gguf(o, &p, w, r, e);

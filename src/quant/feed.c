@@ -70,11 +70,11 @@ static int add_slice(void *ctx, const struct slice *p, struct err *e)
     return OK;
 }
 
-int feed_open_net(struct feed *f, struct model_file *m, bool gguf, struct err *e)
+int feed_open_net(struct feed *f, struct model_file *m, bool gguf, warn_fn *warn, void *ctx, struct err *e)
 {
     struct gather g = {.f = f};
     *f = (struct feed){.model = m};
-    TRY(net_source_open(&f->net, m, e));
+    TRY(net_source_open(&f->net, m, warn, ctx, e));
     const struct net *net = net_source_net(f->net);
     TRY(slices_each(net, gguf, count_slice, &g, e));
     TRY(mem_new((void **)&f->v, g.cap * sizeof *f->v, "the list of tensors", e));

@@ -28,8 +28,8 @@ struct feed {
 
 /* Of a GGUF file for a GGUF file. The model must outlive the feed. */
 int feed_open_same(struct feed *f, struct model_file *m, struct err *e);
-/* Of any model for a GGUF file or a folder. */
-int feed_open_net(struct feed *f, struct model_file *m, bool gguf, struct err *e);
+/* Of any model for a GGUF file or a folder. warn (NULL allowed) hears of parts that are left out. */
+int feed_open_net(struct feed *f, struct model_file *m, bool gguf, warn_fn *warn, void *ctx, struct err *e);
 void feed_close(struct feed *f); /* accepts a zeroed or half-opened feed */
 static inline const struct tf *feed_file(const struct feed *f) { return &f->model->tf; }
 

@@ -259,7 +259,7 @@ int convert_to_folder(const struct convert_options *o, struct convert_result *r,
     if (o->type < DT_COUNT && !fits(o->type))
         FAIL(e, ERR_UNSUPPORTED, "%s: safetensors cannot hold %s; use GGUF", o->out, formats[o->type].name);
     TRY(model_file_open(&p.model, o->in, e));
-    int rc = feed_open_net(&p.feed, &p.model, false, e);
+    int rc = feed_open_net(&p.feed, &p.model, false, o->write.warn, o->write.ctx, e);
     if (!rc) rc = config_to_json(&net_source_net(p.feed.net)->config, &config, e);
     if (!rc) rc = choose_types(&p, o->type, e);
     if (!rc) rc = divide(&s, &p, o->shard, e);

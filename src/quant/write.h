@@ -24,7 +24,7 @@ struct write_options {
     bool measure;                                               /* decode what was encoded, for rms and the errors */
     void (*report)(void *ctx, const struct tensor_result *r);   /* NULL allowed */
     bool (*progress)(void *ctx, uint64_t done, uint64_t total); /* bytes of the source; true: stop. NULL allowed */
-    void (*warn)(void *ctx, const char *message);               /* NULL allowed */
+    warn_fn *warn;                                              /* NULL allowed */
     void *ctx;
 };
 
