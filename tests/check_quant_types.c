@@ -223,7 +223,7 @@ static void check_reader(size_t reader, const struct sample *s)
     float *x = logits_of(o.out, &plain, s), *y = logits_of(o.in, &plain, s), *z = logits_of(o.in, &integer, s);
     double exact = worst_of(x, y, s->n * VOCAB), near = worst_of(x, z, s->n * VOCAB);
     CHECK(exact == 0, "%s: logits differ by %g from those of the decoded model", name, exact);
-    CHECK(near < 0.1, "%s: with int8 products logits differ by %g", name, near);
+    CHECK(near < 0.05, "%s: with int8 products logits differ by %g", name, near);
     mem_free(x);
     mem_free(y);
     mem_free(z);

@@ -1,8 +1,16 @@
-/* Decoding of the IQ formats whose numbers are rows of a codebook (grids.h). The block's scale is made such that the
- * rest is whole numbers: half steps of the sub-blocks' scales and eighths of iq1's offset go into d. */
-#include "format/iquants.h"
+/* Decoding of the IQ formats whose numbers are rows of a codebook (grids.h). A block is first taken apart into whole
+ * numbers: half steps of the sub-blocks' scales and eighths of iq1's offset go into d. */
 #include "format/blocks.h"
 #include "format/grids.h"
+
+/* Element i of a block stands for d * scale[i / 16] * q[i]; the products are exact in f32, in any order. */
+struct iq_numbers {
+    int8_t q[256];     /* -62 .. 62, never 0 */
+    uint8_t scale[16]; /* odd, 1 .. 31 */
+    float d;
+};
+/* block: the bytes of one block in the file, at any address. */
+typedef void numbers_fn(struct iq_numbers *n, const void *block);
 
 /* Eight values; bit j of signs set: element j is negative. */
 static inline void put8(int8_t q[8], uint64_t values, uint32_t signs)
@@ -25,7 +33,7 @@ static void nibble_scales(uint8_t *scale, const uint8_t *nibbles, int bytes)
     }
 }
 
-void iq2_xxs_numbers(struct iq_numbers *n, const void *block)
+static void iq2_xxs_numbers(struct iq_numbers *n, const void *block)
 {
     const struct iq2_xxs_block *b = block;
     n->d = load_f16(b->d) * 0.125f;
@@ -37,7 +45,7 @@ void iq2_xxs_numbers(struct iq_numbers *n, const void *block)
     }
 }
 
-void iq2_xs_numbers(struct iq_numbers *n, const void *block)
+static void iq2_xs_numbers(struct iq_numbers *n, const void *block)
 {
     const struct iq2_xs_block *b = block;
     n->d = load_f16(b->d) * 0.125f;
@@ -48,7 +56,7 @@ void iq2_xs_numbers(struct iq_numbers *n, const void *block)
     }
 }
 
-void iq2_s_numbers(struct iq_numbers *n, const void *block)
+static void iq2_s_numbers(struct iq_numbers *n, const void *block)
 {
     const struct iq2_s_block *b = block;
     n->d = load_f16(b->d) * 0.125f;
@@ -59,7 +67,7 @@ void iq2_s_numbers(struct iq_numbers *n, const void *block)
     }
 }
 
-void iq3_xxs_numbers(struct iq_numbers *n, const void *block)
+static void iq3_xxs_numbers(struct iq_numbers *n, const void *block)
 {
     const struct iq3_xxs_block *b = block;
     n->d = load_f16(b->d) * 0.25f;
@@ -74,7 +82,7 @@ void iq3_xxs_numbers(struct iq_numbers *n, const void *block)
     }
 }
 
-void iq3_s_numbers(struct iq_numbers *n, const void *block)
+static void iq3_s_numbers(struct iq_numbers *n, const void *block)
 {
     const struct iq3_s_block *b = block;
     uint8_t scale[8];
@@ -95,7 +103,7 @@ static inline void put_iq1(int8_t q[8], uint32_t row, bool below)
     for (int j = 0; j < 8; j++) q[j] = (int8_t)(8 * q[j] - (below ? 9 : 7));
 }
 
-void iq1_s_numbers(struct iq_numbers *n, const void *block)
+static void iq1_s_numbers(struct iq_numbers *n, const void *block)
 {
     const struct iq1_s_block *b = block;
     n->d = load_f16(b->d) * 0.125f;
@@ -106,7 +114,7 @@ void iq1_s_numbers(struct iq_numbers *n, const void *block)
     }
 }
 
-void iq1_m_numbers(struct iq_numbers *n, const void *block)
+static void iq1_m_numbers(struct iq_numbers *n, const void *block)
 {
     const struct iq1_m_block *b = block;
     uint32_t d = 0;
@@ -122,7 +130,7 @@ void iq1_m_numbers(struct iq_numbers *n, const void *block)
     }
 }
 
-static inline void load_blocks(float *dst, const void *src, int64_t n, size_t bytes, iq_numbers_fn *numbers)
+static inline void load_blocks(float *dst, const void *src, int64_t n, size_t bytes, numbers_fn *numbers)
 {
     const uint8_t *b = src;
     struct iq_numbers x;
