@@ -1,7 +1,9 @@
-/* Answers of any bytes through the parsers of all forms: fed whole, in pieces and as ids, with the same sums of events.
- * The first byte chooses the form, the second the request, the third how it is cut. Also conversations of such texts:
- * no text makes a marker. */
+/* Answers of any bytes through the parsers of all forms, and of forms that templates make: fed whole, in pieces and as
+ * ids, with the same sums of events. The first byte chooses the form, the second the request, the third how it is cut.
+ * Also conversations of such texts: no text makes a marker. */
+#include "chat/own/own.h"
 #include "tests/chat_cases.h"
+#include "tests/chat_shapes.h"
 
 struct sums {
     struct buf text[2]; /* reasoning, content */
@@ -51,10 +53,11 @@ static void parse(const struct chat_form *f, const struct tokenizer *t, const st
         int32_t id = -1;
         if (t) { /* a marker, or a byte */
             n = 1;
-            for (int k = 0; f->markers[k] && id < 0; k++) {
-                size_t m = strlen(f->markers[k]);
-                if (m > len - i || memcmp(s + i, f->markers[k], m) != 0) continue;
-                id = tokenizer_special(t, f->markers[k]);
+            const char *const *marker = f->own ? shape_markers : f->markers;
+            for (int k = 0; marker[k] && id < 0; k++) {
+                size_t m = strlen(marker[k]);
+                if (m > len - i || memcmp(s + i, marker[k], m) != 0) continue;
+                id = tokenizer_special(t, marker[k]);
                 n = m;
             }
             if (chat_parser_feed(p, id < 0 ? (unsigned char)s[i] : id, &e)) broken(e.msg, f);
@@ -96,12 +99,33 @@ static size_t count_markers(const struct chat_form *f, const struct tokenizer *t
     return n;
 }
 
-/* Made before the first input, so that they count for no leak of one. */
-static struct tokenizer *vocabulary[64];
+enum { MAX_FORMS = 64 };
 
-__attribute__((constructor)) static void make_vocabularies(void)
+/* Made before the first input, so that they count for no leak of one. */
+static const struct chat_form *form[MAX_FORMS];
+static struct tokenizer *vocabulary[MAX_FORMS];
+static size_t n_forms;
+
+static void add_own(const char *calls)
 {
-    for (size_t i = 0; i < 64 && chat_form_at(i); i++) vocabulary[i] = chat_bytes_tokenizer(chat_form_at(i), 4);
+    struct buf source = {0};
+    struct chat_own *o;
+    struct err e;
+    make_source(&source, calls);
+    struct chat_model m = {.template_text = source.data};
+    vocabulary[n_forms] = chat_markers_tokenizer(shape_markers, NULL, "<|endoftext|>", 4);
+    if (chat_own_new(&o, vocabulary[n_forms], &m, &e)) abort();
+    form[n_forms++] = chat_own_form(o);
+    buf_free(&source);
+}
+
+__attribute__((constructor)) static void make_forms(void)
+{
+    for (size_t i = 0; chat_form_at(i); i++) {
+        form[n_forms] = chat_form_at(i);
+        vocabulary[n_forms++] = chat_bytes_tokenizer(chat_form_at(i), 4);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(shapes) && n_forms < MAX_FORMS; i++) add_own(shapes[i].calls);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -109,14 +133,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct chat_tool tool = {"f", NULL, NULL};
-    size_t n = 0;
+    static const struct chat_msg asked = {.role = CHAT_USER, .text = "x", .len = 1};
     if (size < 3) return 0;
-    while (chat_form_at(n)) n++;
-    const struct chat_form *f = chat_form_at(data[0] % n);
-    const struct tokenizer *t = vocabulary[data[0] % n];
-    struct chat_request q = {.thinking = (enum chat_thinking)(data[1] % 3), .tools = &tool, .n_tools = data[1] >> 7};
+    const struct chat_form *f = form[data[0] % n_forms];
+    const struct tokenizer *t = vocabulary[data[0] % n_forms];
+    struct chat_request q = {.msgs = &asked, .n_msgs = 1, .thinking = (enum chat_thinking)(data[1] % 3), .tools = &tool,
+                             .n_tools = data[1] >> 7};
     const char *s = (const char *)data + 3;
     check_parsing(f, t, &q, 1 + data[2] % 16, s, size - 3);
+    if (f->own && !utf8_valid(s, size - 3, NULL)) return 0; /* templates take characters only */
     if (count_markers(f, t, s, size - 3) != count_markers(f, t, "x", 1)) broken("a text made a marker", f);
     return 0;
 }

@@ -2,96 +2,12 @@
  * the template's own syntax are read back. The templates are ours, each in one of the ways that published ones write. */
 #include "chat/own/own.h"
 #include "tests/chat_cases.h"
+#include "tests/chat_shapes.h"
 #include "tests/test.h"
 
 static struct err e;
 
-#define TURNS                                                                                                          \
-    "{%- for m in messages %}{%- if m.role == 'tool' %}<|im_start|>tool\n{{ m.content }}<|im_end|>\n"                  \
-    "{%- elif m.role == 'assistant' %}<|im_start|>assistant\n{{ m.content or '' }}%s<|im_end|>\n"                      \
-    "{%- else %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{%- endif %}{%- endfor %}"                        \
-    "{%- if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-#define TOOLS "{%- if tools %}<|im_start|>system\n{% for t in tools %}{{ t | tojson }}\n{% endfor %}<|im_end|>\n{%- endif %}"
-
-/* What stands for %s of TURNS, and what is derived. */
-static const struct shape {
-    const char *name, *calls, *want;
-} shapes[] = {
-    {"objects in tags",
-     "{% for c in m.tool_calls %}<tool_call>\n{{ {'name': c.function.name, 'arguments': c.function.arguments} | tojson }}\n</tool_call>"
-     "{% if not loop.last %}\n{% endif %}{% endfor %}",
-     "<tool_call>{\"name\": NAME, \"arguments\": {...}}</tool_call>"},
-    {"objects in a list",
-     "{% if m.tool_calls %}[TOOL_CALLS][{% for c in m.tool_calls %}{\"name\": \"{{ c.function.name }}\", \"arguments\": "
-     "{{ c.function.arguments | tojson }}, \"id\": \"{{ c.id }}\"}{% if not loop.last %}, {% endif %}{% endfor %}]{% endif %}",
-     "[TOOL_CALLS]{\"name\": NAME, \"arguments\": {...}}"},
-    {"objects with other keys, a list between marks",
-     "{% if m.tool_calls %}<|START_ACTION|>[{% for c in m.tool_calls %}\n    {\"tool_call_id\": \"{{ loop.index0 }}\", \"tool_name\": "
-     "\"{{ c.function.name }}\", \"parameters\": {{ c.function.arguments | tojson }}}{% if not loop.last %},{% endif %}{% endfor %}\n]"
-     "<|END_ACTION|>{% endif %}",
-     "<|START_ACTION|>{\"tool_name\": NAME, \"parameters\": {...}}<|END_ACTION|>"},
-    {"names as keys",
-     "{% if m.tool_calls %}<|tools|>[{% for c in m.tool_calls %}{\"{{ c.function.name }}\": {{ c.function.arguments | tojson }}}"
-     "{% if not loop.last %}, {% endif %}{% endfor %}]<|tools_end|>{% endif %}",
-     "<|tools|>{NAME: {...}}<|tools_end|>"},
-    {"a name, a mark, an object",
-     "{% for c in m.tool_calls %}[TOOL_CALLS]{{ c.function.name }}[ARGS]{{ c.function.arguments | tojson }}{% endfor %}",
-     "[TOOL_CALLS]NAME[ARGS]{...}"},
-    {"sections, names with numbers",
-     "{% if m.tool_calls %}<|section|>{% for c in m.tool_calls %}<|call|>functions.{{ c.function.name }}:{{ loop.index0 }}<|args|>"
-     "{{ c.function.arguments | tojson }}<|call_end|>{% endfor %}<|section_end|>{% endif %}",
-     "<|section|><|call|>functions.NAME:0<|args|>{...}<|call_end|><|section_end|>"},
-    {"an id between name and arguments",
-     "{% for c in m.tool_calls %}[TOOL_CALLS]{{ c.function.name }}[CALL_ID]{{ c.id }}[ARGS]{{ c.function.arguments | tojson }}{% endfor %}",
-     "[TOOL_CALLS]NAME[CALL_ID]ID[ARGS]{...}"},
-    {"an id before the name",
-     "{% for c in m.tool_calls %}<|call|>{{ c.id }}<|name|>{{ c.function.name }}<|args|>{{ c.function.arguments | tojson }}<|call_end|>{% endfor %}",
-     "<|call|>ID<|name|>NAME<|args|>{...}<|call_end|>"},
-    {"a tag that holds the name",
-     "{% for c in m.tool_calls %}<function={{ c.function.name }}>{{ c.function.arguments | tojson }}</function>{% endfor %}",
-     "<function=NAME>{...}</function>"},
-    {"text arguments in a fence",
-     "{% for c in m.tool_calls %}<|call|>function<|args|>{{ c.function.name + '\n```json\n' + c.function.arguments + '\n```' }}<|call_end|>"
-     "{% endfor %}",
-     "<|call|>function<|args|>NAME```json{...}```<|call_end|>"},
-    {"parameters in tags",
-     "{% for c in m.tool_calls %}\n<tool_call>\n<function={{ c.function.name }}>\n{% for k, v in c.function.arguments|items %}"
-     "<parameter={{ k }}>\n{{ v if v is string else v | tojson }}\n</parameter>\n{% endfor %}</function>\n</tool_call>{% endfor %}",
-     "<tool_call><function=NAME><parameter=KEY>\\nVALUE\\n</parameter></function></tool_call>"},
-    {"keys and values in tags",
-     "{% for c in m.tool_calls %}<tool_call>{{ c.function.name }}{% for k, v in c.function.arguments|items %}<arg_key>{{ k }}</arg_key>"
-     "<arg_value>{{ v if v is string else v | tojson }}</arg_value>{% endfor %}</tool_call>{% endfor %}",
-     "<tool_call>NAME<arg_key>KEY</arg_key><arg_value>VALUE</arg_value></tool_call>"},
-    {"elements with attributes",
-     "{% if m.tool_calls %}<invokes>\n{% for c in m.tool_calls %}<invoke name=\"{{ c.function.name }}\">\n{% for k, v in "
-     "c.function.arguments|items %}<parameter name=\"{{ k }}\">{{ v if v is string else v | tojson }}</parameter>\n{% endfor %}</invoke>\n"
-     "{% endfor %}</invokes>{% endif %}",
-     "<invokes><invoke name=\"NAME\"><parameter name=\"KEY\">VALUE</parameter></invoke></invokes>"},
-    {"an object alone",
-     "{% for c in m.tool_calls %}{\"name\": \"{{ c.function.name }}\", \"parameters\": {{ c.function.arguments | tojson }}}{% endfor %}",
-     "{\"name\": NAME, \"parameters\": {...}}"},
-    {"a call as Python writes it",
-     "{% for c in m.tool_calls %}<|call|>[{{ c.function.name }}({% for k, v in c.function.arguments|items %}{{ k }}=\"{{ v }}\""
-     "{% if not loop.last %}, {% endif %}{% endfor %})]<|call_end|>{% endfor %}",
-     NULL},
-    {"values between quotes of their own",
-     "{% for c in m.tool_calls %}<|call|>{{ c.function.name }}{% for k, v in c.function.arguments|items %}<arg>{{ k }}</arg>"
-     "{% if v is string %}<q>{{ v }}</q>{% else %}{{ v }}{% endif %}</end>{% endfor %}<|call_end|>{% endfor %}",
-     NULL},
-    {"no calls", "", NULL},
-};
-
-static const char *const vocabulary[] = {"<|im_start|>",   "<|im_end|>",      "<|endoftext|>",
-                                         "<tool_call>",    "</tool_call>",    "[TOOL_CALLS]",
-                                         "[ARGS]",         "[CALL_ID]",       "<|name|>",
-                                         "<|section|>",    "<|section_end|>", "<|call|>",
-                                         "<|call_end|>",   "<|args|>",        "<|START_ACTION|>",
-                                         "<|END_ACTION|>", "<think>",         "</think>",
-                                         "[THINK]",        "[/THINK]",        "<|tools|>",
-                                         "<|tools_end|>",  "<arg_key>",       "</arg_key>",
-                                         "<arg_value>",    "</arg_value>",    NULL};
-
-static struct tokenizer *tokenizer_of(int type) { return chat_markers_tokenizer(vocabulary, NULL, "<|endoftext|>", type); }
+static struct tokenizer *tokenizer_of(int type) { return chat_markers_tokenizer(shape_markers, NULL, "<|endoftext|>", type); }
 
 static struct chat_own *own_of(const char *source, const struct tokenizer *t)
 {
@@ -99,16 +15,6 @@ static struct chat_own *own_of(const char *source, const struct tokenizer *t)
     struct chat_own *o = NULL;
     CHECK_OK(chat_own_new(&o, t, &m, &e), &e);
     return o;
-}
-
-static void make_source(struct buf *b, const char *calls)
-{
-    const char *turns = TURNS, *at = strstr(turns, "%s");
-    buf_clear(b);
-    buf_add_str(b, TOOLS);
-    buf_add(b, turns, (size_t)(at - turns));
-    buf_add_str(b, calls);
-    buf_add_str(b, at + 2);
 }
 
 /* ---- calls ---- */
@@ -192,6 +98,88 @@ static void check_round(const struct shape *s, const struct chat_own *o, const s
     heard_free(&h);
 }
 
+#define NONCE "Qz"
+
+/* A text of markers, pieces of markers, and what templates look for, each between two nonces. */
+static void make_hostile(struct buf *b, const char *const *markers, uint64_t *state)
+{
+    static const char *const others[] = {"<think>",    "</think>", "\n",  " ",           "{{ bos_token }}",
+                                         "{% if 1 %}", "\\n",      "\"}", "</tool_call>"};
+    size_t n_markers = 0;
+    while (markers[n_markers]) n_markers++;
+    buf_clear(b);
+    buf_add_byte(b, 'x'); /* what the template writes around the text is not between two nonces */
+    for (int k = 0; k < 6; k++) {
+        *state = *state * 6364136223846793005u + 1442695040888963407u;
+        uint64_t r = *state >> 33;
+        const char *s = r % 3 ? markers[r / 3 % n_markers] : others[r / 3 % ARRAY_LEN(others)];
+        size_t len = strlen(s), cut = r % 5 ? len : r / 64 % (len + 1);
+        buf_add_str(b, NONCE);
+        buf_add(b, s, cut);
+        buf_add_str(b, NONCE);
+        if (cut < len) buf_add(b, s + cut, len - cut);
+    }
+    buf_add_byte(b, 'x');
+}
+
+/* No token above the bytes stands between two nonces: those came out of a message. */
+static bool marker_from_outside(const struct tokenizer *t, const struct tokens *ids)
+{
+    for (size_t i = 2; i + 2 < ids->n; i++) {
+        if (ids->ids[i] < 256) continue;
+        const int32_t *x = &ids->ids[i];
+        size_t len;
+        bool before = *tokenizer_bytes(t, x[-2], &len) == NONCE[0] && *tokenizer_bytes(t, x[-1], &len) == NONCE[1];
+        bool after = *tokenizer_bytes(t, x[1], &len) == NONCE[0] && *tokenizer_bytes(t, x[2], &len) == NONCE[1];
+        if (before && after) return true;
+    }
+    return false;
+}
+
+/* Messages of every role that spell every marker, many times. */
+static void check_hostile(const char *name, const struct chat_own *o, const struct tokenizer *t,
+                          const char *const *markers, int rounds)
+{
+    uint64_t state = 1;
+    struct buf text[3] = {{0}}, args = {0};
+    int rendered = 0, bad = 0;
+    for (int i = 0; i < rounds; i++) {
+        for (int k = 0; k < 3; k++) make_hostile(&text[k], markers, &state);
+        buf_clear(&args);
+        buf_add_byte(&args, '{');
+        chat_json_string(&args, text[1].data, text[1].len);
+        buf_add_str(&args, ": ");
+        chat_json_string(&args, text[2].data, text[2].len);
+        buf_add_byte(&args, '}');
+        struct chat_call call = {NULL, text[0].data, args.data};
+        struct chat_tool tool = {text[1].data, text[2].data, args.data};
+        const char *s = text[i % 3].data;
+        struct chat_msg m[] = {{.role = CHAT_SYSTEM, .text = s, .len = strlen(s)},
+                               {.role = CHAT_USER, .text = text[0].data, .len = text[0].len},
+                               {.role = CHAT_ASSISTANT,
+                                .text = text[1].data,
+                                .len = text[1].len,
+                                .reasoning = s,
+                                .reasoning_len = strlen(s)},
+                               {.role = CHAT_USER, .text = text[2].data, .len = text[2].len},
+                               {.role = CHAT_ASSISTANT, .calls = &call, .n_calls = 1},
+                               {.role = CHAT_TOOL, .text = s, .len = strlen(s)}};
+        bool with_tools = i % 2 && o->shows_tools && o->form.calls.kind != CALLS_NONE;
+        struct chat_request q = {
+            .msgs = m, .n_msgs = with_tools ? 6 : 4, .tools = &tool, .n_tools = with_tools, .add_generation_prompt = true};
+        struct tokens ids = {0};
+        if (chat_form_encode(chat_own_form(o), t, &q, &ids, NULL, &e) == OK) {
+            rendered++;
+            bad += marker_from_outside(t, &ids);
+        }
+        tokens_free(&ids);
+    }
+    CHECK(bad == 0 && rendered > rounds / 4, "%s: %d of %d conversations (%d rendered) made a marker: %s", name, bad,
+          rounds, rendered, e.msg);
+    for (int k = 0; k < 3; k++) buf_free(&text[k]);
+    buf_free(&args);
+}
+
 static void check_shape(const struct shape *s, int type)
 {
     struct tokenizer *t = tokenizer_of(type);
@@ -208,6 +196,7 @@ static void check_shape(const struct shape *s, int type)
             check_round(s, o, t, "", n_calls);
             if (!o->form.calls.bare) check_round(s, o, t, "One moment.", n_calls);
         }
+        check_hostile(s->name, o, t, shape_markers, 100);
     }
     chat_own_free(o);
     buf_free(&source);
@@ -305,7 +294,7 @@ static void check_injection(int type)
 {
     struct tokenizer *t = tokenizer_of(type);
     struct buf evil = {0}, source = {0};
-    for (int i = 0; vocabulary[i]; i++) buf_printf(&evil, "%s x%s", vocabulary[i], vocabulary[i]);
+    for (int i = 0; shape_markers[i]; i++) buf_printf(&evil, "%s x%s", shape_markers[i], shape_markers[i]);
     make_source(&source, shapes[0].calls);
     struct chat_own *o = own_of(source.data, t);
     struct chat_call call[] = {{NULL, "f", "{\"a\": 1}"},
@@ -465,7 +454,9 @@ static void describe_file(const char *path)
         chat_form_describe(f ? f : chat_own_form(o), &b);
         printf("%s%s\n%s", path, f ? " (recognised)" : "", b.data);
         struct shape shape = {path, NULL, NULL};
-        if (o->form.calls.kind != CALLS_NONE && o->form.calls.kind != CALLS_DSML) check_round(&shape, o, t, "", 1);
+        if (o->form.calls.kind != CALLS_NONE && o->form.calls.kind != CALLS_DSML && o->shows_tools)
+            check_round(&shape, o, t, "", 1);
+        check_hostile(path, o, t, markers, 10000);
     }
     chat_own_free(o);
     buf_free(&b);

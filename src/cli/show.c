@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLUSH_AT = 1 << 16, TEXT_MAX = 100, NAME_COLUMN_MAX = 80, TYPES_MAX = 256, LINE_MAX_CHARS = 600 };
+enum { FLUSH_AT = 1 << 16, TEXT_MAX = 100, NAME_COLUMN_MAX = 80, TYPES_MAX = 256, LINE_MAX_BYTES = 600 };
 
 struct show {
     struct model_file m;
@@ -312,11 +312,11 @@ static void print_lines(struct show *s, const struct buf *lines)
     for (size_t i = 0; i < lines->len;) {
         const char *line = lines->data + i, *end = memchr(line, '\n', lines->len - i);
         size_t n = end ? (size_t)(end - line) : lines->len - i;
-        add_text(&s->b, line, n, LINE_MAX_CHARS);
-        buf_add_byte(&s->b, '\n');
+        char printable[LINE_MAX_BYTES];
+        utf8_printable(printable, sizeof printable, line, n);
+        buf_printf(&s->b, "  %s\n", printable);
         i += n + 1;
     }
-    if (lines->len) buf_add_byte(&s->b, '\n');
 }
 
 static void print_people(struct show *s)

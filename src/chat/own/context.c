@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/json.h"
+#include "base/utf8.h"
 #include "chat/own/own.h"
 
 struct context {
@@ -194,6 +195,31 @@ static void set_switches(struct context *c)
     template_run_clock(c->r, &day);
 }
 
+/* Templates work on characters. */
+static int check_text(const char *s, size_t len, size_t i, const char *what, struct err *e)
+{
+    size_t good = len ? utf8_valid_run(s, len) : 0;
+    if (good < len)
+        FAIL(e, ERR_FORMAT,
+             "%s of message %zu is not UTF-8 at byte %zu, and the model's chat template takes nothing else", what,
+             i + 1, good);
+    return OK;
+}
+
+static int check_texts(const struct chat_request *q, struct err *e)
+{
+    for (size_t i = 0; i < q->n_msgs; i++) {
+        const struct chat_msg *m = &q->msgs[i];
+        TRY(check_text(m->text, m->len, i, "the text", e));
+        TRY(check_text(m->reasoning, m->reasoning_len, i, "the reasoning", e));
+        for (size_t k = 0; k < m->n_calls; k++) {
+            TRY(check_text(m->calls[k].name, strlen(m->calls[k].name), i, "a call", e));
+            TRY(check_text(m->calls[k].arguments, strlen(m->calls[k].arguments), i, "a call", e));
+        }
+    }
+    return OK;
+}
+
 int own_context(const struct chat_own *o, const struct own_ways *w, const struct chat_request *q, struct template_run *r,
                 struct err *e)
 {
@@ -201,6 +227,7 @@ int own_context(const struct chat_own *o, const struct own_ways *w, const struct
     const struct {
         const char *name, *text;
     } borders[] = {{"bos_token", o->bos}, {"eos_token", o->eos}, {"pad_token", o->pad}, {"unk_token", o->unk}};
+    TRY(check_texts(q, e));
     bool open = q->continue_last && q->n_msgs && q->msgs[q->n_msgs - 1].role == CHAT_ASSISTANT;
     for (size_t i = 0; i < sizeof borders / sizeof *borders; i++)
         if (borders[i].text) template_set(r, borders[i].name, ours(&c, borders[i].text));
