@@ -23,7 +23,7 @@ static int from_file(struct form_choice *c, const struct tokenizer *t, const cha
     TRY(file_read(&text, &len, path, TEMPLATE_MAX_BYTES, e));
     m.template_text = text;
     int rc = chat_form_of(&c->form, &c->own, t, &m, e);
-    if (rc) err_prefix(e, "%s: ", path);
+    if (rc) err_prefix(e, "%s", path);
     mem_free(text);
     c->how = "a template from a file";
     return rc;

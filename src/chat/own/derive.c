@@ -28,9 +28,11 @@ bool probe_render(struct probe *p, const struct chat_request *q, struct buf *out
     struct template_run *r = NULL;
     struct template_output o;
     buf_clear(out);
+    if (p->steps > PROBE_MAX_STEPS) return false;
     int rc = template_run_new(&r, &p->failure);
     if (rc) p->rc = rc;
     else rc = own_render(p->o, &p->w, q, r, &o, &p->failure);
+    if (r) p->steps += template_run_steps(r);
     if (!rc) buf_add(out, o.text, o.len);
     template_run_free(r);
     if (out->failed) p->rc = ERR_MEMORY;

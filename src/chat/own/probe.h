@@ -28,8 +28,10 @@ struct probe {
     struct buf prompt;   /* the question alone, with a generation prompt */
     struct err failure;  /* of the newest render that failed */
     int rc;              /* not the template's fault: memory */
+    uint64_t steps;      /* of all renders so far: no template makes a start slow */
 };
 
+enum { PROBE_MAX_STEPS = 4000000 }; /* the usual ones take less than a twentieth */
 #define NOWHERE ((size_t)-1)
 
 extern const struct chat_tool probe_tools[2];

@@ -103,6 +103,7 @@ int own_recognise(const struct chat_form **out, const struct chat_own *o, const 
             left--;
         }
     }
+    if (p.steps > PROBE_MAX_STEPS) left = 0; /* not all was seen */
     for (size_t f = 0; f < MAX_FORMS && left && !*out; f++)
         if (may[f]) *out = chat_form_at(f);
     buf_free(&want);

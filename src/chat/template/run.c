@@ -303,3 +303,5 @@ int template_render(struct template_run *r, const struct template *t, struct tem
     r->now = &r->vars;
     return rc;
 }
+
+uint64_t template_run_steps(const struct template_run *r) { return r->steps; }
