@@ -412,6 +412,14 @@ static void check_unsaid(void)
     json_object_set_new(root, "sliding_window", json_null());
     CHECK_OK(config_from_json(&c, root, "config.json", &e), &e);
     CHECK(c.window == 0 && !config_is_local(&c, 0), "mistral without a window");
+    json_object_set_new(root, "num_key_value_heads", json_null());
+    CHECK_OK(config_from_json(&c, root, "config.json", &e), &e);
+    CHECK(c.kv_heads == 32 && c.head_dim == 128, "mistral with as many key heads: %lld", (long long)c.kv_heads);
+    json_object_set_new(root, "model_type", json_string("ministral3"));
+    json_object_set_new(root, "head_dim", json_null());
+    json_object_set_new(root, "hidden_size", json_integer(2048));
+    CHECK_OK(config_from_json(&c, root, "config.json", &e), &e);
+    CHECK(c.kv_heads == 32 && c.head_dim == 64, "ministral3 with heads of the usual width: %lld", (long long)c.head_dim);
     json_object_set_new(root, "model_type", json_string("smollm3"));
     CHECK_OK(config_from_json(&c, root, "config.json", &e), &e);
     CHECK(config_has_rope(&c, 2) && !config_has_rope(&c, 3) && config_has_rope(&c, 4) && !config_has_rope(&c, 35), "smollm3");

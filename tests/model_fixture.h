@@ -15,7 +15,7 @@ static const char *const models[] = {"full", "plain-q", "all-moe-tied", "dense-b
 /* The other architectures. */
 static const char *const others[] __attribute__((unused)) = {"llama",     "llama-ramp", "qwen2",         "qwen3",
                                                              "qwen3-moe", "qwen3-moe-raw", "gemma3",     "gemma3-nested",
-                                                             "mistral",   "ministral3", "ministral3-nested",
+                                                             "mistral",   "ministral3", "ministral3-nested", "ministral3-plain",
                                                              "smollm3",   "smollm3-interval",
                                                              "deepseek-v2-lite", "deepseek-v2", "deepseek-v3-fp8"};
 enum { SEQS = 2, MAX_ROWS = 256, PATH_CAP = 512 };

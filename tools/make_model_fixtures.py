@@ -302,6 +302,9 @@ OTHERS = [
     ("ministral3", "Ministral3", dict(SMALL, rope_parameters=rope(
         "yarn", 100.0, factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=0.5, beta_fast=8.0, beta_slow=1.0,
         llama_4_scaling_beta=0.5)), 40, True),
+    # the same architecture without all that, and with a window
+    ("ministral3-plain", "Ministral3", dict(SMALL, sliding_window=7, rope_parameters=rope(
+        theta=50.0, llama_4_scaling_beta=0.0, original_max_position_embeddings=16)), 24, False),
     # as released: inside one that sees pictures, weights in FP8 with one scale for each matrix and one for its input
     ("ministral3-nested", "Ministral3", dict(SMALL, hidden_size=12, intermediate_size=132, tie_word_embeddings=True, rope_parameters=rope(
         "yarn", 100.0, factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=1.0, beta_fast=32.0, beta_slow=1.0,

@@ -281,6 +281,14 @@ static int find_arch(struct config *c, const json_t **root, const char *where, s
     return OK;
 }
 
+/* null is not the same as unsaid where the class of transformers has a default: no window; heads of the usual width. */
+static void take_nulls(struct config *c, const json_t *root)
+{
+    if ((c->arch->bit & ARCH_MISTRALS) && json_is_null(json_object_get(root, "sliding_window"))) c->window = 0;
+    if (json_is_null(json_object_get(root, "num_key_value_heads"))) c->kv_heads = 0;
+    if (json_is_null(json_object_get(root, "head_dim"))) c->head_dim = 0;
+}
+
 int config_from_json(struct config *c, const json_t *root, const char *where, struct err *e)
 {
     config_default(c);
@@ -295,7 +303,7 @@ int config_from_json(struct config *c, const json_t *root, const char *where, st
         if (has_field(c, f) && !rope_key(f)) TRY(read_field(c, f, root, name_in(root, f->json), where, e));
     }
     if (!json_object_get(root, "tie_word_embeddings")) TRY(json_opt_bool(outer, "tie_word_embeddings", &c->tied_head, where, e));
-    if ((c->arch->bit & ARCH_MISTRALS) && json_is_null(json_object_get(root, "sliding_window"))) c->window = 0;
+    take_nulls(c, root);
     if (c->arch->mla) {
         int64_t kv_heads = c->heads;
         TRY(json_opt_i64(root, "num_key_value_heads", 1, 1024, &kv_heads, where, e));
@@ -364,7 +372,7 @@ static void write_rope(const struct config *c, struct buf *out)
     }
     if (whole && c->rope_kind != ROPE_YARN)
         buf_printf(out, ",\n    \"llama_4_scaling_beta\": 0.0,\n    \"original_max_position_embeddings\": %lld",
-                   (long long)c->rope_original_context);
+                   (long long)c->context);
     for (int i = 0; i < config_n_fields && scaled; i++) {
         const struct field *f = &config_fields[i];
         bool usual = f->offset == offsetof(struct config, yarn_magnitude_factor) && c->yarn_magnitude_factor == 1;

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "fixtures/models"
 TOLERANCE = 2e-5  # of the greatest logit: llama.cpp's cache is f32 here
 COARSE = {"gemma3-nested": 5e-3}  # its GELU is a table in f16
-ROWS = {"mistral": 7}  # those before the window begins to hide keys: it knows none for "llama"
+ROWS = {"mistral": 7, "ministral3-plain": 7}  # those before the window begins to hide keys: it knows none there
 OTHERWISE = {"deepseek-v2": "it counts groups by their two best experts"}  # what it computes otherwise
 
 
