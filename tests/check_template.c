@@ -1,41 +1,18 @@
 /* Chat templates against jinja2: tests/fixtures/chat/template.jsonl holds small templates with what jinja2 made of them
- * (tools/make_template_fixtures.py). Then marks of bytes, bounds, and templates drawn at random.
+ * (tools/make_template_fixtures.py). Marks and bounds: check_template_marks.c.
  * check_template --render FILE.jinja < LINES renders one JSON object of variables per line, and prints one JSON object
  * {"text": ...} or {"error": ..., "raised": true or false} each: tools/template_parity.py compares those with jinja2. */
-#include <string.h>
-#include "base/buf.h"
-#include "base/json.h"
-#include "base/mem.h"
-#include "chat/template/template.h"
 #include "sys/file.h"
-#include "tests/test.h"
+#include "tests/template_render.h"
 
 enum { MAX_FIXTURE = 16 << 20 };
-
-/* 2024-07-26 13:05:09, a Friday: what strftime_now says. */
-static const struct tm now = {.tm_year = 124,
-                              .tm_mon = 6,
-                              .tm_mday = 26,
-                              .tm_hour = 13,
-                              .tm_min = 5,
-                              .tm_sec = 9,
-                              .tm_wday = 5,
-                              .tm_yday = 207};
-
-static void set_variables(struct template_run *r, const json_t *variables)
-{
-    const char *name;
-    json_t *v;
-    json_object_foreach((json_t *)variables, name, v) template_set(r, name, template_json(r, v, TEMPLATE_OUTSIDE));
-    template_run_clock(r, &now);
-}
 
 /* ---- rendering for tools/template_parity.py ---- */
 
 static void print_result(int rc, const struct template_output *out, const struct err *e)
 {
     json_t *j = rc ? json_pack("{s:s,s:b}", "error", e->msg, "raised", out->raised != NULL)
-                   : json_pack("{s:s#}", "text", out->text, (int)out->len);
+                   : json_pack("{s:s%}", "text", out->text, out->len);
     char *text = j ? json_text(j) : NULL;
     printf("%s\n", text ? text : "{\"error\": \"out of memory\"}");
     mem_free(text);
@@ -51,7 +28,7 @@ static void render_line(const struct template *t, const char *line, size_t len)
     int rc = json_parse(&variables, line, len, "variables", &e);
     if (!rc) rc = template_run_new(&r, &e);
     if (!rc) {
-        set_variables(r, variables);
+        template_variables(r, variables);
         rc = template_render(r, t, &out, &e);
     }
     print_result(rc, &out, &e);
@@ -63,16 +40,20 @@ static int render_lines(const char *path)
 {
     struct template *t = NULL;
     struct template_output none = {0};
+    struct buf in = {0};
     struct err e;
-    char *source = NULL, *line = NULL;
-    size_t len, cap = 0;
-    ssize_t n;
+    char *source = NULL, piece[4096];
+    size_t len, n;
     int rc = file_read(&source, &len, path, TEMPLATE_MAX_SOURCE, &e);
     if (!rc) rc = template_parse(&t, path, source, len, &e);
-    while ((n = getline(&line, &cap, stdin)) > 0) {
+    while ((n = fread(piece, 1, sizeof piece, stdin)) > 0) buf_add(&in, piece, n);
+    for (size_t at = 0, end; at < in.len; at = end + 1) {
+        const char *newline = memchr(in.data + at, '\n', in.len - at);
+        end = newline ? (size_t)(newline - in.data) : in.len;
         if (rc) print_result(rc, &none, &e);
-        else render_line(t, line, (size_t)n);
+        else render_line(t, in.data + at, end - at);
     }
+    buf_free(&in);
     template_free(t);
     mem_free(source);
     return EXIT_SUCCESS;
@@ -80,29 +61,21 @@ static int render_lines(const char *path)
 
 /* ---- fixtures ---- */
 
-static void check_fixture(const json_t *f, int number)
+static void check_fixture(const json_t *f, const json_t *variables, int number)
 {
-    struct template *t = NULL;
-    struct template_run *r = NULL;
-    struct template_output out = {0};
-    struct err e = {0};
-    const char *source = json_string_value(json_object_get(f, "template")),
-               *want = json_string_value(json_object_get(f, "text"));
-    int rc = template_parse(&t, "fixture", source, json_string_length(json_object_get(f, "template")), &e);
-    if (!rc && !(rc = template_run_new(&r, &e))) {
-        set_variables(r, json_object_get(f, "variables"));
-        rc = template_render(r, t, &out, &e);
+    const json_t *template = json_object_get(f, "template"), *text = json_object_get(f, "text");
+    const char *source = json_string_value(template), *part = json_string_value(json_object_get(f, "error"));
+    struct rendered d;
+    render(&d, source, json_string_length(template), variables, NULL);
+    if (text) {
+        bool same = !d.rc && d.out.len == json_string_length(text) && memcmp(d.out.text, json_string_value(text), d.out.len) == 0;
+        CHECK(same, "%d: %s\n gives %s\n not   %s", number, source, d.rc ? d.e.msg : d.out.text, json_string_value(text));
+    } else {
+        CHECK(d.rc && part && strstr(d.e.msg, part), "%d: %s\n gives %s\n not an error with %s", number, source,
+              d.rc ? d.e.msg : d.out.text, part);
+        CHECK((d.out.raised != NULL) == (d.rc == ERR_USAGE), "%d: %s: refusals are told from faults", number, source);
     }
-    const char *part = json_string_value(json_object_get(f, "error"));
-    if (want)
-        CHECK(!rc && out.len == json_string_length(json_object_get(f, "text")) &&
-                  memcmp(out.text, want, out.len) == 0,
-              "%d: %s\n gives %s\n not   %s", number, source, rc ? e.msg : out.text, want);
-    else
-        CHECK(rc && (!part || strstr(e.msg, part)), "%d: %s\n gives %s\n not an error with %s", number,
-              source, rc ? e.msg : out.text, part ? part : "any words");
-    template_run_free(r);
-    template_free(t);
+    rendered_free(&d);
 }
 
 static void check_fixtures(void)
@@ -111,6 +84,7 @@ static void check_fixtures(void)
     size_t len;
     struct err e;
     int number = 0;
+    json_t *variables = NULL; /* the first line */
     if (file_read(&text, &len, "tests/fixtures/chat/template.jsonl", MAX_FIXTURE, &e)) {
         CHECK(false, "%s", e.msg);
         return;
@@ -120,10 +94,12 @@ static void check_fixtures(void)
         end = memchr(line, '\n', (size_t)(text + len - line));
         if (!end) end = text + len;
         CHECK_OK(json_parse(&f, line, (size_t)(end - line), "fixture", &e), &e);
-        if (f) check_fixture(f, ++number);
+        if (f && variables) check_fixture(f, variables, ++number);
+        if (!variables) variables = json_incref(f);
         json_decref(f);
     }
-    CHECK(number > 20, "only %d fixtures", number);
+    json_decref(variables);
+    CHECK(number > 900, "only %d fixtures", number);
     mem_free(text);
 }
 

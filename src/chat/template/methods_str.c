@@ -284,16 +284,13 @@ static size_t skip(const struct text *t, size_t i, bool space)
     return i;
 }
 
+/* The rest of a limited split keeps its white space at the far end, as in Python. */
 static int split_space(struct template_run *r, const struct value *self, int64_t most, struct list *l)
 {
     const struct text *t = self->text;
-    size_t from, to, end;
     TRY(charge(r, t->len / 16));
-    for (size_t i = skip(t, 0, true); i < t->len; i = skip(t, to, true)) {
-        if (most >= 0 && (int64_t)l->n >= most) {
-            TRY(text_strip(r, t, NULL, 2, &from, &end));
-            return add_part_value(r, l, self, i, end);
-        }
+    for (size_t i = skip(t, 0, true), to; i < t->len; i = skip(t, to, true)) {
+        if (most >= 0 && (int64_t)l->n >= most) return add_part_value(r, l, self, i, t->len);
         to = skip(t, i, false);
         TRY(charge(r, 1));
         TRY(add_part_value(r, l, self, i, to));
@@ -326,7 +323,7 @@ static int rsplit_space(struct template_run *r, const struct value *self, int64_
     TRY(text_strip(r, t, NULL, 2, &from, &end));
     while (end > lead) {
         if (most >= 0 && (int64_t)l->n >= most) {
-            TRY(add_part_value(r, l, self, lead, end));
+            TRY(add_part_value(r, l, self, 0, end));
             break;
         }
         from = end;

@@ -37,6 +37,14 @@ static int cover(struct parser *p, struct node *n, const struct node *a, const s
 
 /* ---- control ---- */
 
+static bool assigns_loop(const struct node *target)
+{
+    bool does = target->kind == N_NAME && text_is(&target->var.name->text, "loop");
+    for (uint32_t i = 0; target->kind == N_TUPLE && i < target->list.n; i++)
+        does = does || assigns_loop(target->list.items[i]);
+    return does;
+}
+
 static int for_statement(struct parser *p, size_t at, struct node **out)
 {
     static const char *const ends[] = {"endfor", "else", NULL};
@@ -45,6 +53,9 @@ static int for_statement(struct parser *p, size_t at, struct node **out)
     P_NEW(p, f, 1);
     (*out)->loop = f;
     TRY(parse_target(p, "in", false, &f->target));
+    if (assigns_loop(f->target))
+        return parser_fault(p, at, ERR_FORMAT,
+                            "\"loop\" as the target of a loop, where it is the loop's own");
     TRY(expect_word(p, "in"));
     TRY(parse_tuple(p, TUPLE_NO_CHOICE, "recursive", &f->iter));
     if (at_word(p, "if")) {

@@ -222,17 +222,22 @@ static void json_number(struct builder *b, const struct value *v)
 
 static void json_value(struct builder *b, const struct value *v, const struct json_style *style, int level);
 
+/* What stands between the parts of a value from outside is from outside, too. */
 static void json_line(struct builder *b, const struct json_style *style, int level, uint8_t mark)
 {
+    size_t from = b->len;
     if (!style->indent) return;
     add_bytes(b, "\n", 1, mark);
     add_repeated(b, style->indent, level);
+    if (mark) mark_since(b, from, mark);
 }
 
 static void json_separator(struct builder *b, const struct text *given, const char *usual, uint8_t mark)
 {
+    size_t from = b->len;
     if (given) add_text(b, given);
     else add_words(b, usual, mark);
+    if (given && mark) mark_since(b, from, mark);
 }
 
 static void json_key(struct builder *b, const struct value *key, const struct json_style *style)

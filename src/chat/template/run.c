@@ -18,7 +18,7 @@ int fault(struct template_run *r, enum err_code code, const char *fmt, ...)
     vsnprintf(words, sizeof words, fmt, ap);
     va_end(ap);
     if (r->t) return source_fault(&r->t->src, r->at ? r->at->at : 0, code, r->e, "%s", words);
-    return err_set(r->e, code, __FILE__, __LINE__, "variables of a template: %s", words);
+    return code; /* of the variables: vars_fault tells */
 }
 
 int charge(struct template_run *r, uint64_t steps)
@@ -38,6 +38,21 @@ void *run_alloc(struct template_run *r, size_t count, size_t size)
     return NULL;
 }
 
+/* The first fault of the variables is the one that the next render tells. */
+static void *vars_fail(struct template_run *r, enum err_code code, const char *words)
+{
+    if (r->vars_fault) return NULL;
+    r->vars_fault = words;
+    r->vars_code = code;
+    return NULL;
+}
+
+static void *no_room(struct template_run *r)
+{
+    return r->vars.full ? vars_fail(r, ERR_LIMIT, "take more memory than a template may use (64 MiB)")
+                        : vars_fail(r, ERR_MEMORY, "do not fit into memory");
+}
+
 int template_run_new(struct template_run **out, struct err *e)
 {
     *out = NULL;
@@ -45,7 +60,7 @@ int template_run_new(struct template_run **out, struct err *e)
     if (!r) FAIL(e, ERR_MEMORY, "out of memory: %zu bytes for rendering a template", sizeof *r);
     r->heap.limit = r->vars.limit = TEMPLATE_MAX_MEMORY;
     r->now = &r->vars;
-    r->vars_failed = dict_new(r, &r->variables) != OK;
+    if (dict_new(r, &r->variables)) no_room(r);
     *out = r;
     return OK;
 }
@@ -68,15 +83,19 @@ void template_run_clock(struct template_run *r, const struct tm *now)
 
 static struct value *keep(struct template_run *r, struct value v)
 {
-    struct value *p = r->vars_failed ? NULL : heap_alloc(&r->vars, sizeof *p);
-    if (p) *p = v;
-    else r->vars_failed = true;
+    struct value *p = r->vars_fault ? NULL : heap_alloc(&r->vars, sizeof *p);
+    if (!p) return no_room(r);
+    *p = v;
     return p;
 }
 
 static int copy_text(struct template_run *r, const char *s, size_t len, const uint8_t *mark, struct value *out)
 {
     char *copy;
+    if (len <= TEMPLATE_MAX_MEMORY && !utf8_valid(s, len, NULL)) {
+        vars_fail(r, ERR_FORMAT, "hold a text that is not UTF-8");
+        return ERR_FORMAT;
+    }
     NEW(r, copy, len);
     if (len) memcpy(copy, s, len);
     return text_value(r, copy, len, mark, out);
@@ -100,11 +119,7 @@ static int marked_text(struct template_run *r, const char *s, size_t len, uint8_
 struct value *template_string(struct template_run *r, const char *s, size_t len, enum template_origin origin)
 {
     struct value v;
-    bool bad = r->vars_failed || len > TEMPLATE_MAX_MEMORY || !utf8_valid(s, len, NULL);
-    if (bad || marked_text(r, s, len, mark_of_origin(origin), &v)) {
-        r->vars_failed = true;
-        return NULL;
-    }
+    if (r->vars_fault || marked_text(r, s, len, mark_of_origin(origin), &v)) return no_room(r);
     return keep(r, v);
 }
 
@@ -128,10 +143,7 @@ struct value *template_none(struct template_run *r)
 struct value *template_list(struct template_run *r)
 {
     struct value v;
-    if (r->vars_failed || list_new(r, 0, &v)) {
-        r->vars_failed = true;
-        return NULL;
-    }
+    if (r->vars_fault || list_new(r, 0, &v)) return no_room(r);
     v.mark = MARK_OUTSIDE;
     return keep(r, v);
 }
@@ -139,18 +151,16 @@ struct value *template_list(struct template_run *r)
 struct value *template_dict(struct template_run *r)
 {
     struct value v;
-    if (r->vars_failed || dict_new(r, &v)) {
-        r->vars_failed = true;
-        return NULL;
-    }
+    if (r->vars_fault || dict_new(r, &v)) return no_room(r);
     v.mark = MARK_OUTSIDE;
     return keep(r, v);
 }
 
 void template_append(struct template_run *r, struct value *list, const struct value *item)
 {
-    if (r->vars_failed || !list || !item || list->kind != K_LIST || list_add(r, list->list, item))
-        r->vars_failed = true;
+    if (r->vars_fault || !list || !item) return;
+    if (list->kind != K_LIST) vars_fail(r, ERR_USAGE, "are appended to what is no list");
+    else if (list_add(r, list->list, item)) no_room(r);
 }
 
 static int put(struct template_run *r, struct dict *d, const char *key, size_t len, const struct value *item)
@@ -162,14 +172,15 @@ static int put(struct template_run *r, struct dict *d, const char *key, size_t l
 
 void template_put(struct template_run *r, struct value *dict, const char *key, const struct value *item)
 {
-    if (r->vars_failed || !dict || !item || dict->kind != K_DICT || !utf8_valid(key, strlen(key), NULL) ||
-        put(r, dict->dict, key, strlen(key), item))
-        r->vars_failed = true;
+    if (r->vars_fault || !dict || !item) return;
+    if (dict->kind != K_DICT) vars_fail(r, ERR_USAGE, "are put into what is no dict");
+    else if (put(r, dict->dict, key, strlen(key), item)) no_room(r);
 }
 
 void template_set(struct template_run *r, const char *name, const struct value *v)
 {
-    if (r->vars_failed || !v || put(r, r->variables.dict, name, strlen(name), v)) r->vars_failed = true;
+    if (r->vars_fault || !v) return;
+    if (put(r, r->variables.dict, name, strlen(name), v)) no_room(r);
 }
 
 static int from_json(struct template_run *r, const json_t *j, int depth, uint8_t mark, struct value *out);
@@ -201,7 +212,10 @@ static int from_array(struct template_run *r, const json_t *j, int depth, uint8_
 
 static int from_json(struct template_run *r, const json_t *j, int depth, uint8_t mark, struct value *out)
 {
-    if (depth > TEMPLATE_MAX_NESTING) FAULT(r, "JSON nested deeper than %d levels", TEMPLATE_MAX_NESTING);
+    if (depth > TEMPLATE_MAX_NESTING) {
+        vars_fail(r, ERR_LIMIT, "are nested deeper than 200 levels");
+        return ERR_LIMIT;
+    }
     *out = NONE;
     switch (json_typeof(j)) {
     case JSON_OBJECT: TRY(from_object(r, j, depth, mark, out)); break;
@@ -220,10 +234,7 @@ static int from_json(struct template_run *r, const json_t *j, int depth, uint8_t
 struct value *template_json(struct template_run *r, const json_t *j, enum template_origin origin)
 {
     struct value v;
-    if (r->vars_failed || !j || from_json(r, j, 0, mark_of_origin(origin), &v)) {
-        r->vars_failed = true;
-        return NULL;
-    }
+    if (r->vars_fault || from_json(r, j, 0, mark_of_origin(origin), &v)) return no_room(r);
     return keep(r, v);
 }
 
@@ -284,10 +295,7 @@ int template_render(struct template_run *r, const struct template *t, struct tem
 {
     struct err unseen;
     *out = (struct template_output){0};
-    if (r->vars_failed)
-        FAIL(e, r->vars.full ? ERR_LIMIT : ERR_MEMORY,
-             "%.120s: the variables take more than %d MiB, are nested too deep or are not UTF-8", t->src.name,
-             TEMPLATE_MAX_MEMORY >> 20);
+    if (r->vars_fault) FAIL(e, r->vars_code, "%.120s: the variables %s", t->src.name, r->vars_fault);
     heap_reset(&r->heap);
     r->now = &r->heap;
     r->t = t;

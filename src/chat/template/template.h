@@ -71,7 +71,7 @@ struct value *template_list(struct template_run *r);
 struct value *template_dict(struct template_run *r);
 /* From JSON: order kept, all strings and keys of this origin. */
 struct value *template_json(struct template_run *r, const json_t *j, enum template_origin origin);
-/* Appends to a list; puts under a key (from outside, the later one of two counts). Only before the first render. */
+/* Appends to a list; puts under a key (from outside, the later one of two counts). */
 void template_append(struct template_run *r, struct value *list, const struct value *item);
 void template_put(struct template_run *r, struct value *dict, const char *key, const struct value *item);
 /* Sets a variable; a later one of the same name replaces it. */

@@ -170,7 +170,8 @@ struct template_run {
     struct heap vars;         /* of the variables */
     struct heap *now;         /* the one that is allocated from */
     struct value variables;   /* a dict */
-    bool vars_failed;         /* a constructor did not find memory */
+    const char *vars_fault;   /* what is wrong with the variables; NULL: nothing */
+    enum err_code vars_code;
     struct tm clock;
     bool has_clock;
     const struct template *t; /* under way; NULL between renders */
@@ -178,7 +179,6 @@ struct template_run {
     const struct node *at;    /* where errors happen */
     uint64_t steps;
     int depth;
-    bool undecided;           /* an error was met that a caller inside the render may catch */
     struct value *globals;    /* by number of the free variable */
     struct builder *out;      /* where statements write */
     uint8_t generation;       /* MARK_GENERATION inside of such a block */
