@@ -30,7 +30,8 @@ static void check_output(const struct template_output *out, bool watch)
     for (size_t i = 0; i < out->n_pieces; i++) {
         const struct template_piece *p = &out->pieces[i];
         if (p->text != out->text + n || p->len == 0) broken("the pieces are the text");
-        if (i && p->trusted == p[-1].trusted && p->answer == p[-1].answer && p->generation == p[-1].generation) broken("neighbours differ");
+        bool same = i && p->trusted == p[-1].trusted && p->answer == p[-1].answer && p->generation == p[-1].generation;
+        if (same) broken("neighbours differ");
         if (watch && p->trusted && memmem(p->text, p->len, sentinel, 4)) broken("outside bytes are not trusted");
         n += p->len;
     }

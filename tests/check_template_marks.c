@@ -337,7 +337,8 @@ static void check_runs(void)
         CHECK_OK(template_render(r, t, &out, &e), &e);
         CHECK(strcmp(out.text, want) == 0 && out.n_pieces > 5 && out.pieces[0].trusted, "%s, not %s", out.text, want);
     }
-    CHECK(template_string(r, "\xff", 1, TEMPLATE_OUTSIDE) == NULL && template_render(r, t, &out, &e), "a text that is not UTF-8 fails");
+    CHECK(!template_string(r, "\xff", 1, TEMPLATE_OUTSIDE), "a text that is not UTF-8");
+    CHECK(template_render(r, t, &out, &e) == ERR_FORMAT && strstr(e.msg, "not UTF-8"), "%s", e.msg);
     template_run_free(r);
     template_free(t);
 }

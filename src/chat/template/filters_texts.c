@@ -46,20 +46,23 @@ static int replace_filter(struct template_run *r, struct value *a, struct value 
     return str_replace(r, a, out);
 }
 
+static bool divides_words(uint32_t cp) { return char_is_space(cp) || (cp && cp < 0x80 && strchr("-({[<", (int)cp)); }
+
 /* Words begin behind white space, hyphens and opening brackets only. */
 static int title_filter(struct template_run *r, struct value *a, struct value *out)
 {
     struct builder b = builder(r);
     struct value s;
-    bool begin = true;
-    size_t n;
+    size_t n, end;
     TRY(to_string(r, &a[0], &s));
-    TRY(charge(r, s.text->len / 16));
-    for (size_t i = 0; i < s.text->len && !b.failed; i += n) {
-        uint32_t cp = text_char(s.text, i, &n);
-        bool divides = char_is_space(cp) || (cp < 0x80 && strchr("-({[<", (int)cp));
-        add_cased(&b, s.text, i, i + n, divides || begin ? CASE_UPPER : CASE_LOWER);
-        begin = divides;
+    TRY(charge_chars(r, s.text->len));
+    for (size_t i = 0; i < s.text->len && !b.failed; i = end) {
+        bool divider = divides_words(text_char(s.text, i, &n));
+        for (end = i + n; end < s.text->len; end += n)
+            if (divides_words(text_char(s.text, end, &n)) != divider) break;
+        text_char(s.text, i, &n);
+        add_cased(&b, s.text, i, divider ? end : i + n, CASE_UPPER);
+        if (!divider) add_cased(&b, s.text, i + n, end, CASE_LOWER);
     }
     TRY(builder_value(&b, out));
     out->safe = s.safe;
@@ -196,7 +199,7 @@ static int wordcount_filter(struct template_run *r, struct value *a, struct valu
     bool inside = false;
     size_t n;
     TRY(to_string(r, &a[0], &s));
-    TRY(charge(r, s.text->len / 16));
+    TRY(charge_chars(r, s.text->len));
     for (size_t i = 0; i < s.text->len; i += n) {
         uint32_t cp = text_char(s.text, i, &n);
         bool word = cp == '_' || char_is_alpha(cp) || char_is_numeric(cp);
@@ -213,7 +216,7 @@ static int wordcount_filter(struct template_run *r, struct value *a, struct valu
 static void add_quoted(struct builder *b, const struct text *t, bool query)
 {
     static const char keep[] = "_.-~";
-    if (!b->failed) b->failed = charge(b->r, t->len / 16);
+    if (!b->failed) b->failed = charge_chars(b->r, t->len);
     for (size_t i = 0; i < t->len && !b->failed; i++) {
         unsigned char c = (unsigned char)t->s[i];
         uint8_t mark = mark_of(t->mark, i);

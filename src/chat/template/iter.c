@@ -154,7 +154,7 @@ static int slice_text(struct template_run *r, struct text *t, int64_t start, int
     size_t len;
     if (step == 1 || count == 0)
         return text_part(r, t, text_at(t, count ? start : 0), text_at(t, count ? start + count : 0), out);
-    TRY(charge(r, t->len / 16));
+    TRY(charge_chars(r, t->len));
     NEW(r, place, t->chars);
     for (size_t at = 0; at < t->len; at += len) {
         place[n++] = (uint32_t)at;

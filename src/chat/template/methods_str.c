@@ -55,7 +55,7 @@ static int str_title(struct template_run *r, struct value *a, struct value *out)
     const struct text *t = a[0].text;
     bool inside = false;
     size_t n;
-    TRY(charge(r, t->len / 16));
+    TRY(charge_chars(r, t->len));
     for (size_t i = 0; i < t->len && !b.failed; i += n) {
         uint32_t cp = text_char(t, i, &n);
         add_cased(&b, t, i, i + n, inside ? CASE_LOWER : CASE_TITLE);
@@ -69,7 +69,7 @@ static int str_swapcase(struct template_run *r, struct value *a, struct value *o
     struct builder b = builder(r);
     const struct text *t = a[0].text;
     size_t n;
-    TRY(charge(r, t->len / 16));
+    TRY(charge_chars(r, t->len));
     for (size_t i = 0; i < t->len && !b.failed; i += n)
         add_cased(&b, t, i, i + n, char_is_upper(text_char(t, i, &n)) ? CASE_LOWER : CASE_UPPER);
     return finish(&b, &a[0], out);
@@ -288,7 +288,7 @@ static size_t skip(const struct text *t, size_t i, bool space)
 static int split_space(struct template_run *r, const struct value *self, int64_t most, struct list *l)
 {
     const struct text *t = self->text;
-    TRY(charge(r, t->len / 16));
+    TRY(charge_chars(r, t->len));
     for (size_t i = skip(t, 0, true), to; i < t->len; i = skip(t, to, true)) {
         if (most >= 0 && (int64_t)l->n >= most) return add_part_value(r, l, self, i, t->len);
         to = skip(t, i, false);
@@ -319,7 +319,7 @@ static int rsplit_space(struct template_run *r, const struct value *self, int64_
 {
     const struct text *t = self->text;
     size_t end, from, n, lead = skip(t, 0, true);
-    TRY(charge(r, t->len / 16));
+    TRY(charge_chars(r, t->len));
     TRY(text_strip(r, t, NULL, 2, &from, &end));
     while (end > lead) {
         if (most >= 0 && (int64_t)l->n >= most) {
@@ -433,7 +433,7 @@ static int str_splitlines(struct template_run *r, struct value *a, struct value 
     struct value list;
     bool keep = false;
     if (a[1].kind != K_MISSING) TRY(truth(r, &a[1], &keep));
-    TRY(charge(r, a[0].text->len / 16));
+    TRY(charge_chars(r, a[0].text->len));
     TRY(list_new(r, 0, &list));
     list.mark = text_mark(a[0].text);
     for (size_t at = 0, end, next; at < a[0].text->len; at = next) {
@@ -495,7 +495,7 @@ static int str_expandtabs(struct template_run *r, struct value *a, struct value 
     int64_t size, column = 0;
     size_t n;
     TRY(int_param(r, &a[1], 8, "the tab size", &size));
-    TRY(charge(r, t->len / 16));
+    TRY(charge_chars(r, t->len));
     for (size_t i = 0; i < t->len && !b.failed; i += n) {
         uint32_t cp = text_char(t, i, &n);
         if (cp == '\t') {
@@ -552,7 +552,7 @@ static int all(struct template_run *r, const struct value *self, bool is(uint32_
     const struct text *t = self->text;
     bool holds = t->len > 0;
     size_t n;
-    TRY(charge(r, t->len / 16));
+    TRY(charge_chars(r, t->len));
     for (size_t i = 0; holds && i < t->len; i += n) holds = is(text_char(t, i, &n));
     *out = BOOL(holds);
     return OK;
@@ -608,7 +608,7 @@ static int one_case(struct template_run *r, const struct text *t, bool upper, st
 {
     bool some = false, other = false;
     size_t n;
-    TRY(charge(r, t->len / 16));
+    TRY(charge_chars(r, t->len));
     for (size_t i = 0; !other && i < t->len; i += n) {
         uint32_t cp = text_char(t, i, &n);
         bool u = char_is_upper(cp), l = char_is_lower(cp);
@@ -633,7 +633,7 @@ static int str_istitle(struct template_run *r, struct value *a, struct value *ou
     const struct text *t = a[0].text;
     bool some = false, right = true, inside = false;
     size_t n;
-    TRY(charge(r, t->len / 16));
+    TRY(charge_chars(r, t->len));
     for (size_t i = 0; right && i < t->len; i += n) {
         uint32_t cp = text_char(t, i, &n);
         bool head = char_is_upper(cp) || char_is_title(cp), tail = char_is_lower(cp);

@@ -37,7 +37,7 @@ static void repr_text(struct builder *b, const struct text *t)
     char quote = single && !both ? '"' : '\'';
     uint8_t mark = text_mark(t);
     size_t len, plain = 0;
-    if (!b->failed) b->failed = charge(b->r, t->len / 16);
+    if (!b->failed) b->failed = charge_chars(b->r, t->len);
     add_bytes(b, &quote, 1, mark);
     for (size_t i = 0; i < t->len && !b->failed; i += len) {
         uint32_t cp = text_char(t, i, &len);
@@ -177,7 +177,7 @@ void add_escaped(struct builder *b, const struct text *t)
     static const char from[] = "&<>'\"";
     static const char *const to[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
     size_t plain = 0;
-    if (!b->failed) b->failed = charge(b->r, t->len / 16);
+    if (!b->failed) b->failed = charge_chars(b->r, t->len);
     for (size_t i = 0; i < t->len && !b->failed; i++) {
         const char *p = t->s[i] ? strchr(from, t->s[i]) : NULL;
         if (!p) continue;
@@ -195,7 +195,7 @@ static void json_text(struct builder *b, const struct text *t, const struct json
     char escape[8];
     uint8_t mark = text_mark(t);
     size_t len, plain = 0;
-    if (!b->failed) b->failed = charge(b->r, t->len / 16);
+    if (!b->failed) b->failed = charge_chars(b->r, t->len);
     add_words(b, "\"", mark);
     for (size_t i = 0; i < t->len && !b->failed; i += len) {
         uint8_t m = mark_of(t->mark, i), c = (uint8_t)t->s[i];

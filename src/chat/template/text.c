@@ -407,17 +407,28 @@ static void add_one_cased(struct builder *b, const struct text *t, size_t at, ui
     add_char(b, (uint32_t)(to_case == CASE_UPPER ? utf8proc_toupper(c) : utf8proc_totitle(c)), mark);
 }
 
+/* Characters of one byte with one mark are changed together. */
+static size_t add_ascii_cased(struct builder *b, const struct text *t, size_t from, size_t to, enum letter_case to_case)
+{
+    char out[256];
+    size_t n = 0;
+    uint8_t mark = mark_of(t->mark, from);
+    for (; from < to && n < sizeof out && (uint8_t)t->s[from] < 0x80 && mark_of(t->mark, from) == mark; from++, n++) {
+        char c = t->s[from];
+        bool change = to_case == CASE_LOWER ? c >= 'A' && c <= 'Z' : c >= 'a' && c <= 'z';
+        out[n] = (char)(change ? c ^ 32 : c);
+    }
+    add_bytes(b, out, n, mark);
+    return n;
+}
+
 void add_cased(struct builder *b, const struct text *t, size_t from, size_t to, enum letter_case to_case)
 {
-    if (!b->failed) b->failed = charge(b->r, (to - from) / 16);
+    if (!b->failed) b->failed = charge_chars(b->r, to - from);
     for (size_t n, i = from; i < to && !b->failed; i += n) {
+        n = add_ascii_cased(b, t, i, to, to_case);
+        if (n) continue;
         uint32_t cp = text_char(t, i, &n);
-        if (cp >= 0x80) {
-            add_one_cased(b, t, i, cp, to_case);
-            continue;
-        }
-        char c = t->s[i];
-        if (to_case == CASE_LOWER ? c >= 'A' && c <= 'Z' : c >= 'a' && c <= 'z') c ^= 32;
-        add_bytes(b, &c, 1, mark_of(t->mark, i));
+        add_one_cased(b, t, i, cp, to_case);
     }
 }

@@ -194,6 +194,9 @@ int charge(struct template_run *r, uint64_t steps);
 /* For looking at n bytes. */
 static inline int charge_bytes(struct template_run *r, size_t n) { return n < 64 ? 0 : charge(r, n / 64); }
 
+/* For looking at them one by one, and perhaps making others. */
+static inline int charge_chars(struct template_run *r, size_t n) { return n < 8 ? 0 : charge(r, n / 8); }
+
 /* Memory of the render; NULL after a fault was written. */
 void *run_alloc(struct template_run *r, size_t count, size_t size);
 #define NEW(r, p, count)                                                                           \
