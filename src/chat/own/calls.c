@@ -391,54 +391,26 @@ static void find_gap(struct calls *c, bool next)
 
 /* ---- the proof ---- */
 
-struct heard {
-    int calls;
-    bool wrong;
-    struct buf args;
-};
-
-static int hear(void *ctx, const struct chat_event *ev, struct err *e)
-{
-    struct heard *h = ctx;
-    (void)e;
-    h->wrong |= ev->malformed;
-    if (ev->kind == CHAT_EV_CALL) {
-        h->calls++;
-        h->wrong |= ev->len != strlen(W_NAME) || memcmp(ev->text, W_NAME, ev->len) != 0;
-    }
-    if (ev->kind == CHAT_EV_ARGUMENTS) buf_add(&h->args, ev->text, ev->len);
-    if (ev->kind == CHAT_EV_CONTENT) h->wrong |= chat_trim(ev->text, ev->len).len > 0;
-    return OK;
-}
-
 /* What was derived reads the call that it was derived from, and nothing is left over. */
 static bool reads_back(struct calls *c)
 {
     struct chat_own *o = c->p->o;
     struct chat_form form = o->form;
-    struct chat_msg m = probe_msg(CHAT_USER, W_USER);
-    struct chat_request q = {.msgs = &m, .n_msgs = 1, .tools = probe_tools, .n_tools = 2, .continue_last = true};
-    struct chat_parser *parser = NULL;
     struct heard h = {0};
     struct err ignored;
     json_t *v = NULL;
-    bool end_inside = (c->x.call && form.ends[0] && strstr(c->x.call, form.ends[0])) ||
-                      (c->x.block && form.ends[0] && strstr(c->x.block, form.ends[0]));
+    const char *end = form.ends[0];
+    if (end && ((c->x.call && strstr(c->x.call, end)) || (c->x.block && strstr(c->x.block, end)))) return false;
     struct chat_span answer = after_reasoning(c, span_of(&c->one, c->head, c->a.from));
-    answer.len = (size_t)(c->one.data + c->a.to - answer.s);
+    size_t from = (size_t)(answer.s - c->one.data), to = c->a.to;
+    to += answer_end(c, span_of(&c->one, to, c->one.len));
     form.calls = c->x;
-    form.own = NULL;
     form.thinks = CHAT_NEVER_THINKS;
-    size_t rest = c->one.len - (size_t)(answer.s + answer.len - c->one.data);
-    answer.len += answer_end(c, (struct chat_span){answer.s + answer.len, rest});
-    int rc = chat_parser_new(&parser, &form, NULL, &q, (struct chat_sink){hear, &h}, &ignored);
-    if (!rc) rc = chat_parser_text(parser, answer.s, answer.len, &ignored);
-    if (!rc) rc = chat_parser_finish(parser, &ignored);
-    bool good = !rc && !h.wrong && !end_inside && h.calls == 1 && !h.args.failed;
-    good = good && json_parse(&v, h.args.data, h.args.len, "arguments", &ignored) == OK && are_arguments(v) && json_is_object(v);
+    bool good = probe_hear(&form, span_of(&c->one, from, to), &h) && h.calls == 1 && !h.wrong &&
+                chat_trim(h.content.data ? h.content.data : "", h.content.len).len == 0;
+    good = good && json_parse(&v, h.args.data, h.args.len, "arguments", &ignored) == OK && json_is_object(v) && are_arguments(v);
     json_decref(v);
-    chat_parser_free(parser);
-    buf_free(&h.args);
+    heard_free(&h);
     if (good) o->form.calls = c->x;
     return good;
 }

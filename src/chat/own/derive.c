@@ -97,6 +97,51 @@ struct chat_span first_control(const struct tokenizer *t, struct chat_span x)
     return (struct chat_span){"", 0};
 }
 
+/* ---- reading back ---- */
+
+static int hear(void *ctx, const struct chat_event *ev, struct err *e)
+{
+    struct heard *h = ctx;
+    (void)e;
+    h->wrong |= ev->malformed;
+    switch (ev->kind) {
+    case CHAT_EV_REASONING: buf_add(&h->reasoning, ev->text, ev->len); break;
+    case CHAT_EV_CONTENT: buf_add(&h->content, ev->text, ev->len); break;
+    case CHAT_EV_ARGUMENTS: buf_add(&h->args, ev->text, ev->len); break;
+    case CHAT_EV_CALL:
+        h->calls++;
+        h->wrong |= ev->len != strlen(W_NAME) || memcmp(ev->text, W_NAME, ev->len) != 0;
+        break;
+    case CHAT_EV_CALL_END:
+    case CHAT_EV_END: break;
+    }
+    return OK;
+}
+
+void heard_free(struct heard *h)
+{
+    buf_free(&h->reasoning);
+    buf_free(&h->content);
+    buf_free(&h->args);
+}
+
+bool probe_hear(const struct chat_form *f, struct chat_span answer, struct heard *h)
+{
+    struct chat_form form = *f;
+    struct chat_msg m = probe_msg(CHAT_USER, W_USER);
+    struct chat_request q = {.msgs = &m, .n_msgs = 1, .tools = probe_tools, .n_tools = 2};
+    struct chat_parser *p = NULL;
+    struct err ignored;
+    form.own = NULL; /* no prompt is rendered: the answer is all there is */
+    form.think_prompt = NULL;
+    form.loose_think = true;
+    int rc = chat_parser_new(&p, &form, NULL, &q, (struct chat_sink){hear, h}, &ignored);
+    if (!rc) rc = chat_parser_text(p, answer.s, answer.len, &ignored);
+    if (!rc) rc = chat_parser_finish(p, &ignored);
+    chat_parser_free(p);
+    return !rc && !h->reasoning.failed && !h->content.failed && !h->args.failed;
+}
+
 /* ---- one thing after another ---- */
 
 static int find_question(struct probe *p, struct err *e)
@@ -192,19 +237,6 @@ static void keep_marks(struct probe *p, struct chat_span think, struct chat_span
     p->o->form.unthink = own_keep(p->o, unthink.s, unthink.len);
 }
 
-struct heard {
-    struct buf reasoning, content;
-};
-
-static int hear(void *ctx, const struct chat_event *ev, struct err *e)
-{
-    struct heard *h = ctx;
-    (void)e;
-    if (ev->kind == CHAT_EV_REASONING) buf_add(&h->reasoning, ev->text, ev->len);
-    if (ev->kind == CHAT_EV_CONTENT) buf_add(&h->content, ev->text, ev->len);
-    return OK;
-}
-
 static bool is_word(const struct buf *b, const char *word)
 {
     struct chat_span x = chat_trim(b->len ? b->data : "", b->len);
@@ -212,28 +244,16 @@ static bool is_word(const struct buf *b, const char *word)
 }
 
 /* The marks tell reasoning from content in the answer that they were found in, from its first mark on. */
-static bool reads_back(struct probe *p, const struct buf *b, size_t at)
+static bool reads_back(const struct probe *p, const struct buf *b, size_t at)
 {
     struct chat_form form = p->o->form;
-    struct chat_msg m = probe_msg(CHAT_USER, W_USER);
-    struct chat_request q = {.msgs = &m, .n_msgs = 1};
-    struct chat_parser *parser = NULL;
     struct heard h = {0};
-    struct err ignored;
     struct chat_span before = chat_trim(b->data, at);
-    size_t from = before.len - strlen(form.think) + (size_t)(before.s - b->data);
-    size_t to = probe_find(b, at, W_ANSWER) + strlen(W_ANSWER);
-    form.own = NULL;
+    size_t from = (size_t)(before.s + before.len - b->data) - strlen(form.think);
     form.thinks = CHAT_ALWAYS_THINKS;
-    form.think_prompt = NULL;
-    form.loose_think = true;
-    int rc = chat_parser_new(&parser, &form, NULL, &q, (struct chat_sink){hear, &h}, &ignored);
-    if (!rc) rc = chat_parser_text(parser, b->data + from, to - from, &ignored);
-    if (!rc) rc = chat_parser_finish(parser, &ignored);
-    bool good = !rc && is_word(&h.reasoning, W_REASON) && is_word(&h.content, W_ANSWER);
-    chat_parser_free(parser);
-    buf_free(&h.reasoning);
-    buf_free(&h.content);
+    bool heard = probe_hear(&form, span_of(b, from, probe_find(b, at, W_ANSWER) + strlen(W_ANSWER)), &h);
+    bool good = heard && is_word(&h.reasoning, W_REASON) && is_word(&h.content, W_ANSWER);
+    heard_free(&h);
     return good;
 }
 

@@ -56,6 +56,16 @@ struct chat_span tag_at_start(const struct tokenizer *t, struct chat_span x);
 /* The first control token in x; len 0: none. */
 struct chat_span first_control(const struct tokenizer *t, struct chat_span x);
 
+/* What a parser hears in an answer. wrong: something was malformed, or another tool than W_NAME was called. */
+struct heard {
+    struct buf reasoning, content, args;
+    int calls;
+    bool wrong;
+};
+/* Reads an answer as f does, from its very beginning. heard_free in every case. */
+bool probe_hear(const struct chat_form *f, struct chat_span answer, struct heard *h);
+void heard_free(struct heard *h);
+
 /* How the template writes calls; leaves calls.kind at CALLS_NONE where that cannot be told. */
 void probe_calls_syntax(struct probe *p);
 
