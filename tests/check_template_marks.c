@@ -343,6 +343,39 @@ static void check_runs(void)
     template_free(t);
 }
 
+/* What the model said is told from what others said, and both from the template's. */
+static void check_origins(void)
+{
+    static const char source[] = "{{ t }}{{ s }}{{ a }}{{ a|upper }}{{ [a] }}{{ j|tojson }}{{ a ~ s }}";
+    static const struct {
+        const char *text;
+        bool trusted, answer;
+    } want[] = {{"<|t|>", true, false}, {"s", false, false}, {"aA", false, true},  {"[", true, false}, {"'a'", false, true},
+                {"]", true, false},     {"{\"k\": 1}a", false, true}, {"s", false, false}};
+    struct template *t;
+    struct template_run *r;
+    struct template_output out;
+    struct err e;
+    json_t *j = parsed("{\"k\": 1}");
+    CHECK_OK(template_parse(&t, "t", source, strlen(source), &e), &e);
+    CHECK_OK(template_run_new(&r, &e), &e);
+    template_set(r, "t", template_string(r, "<|t|>", 5, TEMPLATE_OURS));
+    template_set(r, "s", template_string(r, "s", 1, TEMPLATE_OUTSIDE));
+    template_set(r, "a", template_string(r, "a", 1, TEMPLATE_ANSWER));
+    template_set(r, "j", template_json(r, j, TEMPLATE_ANSWER));
+    CHECK_OK(template_render(r, t, &out, &e), &e);
+    CHECK(out.n_pieces == ARRAY_LEN(want), "%zu pieces of %s", out.n_pieces, out.text);
+    for (size_t i = 0; i < out.n_pieces && i < ARRAY_LEN(want); i++) {
+        const struct template_piece *p = &out.pieces[i];
+        bool same = p->len == strlen(want[i].text) && memcmp(p->text, want[i].text, p->len) == 0;
+        CHECK(same && p->trusted == want[i].trusted && p->answer == want[i].answer, "piece %zu is %.*s, %d, %d", i, (int)p->len,
+              p->text, p->trusted, p->answer);
+    }
+    template_run_free(r);
+    template_free(t);
+    json_decref(j);
+}
+
 static void check_raised(void)
 {
     json_t *none = parsed("{}");
@@ -391,6 +424,7 @@ int main(void)
     check_sources();
     check_reads();
     check_runs();
+    check_origins();
     check_raised();
     check_memory();
     return test_end();

@@ -102,7 +102,7 @@ PLAIN = r'''
 {{ -5|abs }} {{ 2.5|abs }} {{ (-2.5)|abs }} {{ l|max }} {{ l|min }} {{ words|max }} {{ words|min }} {{ people|max(attribute='age') }} {{ []|max }}{{ l|sum }} {{ people|sum(attribute='age') }} {{ [1.5, 2]|sum }} {{ l|sum(start=10) }} {{ [[1], [2]]|sum(start=[]) }}
 {{ l|first }} {{ l|last }} {{ []|first }}{{ []|last }}{{ s|first }} {{ s|last }} {{ d|first }} {{ d|last }} {{ u|last }} {{ range(3)|last }}
 {{ s|length }} {{ u|length }} {{ l|count }} {{ ''|length }} {{ s|list }} {{ d|list }} {{ u|list }} {{ range(4)|list }} {{ (1, 2)|list }}
-{{ s|title }} {{ "it's a-b (c) d_e 2x ÉCOLE"|title }} {{ s|capitalize }} {{ 'ÀB cD'|capitalize }} {{ s|lower }} {{ 'ß ﬁ ŉ'|upper }} {{ 'ΑΣ ΣΑΣ. Σ'|lower }} {{ 'İ'|lower }} {{ 'ǆ'|capitalize }} {{ n|upper }} {{ none|lower }}
+{{ s|title }} {{ "it's a-b (c) d_e 2x ÉCOLE"|title }} {{ s|capitalize }} {{ 'ÀB cD'|capitalize }} {{ s|lower }} {{ 'ß ﬁ ŉ'|upper }} {{ 'ΑΣ ΣΑΣ. Σ'|lower }} {{ 'İ'|lower }} {{ 'ǆ'|capitalize }} {{ 'ᾳ ﬓ ὒ'|upper }} {{ 'ᾳ ﬓ ὒ'.title() }} {{ n|upper }} {{ none|lower }}
 {{ '  a b  '|trim }}| {{ 'xxaxx'|trim('x') }} {{ ' \u3000a\xa0\n'|trim }} {{ n|trim }} {{ 'abcba'|trim('ab') }}
 {{ 'a\nb\n\nc'|indent }} {{ 'a\nb'|indent(2, true) }} {{ 'a\n\nb'|indent(1, blank=true) }} {{ 'a\nb\n'|indent('> ') }}| {{ ''|indent }}| {{ '\n'|indent(2) }}| {{ 'a\r\nb'|indent(2) }} {{ ''|indent(2, true) }}|
 {{ s|center(21) }}| {{ s|center(3) }} {{ 'ab'|center(5) }}| {{ 'abc'|center(6) }}| {{ 'Hello World, how are you'|truncate(12) }} {{ 'Hello World, how'|truncate(9, true) }} {{ 'Hello World how are'|truncate(9, false, '!', 0) }} {{ s|truncate(11) }} {{ s|truncate(6, leeway=5) }} {{ 'abcdefghijkl'|truncate(5, leeway=0) }}

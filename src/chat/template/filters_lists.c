@@ -251,14 +251,13 @@ static int unique_filter(struct template_run *r, struct value *a, struct value *
     return iterator_over(r, &list, out);
 }
 
-static int add_group(struct template_run *r, const struct value *first, struct value *a, bool case_counts,
-                     struct value *groups, struct list **members)
+static int add_group(struct template_run *r, const struct value *first, struct value *a, struct value *groups,
+                     struct list **members)
 {
     struct value group, list, key;
     TRY(list_new(r, 2, &group));
     TRY(list_new(r, 0, &list));
     TRY(sort_key(r, first, &a[1], &a[2], true, &key));
-    (void)case_counts;
     TRY(list_add(r, group.list, &key));
     TRY(list_add(r, group.list, &list));
     group.kind = K_TUPLE;
@@ -283,7 +282,7 @@ static int groupby_filter(struct template_run *r, struct value *a, struct value 
     for (size_t i = 0; i < list.list->n; i++) {
         same = false;
         if (i) TRY(equals(r, &k[i].key, &k[i - 1].key, &same));
-        if (!same) TRY(add_group(r, &k[i].item, a, case_counts, &groups, &members));
+        if (!same) TRY(add_group(r, &k[i].item, a, &groups, &members));
         TRY(list_add(r, members, &k[i].item));
     }
     *out = groups;

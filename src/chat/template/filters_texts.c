@@ -46,7 +46,10 @@ static int replace_filter(struct template_run *r, struct value *a, struct value 
     return str_replace(r, a, out);
 }
 
-static bool divides_words(uint32_t cp) { return char_is_space(cp) || (cp && cp < 0x80 && strchr("-({[<", (int)cp)); }
+static bool divides_words(uint32_t cp)
+{
+    return char_is_space(cp) || (cp && cp < 0x80 && strchr("-({[<", (int)cp));
+}
 
 /* Words begin behind white space, hyphens and opening brackets only. */
 static int title_filter(struct template_run *r, struct value *a, struct value *out)

@@ -121,6 +121,7 @@ int builtin_call(struct template_run *r, const struct builtin *row, const char *
 {
     struct value a[1 + MAX_PARAMS];
     uint32_t max = 0;
+    TRY(charge(r, 2)); /* dearer than looking at a node */
     if (row->variadic) return variadic_call(r, row, self, args, out);
     if (!row->fn) return fault(r, ERR_UNSUPPORTED, "%s \"%s\" is refused here", what, row->name);
     while (max < MAX_PARAMS && row->params[max]) max++;

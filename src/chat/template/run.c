@@ -205,7 +205,8 @@ static int from_array(struct template_run *r, const json_t *j, int depth, uint8_
 {
     size_t n = json_array_size(j);
     TRY(list_new(r, n, out));
-    for (size_t i = 0; i < n; i++) TRY(from_json(r, json_array_get(j, i), depth + 1, mark, &out->list->items[i]));
+    for (size_t i = 0; i < n; i++)
+        TRY(from_json(r, json_array_get(j, i), depth + 1, mark, &out->list->items[i]));
     out->list->n = n;
     return OK;
 }
@@ -270,8 +271,8 @@ static int cut(struct template_run *r, struct builder *b, struct template_output
         uint8_t mark = mark_at(b, i);
         end = b->mark ? i + 1 : len;
         while (end < len && b->mark[end] == mark) end++;
-        pieces[n++] =
-            (struct template_piece){b->s + i, end - i, !(mark & MARK_OUTSIDE), mark & MARK_ANSWER, mark & MARK_GENERATION};
+        pieces[n++] = (struct template_piece){b->s + i, end - i, !(mark & MARK_OUTSIDE), mark & MARK_ANSWER,
+                                              mark & MARK_GENERATION};
     }
     *out = (struct template_output){.text = b->s, .len = len, .pieces = pieces, .n_pieces = n};
     return OK;
