@@ -69,6 +69,8 @@ int config_set(struct config *c, const char *key, const char *value, const char 
 /* Writers: config.json as transformers reads it; GGUF metadata as llama.cpp reads it. */
 int config_to_json(const struct config *c, struct buf *out, struct err *e);
 int config_to_gguf(const struct config *c, struct tf_writer *w, struct err *e);
+/* Whether llama.cpp would compute something else from that metadata than we do; out tells what. */
+bool config_gguf_differs(const struct config *c, char *out, size_t cap);
 
 /* Layers are mixtures of experts from this one on, the MTP layer (number `layers`) included; without experts all are
  * dense. */

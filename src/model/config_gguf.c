@@ -319,6 +319,14 @@ static int check_sayable(const struct config *c, struct err *e)
     return OK;
 }
 
+bool config_gguf_differs(const struct config *c, char *out, size_t cap)
+{
+    if (!(c->arch->bit & ARCH_MISTRALS) || !c->window || c->window >= c->context) return false;
+    snprintf(out, cap, "llama.cpp knows no window for \"%s\": beyond %lld tokens it computes something else from this file",
+             c->arch->gguf, (long long)c->window);
+    return true;
+}
+
 static bool is_written(const struct config *c, const struct field *f)
 {
     if (!f->gguf || !has_field(c, f)) return false;

@@ -237,6 +237,13 @@ static int write_gguf(const struct convert_options *o, struct convert_plan *p, s
     return OK;
 }
 
+static void warn_of_others(const struct convert_options *o, const struct convert_plan *p)
+{
+    char text[200];
+    if (p->feed.net && o->write.warn && config_gguf_differs(&net_source_net(p->feed.net)->config, text, sizeof text))
+        o->write.warn(o->write.ctx, text);
+}
+
 int convert_to_gguf(const struct convert_options *o, struct convert_result *r, struct err *e)
 {
     struct convert_plan p = {0};
@@ -245,6 +252,7 @@ int convert_to_gguf(const struct convert_options *o, struct convert_result *r, s
     TRY(model_file_open(&p.model, o->in, e));
     int rc = p.model.gguf ? feed_open_same(&p.feed, &p.model, e)
                           : feed_open_net(&p.feed, &p.model, true, o->write.warn, o->write.ctx, e);
+    if (!rc) warn_of_others(o, &p);
     if (!rc) rc = choose_types(&p, o, e);
     if (!rc) rc = tf_writer_gguf(&w, o->out, e);
     if (!rc) rc = write_gguf(o, &p, w, r, e);
