@@ -32,7 +32,7 @@ static void shown(const struct template_output *out, struct buf *b)
 
 static const char variables_text[] = "{\"s\": \"Ab c\", \"n\": 7, \"d\": {\"k\": \"v\", \"b\": true}, \"l\": "
                                      "[\"x\", 2], \"e\": \"\", \"z\": null,"
-                                     " \"p\": [{\"r\": \"u\"}, {\"r\": \"a\"}], \"x\": 2.5, \"i\": \"7\"}";
+                                     " \"p\": [{\"r\": \"u\"}, {\"r\": \"a\"}], \"x\": 2.5, \"i\": \"7\", \"f\": \"%+d%3s\", \"g\": \"+\"}";
 
 static const struct {
     const char *source, *want;
@@ -70,8 +70,9 @@ static const struct {
     {"{{ d.b }}{{ z }}{{ true }}{{ none }}{{ s == 'Ab c' }}{{ s is string }}{{ not d.b }}", "<TrueNone>TrueNoneTrueTrueFalse"},
     {"{{ 'x' if d.b else 'y' }}{{ 'abc'[n - 6] }}{{ d.q|default('z') }}{{ e or 'w' }}", "xbzw"},
     {"{{ '%s=%d' % (s, n) }}{{ '%5d|%-3d' % (n, n) }}{{ '%r' % s }}{{ '%%' % () }}", "<Ab c>=<7>    <7>|<7>  <'Ab c'>%"},
-    {"{{ '{}:{:>6}'.format(s, s) }}{{ '{0[k]}'.format(d) }}{{ '{:{}}'.format('a', n) }}", "<Ab c>:  <Ab cv>a      "},
+    {"{{ '{}:{:>6}'.format(s, s) }}{{ '{0[k]}'.format(d) }}{{ '{:{}}'.format('a', n) }}", "<Ab c>:  <Ab cva      >"},
     {"{{ (s ~ '%s') % 'x' }}{{ s.format() }}{{ s % () }}", "<Ab c>x<Ab cAb c>"},
+    {"{{ f % (5, 'x') }}{{ '{:{}}'.format(5, g) }}{{ g.join(['{:', '}']).format(5) }}", "<+5  x+5+5>"},
     {"{{ '%s'|format(s) }}{{ s|center(8) }}{{ s * 2 }}{{ s.ljust(6, '.') }}", "<Ab c>  <Ab c>  <Ab cAb cAb c>.."},
     {"{{ s|e }}{{ '<'|e }}{{ ('&' ~ s)|e }}{{ s|safe }}{{ ('<'|safe) + '<' }}", "<Ab c>&lt;&amp;<Ab cAb c><&lt;"},
     {"{{ (s ~ '\n' ~ s)|indent(1) }}", "<Ab c>\n <Ab c>"},

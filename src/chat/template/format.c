@@ -1,5 +1,5 @@
-/* Formatting: the operator % and the method format(), as Python has them. What a field prints is marked as its value is;
- * fill characters and the rest of the format keep the format's marks. */
+/* Formatting: the operator % and the method format(), as Python has them. What a field prints is marked as its value is,
+ * and, if the field stands in a format from outside, as that; the rest of the format keeps its marks. */
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -252,7 +252,10 @@ static int percent_field(struct percent *p)
     }
     if (!strchr("srcdiuoxXeEfFgG", s.type)) FAULT(p->r, "unsupported format character");
     if (!named) TRY(take(p, &v));
-    return strchr("src", s.type) ? percent_text(p, &s, &v) : percent_number(p, &s, &v);
+    size_t from = p->b.len;
+    TRY(strchr("src", s.type) ? percent_text(p, &s, &v) : percent_number(p, &s, &v));
+    if (s.mark) mark_since(&p->b, from, s.mark); /* signs, blanks and digits are what the format asks for */
+    return p->b.failed;
 }
 
 int format_percent(struct template_run *r, const struct text *format, const struct value *values,
@@ -459,7 +462,11 @@ static int brace(struct braces *p, const struct text *t, size_t from, size_t to,
         TRY(brace_text(p, spec.text, depth + 1, &in));
     }
     TRY(builder_value(&in, &spec));
-    return brace_value(b, &v, spec.text);
+    uint8_t mark = text_mark(spec.text) | mark_of(t->mark, from - 1);
+    size_t start = b->len;
+    TRY(brace_value(b, &v, spec.text));
+    if (mark) mark_since(b, start, mark);
+    return b->failed;
 }
 
 static int brace_text(struct braces *p, const struct text *t, int depth, struct builder *b)
