@@ -118,9 +118,11 @@ static void fill_codes(struct problem *p, bool most)
             unsigned char *v = p->panels + at + (qlayout_integers(p->t, p->panels, b) - p->panels);
             int pairs = (code & 3) * 0x55;
             if (bits == 8 || bits == 1) memset(v, bits == 1 ? -code : code, (size_t)(64 * bits));
-            else if (bits <= 3) memset(v, pairs, 128);
+            else if (bits == 2) memset(v, pairs, 128);
+            else if (bits == 3)
+                for (int i = 0; i < 3; i++) memset(v + 64 * i, code * 0x11 | (code >> i & 1) * 0x88, 64);
             else memset(v, (code & 15) * 0x11, 256);
-            if (bits == 3 || bits == 5) memset(v + 64 * (bits - 1), code >> (bits - 1) ? 0xff : 0, 64);
+            if (bits == 5) memset(v + 256, code >> 4 ? 0xff : 0, 64);
             if (bits == 6) memset(v + 256, (code >> 4) * 0x55, 128);
         }
 }

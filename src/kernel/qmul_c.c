@@ -20,6 +20,11 @@ static float half_at(const unsigned char *p, int i)
 static float e8m0_half(unsigned char e) { return bits_float(e < 2 ? 0x00200000u << e : (uint32_t)(e - 1) << 23); }
 
 static inline int pair_at(const unsigned char *p, int g, int at) { return p[64 * (g / 4) + at] >> 2 * (g % 4) & 3; }
+/* Bit `bit` of three bytes, the first the lowest. */
+static inline int spread_at(const unsigned char *p, int bit, int at)
+{
+    return (p[at] >> bit & 1) | (p[64 + at] >> bit & 1) << 1 | (p[128 + at] >> bit & 1) << 2;
+}
 static inline int nibble_at(const unsigned char *p, int g, int at) { return p[64 * (g % 4) + at] >> 4 * (g / 4) & 15; }
 
 /* The stored integer of group g; `at` is 4 * row + k % 4. */
@@ -28,7 +33,7 @@ static inline int stored(int bits, const unsigned char *p, int g, int at)
     switch (bits) {
     case 1: return 2 * (p[at] >> g & 1);
     case 2: return pair_at(p, g, at);
-    case 3: return pair_at(p, g, at) | (p[128 + at] >> g & 1) << 2;
+    case 3: return g < 6 ? p[64 * (g / 2) + at] >> 4 * (g % 2) & 7 : spread_at(p, g == 6 ? 3 : 7, at);
     case 4: return nibble_at(p, g, at);
     case 5: return nibble_at(p, g, at) | (p[256 + at] >> g & 1) << 4;
     case 6: return nibble_at(p, g, at) | pair_at(p + 256, g, at) << 4;

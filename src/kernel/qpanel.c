@@ -15,6 +15,13 @@ static inline uint32_t get32(const unsigned char *p)
     return w;
 }
 
+static inline uint64_t get64(const unsigned char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, 8);
+    return w;
+}
+
 static inline void put32(unsigned char *vectors, int v, int row, uint32_t w) { memcpy(vectors + 64 * v + 4 * row, &w, 4); }
 static inline void put_scale(unsigned char *unit, int at, int row, const unsigned char *f16)
 {
@@ -64,9 +71,9 @@ static inline uint64_t every_fourth(uint64_t x)
 }
 
 /* Element e in bit e of a dword. */
-static inline void put_bit_row(unsigned char *vector, int row, const unsigned char *qh)
+static inline void put_bit_row(unsigned char *vector, int row, uint32_t bits)
 {
-    uint64_t w = get32(qh), even = every_fourth(w | w >> 2 << 32), odd = every_fourth(w >> 1 | w >> 3 << 32);
+    uint64_t w = bits, even = every_fourth(w | w >> 2 << 32), odd = every_fourth(w >> 1 | w >> 3 << 32);
     uint64_t both = even | odd << 8; /* bytes 0 and 1, in the upper half 2 and 3 */
     put32(vector, 0, row, (uint32_t)(both | both >> 16));
 }
@@ -95,7 +102,7 @@ static void pack_q5_0(unsigned char *unit, int row, const unsigned char *s)
 {
     put_scale(unit, 0, row, s);
     put_nibbles(unit + 32, row, s + 6);
-    put_bit_row(unit + 32 + 256, row, s + 2);
+    put_bit_row(unit + 32 + 256, row, get32(s + 2));
 }
 
 static void pack_q5_1(unsigned char *unit, int row, const unsigned char *s)
@@ -103,7 +110,7 @@ static void pack_q5_1(unsigned char *unit, int row, const unsigned char *s)
     put_scale(unit, 0, row, s);
     put_scale(unit, 1, row, s + 2);
     put_nibbles(unit + 64, row, s + 8);
-    put_bit_row(unit + 64 + 256, row, s + 4);
+    put_bit_row(unit + 64 + 256, row, get32(s + 4));
 }
 
 static void pack_mxfp4(unsigned char *unit, int row, const unsigned char *s)
@@ -151,20 +158,6 @@ static void pack_q6_k(unsigned char *unit, int row, const unsigned char *s)
     }
 }
 
-static void pack_q3_k(unsigned char *unit, int row, const unsigned char *s)
-{
-    const unsigned char *a = s + 96;
-    put_scale(unit, 0, row, s + 108);
-    for (int j = 0; j < 16; j++) {
-        int low = (j < 8 ? a[j] : a[j - 8] >> 4) & 15, high = a[8 + j % 4] >> 2 * (j / 4) & 3;
-        unit[32 + 16 * j + row] = (unsigned char)((low | high << 4) - 32);
-    }
-    for (int b = 0; b < 8; b++) {
-        put_pairs(unit + 288 + 192 * b, row, s + 32 + b / 4 * 32, b % 4 * 2);
-        put_bits(unit + 288 + 192 * b + 128, row, s, b);
-    }
-}
-
 static void pack_q2_k(unsigned char *unit, int row, const unsigned char *s)
 {
     put_scale(unit, 0, row, s + 80);
@@ -186,29 +179,42 @@ static void pack_iq4_xs(unsigned char *unit, int row, const unsigned char *s)
     }
 }
 
-/* The rest goes through the codes of a block of 32 as the dwords w of its groups, a byte each. */
-static void put_codes(enum dtype t, unsigned char *unit, int b, int row, const uint32_t w[8])
+/* The rest goes through the codes of a block of 32, eight a word and a byte each. */
+static void put_codes(enum dtype t, unsigned char *unit, int b, int row, const uint64_t c[4])
 {
     unsigned char *vectors = unit + (qlayout_integers(t, unit, b) - unit);
-    uint32_t bits = 0;
-    int place = qlayouts[t].bits == 3 ? 2 : 0; /* of the bit that has a vector of its own */
-    if (qlayouts[t].bits == 4)
-        for (int v = 0; v < 4; v++) put32(vectors, v, row, w[v] | w[v + 4] << 4);
-    if (qlayouts[t].bits == 2 || qlayouts[t].bits == 3)
-        for (int h = 0; h < 2; h++) {
-            uint32_t pairs = 0;
-            for (int g = 0; g < 4; g++) pairs |= (w[4 * h + g] & 0x03030303) << 2 * g;
-            put32(vectors, h, row, pairs);
-        }
-    if (qlayouts[t].bits % 2 == 0) return;
-    for (int g = 0; g < 8; g++) bits |= (w[g] >> place & 0x01010101) << g;
-    put32(vectors, place, row, bits);
+    int bits = qlayouts[t].bits;
+    for (int i = 0; bits == 2 && i < 2; i++) { /* the upper half of a word goes two bits up */
+        uint64_t first = c[2 * i] | c[2 * i] >> 30, second = c[2 * i + 1] | c[2 * i + 1] >> 30;
+        put32(vectors, i, row, (uint32_t)first | (uint32_t)second << 4);
+    }
+    for (int i = 0; bits == 3 && i < 3; i++) { /* the upper half four bits up, and one bit of each code of the last word */
+        uint64_t rest = c[3] >> i & 0x0101010101010101u;
+        put32(vectors, i, row, (uint32_t)(c[i] | c[i] >> 28 | rest << 3 | rest >> 25));
+    }
+    for (int i = 0; bits == 4 && i < 2; i++) { /* groups 2 i, 2 i + 1 and those four behind them */
+        uint64_t w = c[i] | c[i + 2] << 4;
+        put32(vectors, 2 * i, row, (uint32_t)w);
+        put32(vectors, 2 * i + 1, row, (uint32_t)(w >> 32));
+    }
 }
 
-static inline void put_eight(uint32_t w[2], uint64_t bytes)
+static void pack_q3_k(unsigned char *unit, int row, const unsigned char *s)
 {
-    w[0] = (uint32_t)bytes;
-    w[1] = (uint32_t)(bytes >> 32);
+    const unsigned char *a = s + 96;
+    put_scale(unit, 0, row, s + 108);
+    for (int j = 0; j < 16; j++) {
+        int low = (j < 8 ? a[j] : a[j - 8] >> 4) & 15, high = a[8 + j % 4] >> 2 * (j / 4) & 3;
+        unit[32 + 16 * j + row] = (unsigned char)((low | high << 4) - 32);
+    }
+    for (int b = 0; b < 8; b++) {
+        uint64_t c[4];
+        for (int l = 0; l < 4; l++) {
+            uint64_t high = get64(s + 8 * l) >> b & 0x0101010101010101u;
+            c[l] = (get64(s + 32 + b / 4 * 32 + 8 * l) >> b % 4 * 2 & 0x0303030303030303u) | high << 2;
+        }
+        put_codes(DT_Q3_K, unit, b, row, c);
+    }
 }
 
 /* Bit j becomes byte j. */
@@ -216,6 +222,21 @@ static inline uint64_t bit_bytes(uint32_t bits)
 {
     uint64_t x = (bits & 0xff) * 0x0101010101010101u & 0x8040201008040201u;
     return (x + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u;
+}
+
+/* Of each byte seven signs; the eighth makes their number even, as grid_signs has it for one. */
+static inline uint32_t even_signs(uint32_t sevens)
+{
+    uint32_t x = sevens & 0x7f7f7f7f, odd = x ^ x >> 4;
+    odd ^= odd >> 2;
+    odd ^= odd >> 1;
+    return x | (odd & 0x01010101) << 7;
+}
+
+/* Four fields of seven bits into a byte each. */
+static inline uint32_t seven_bytes(uint32_t w)
+{
+    return (w & 0x7f) | (w << 1 & 0x7f00) | (w << 2 & 0x7f0000) | (w << 3 & 0x7f000000);
 }
 
 static inline void put_nibble_scale(unsigned char *unit, int b, int row, uint32_t s)
@@ -232,10 +253,11 @@ static void pack_iq2_xxs(unsigned char *unit, int row, const unsigned char *s)
     put_scale(unit, 0, row, s);
     for (int b = 0; b < 8; b++) {
         const unsigned char *q = s + 2 + 8 * b;
-        uint32_t w[8], signs = get32(q + 4);
-        for (int l = 0; l < 4; l++) put_eight(w + 2 * l, iq2_codes(grid_iq2_xxs[q[l]], grid_signs(signs >> 7 * l)));
-        put_codes(DT_IQ2_XXS, unit, b, row, w);
-        put_nibble_scale(unit, b, row, signs >> 28);
+        uint32_t w = get32(q + 4), signs = even_signs(seven_bytes(w));
+        uint64_t c[4];
+        for (int l = 0; l < 4; l++) c[l] = iq2_codes(grid_iq2_xxs[q[l]], signs >> 8 * l);
+        put_codes(DT_IQ2_XXS, unit, b, row, c);
+        put_nibble_scale(unit, b, row, w >> 28);
     }
 }
 
@@ -243,12 +265,11 @@ static void pack_iq2_xs(unsigned char *unit, int row, const unsigned char *s)
 {
     put_scale(unit, 0, row, s);
     for (int b = 0; b < 8; b++) {
-        uint32_t w[8];
-        for (int l = 0; l < 4; l++) {
-            const unsigned char *q = s + 2 + 8 * b + 2 * l;
-            put_eight(w + 2 * l, iq2_codes(grid_iq2_xs[q[0] | (q[1] & 1) << 8], grid_signs(q[1] >> 1)));
-        }
-        put_codes(DT_IQ2_XS, unit, b, row, w);
+        const unsigned char *q = s + 2 + 8 * b;
+        uint64_t c[4];
+        for (int l = 0; l < 4; l++)
+            c[l] = iq2_codes(grid_iq2_xs[q[2 * l] | (q[2 * l + 1] & 1) << 8], even_signs(q[2 * l + 1] >> 1));
+        put_codes(DT_IQ2_XS, unit, b, row, c);
         unit[32 + 16 * b + row] = s[66 + b];
     }
 }
@@ -257,12 +278,10 @@ static void pack_iq2_s(unsigned char *unit, int row, const unsigned char *s)
 {
     put_scale(unit, 0, row, s);
     for (int b = 0; b < 8; b++) {
-        uint32_t w[8];
-        for (int l = 0; l < 4; l++) {
-            int grid = s[2 + 4 * b + l] | (s[66 + b] >> 2 * l & 3) << 8;
-            put_eight(w + 2 * l, iq2_codes(grid_iq2_s[grid], s[34 + 4 * b + l]));
-        }
-        put_codes(DT_IQ2_S, unit, b, row, w);
+        uint64_t c[4];
+        for (int l = 0; l < 4; l++)
+            c[l] = iq2_codes(grid_iq2_s[s[2 + 4 * b + l] | (s[66 + b] >> 2 * l & 3) << 8], s[34 + 4 * b + l]);
+        put_codes(DT_IQ2_S, unit, b, row, c);
         unit[32 + 16 * b + row] = s[74 + b];
     }
 }
@@ -273,14 +292,14 @@ static void pack_iq3_xxs(unsigned char *unit, int row, const unsigned char *s)
     put_scale(unit, 0, row, s);
     for (int b = 0; b < 8; b++) {
         const unsigned char *q = s + 2 + 8 * b;
-        uint32_t w[8], signs = get32(s + 66 + 4 * b);
+        uint32_t w = get32(s + 66 + 4 * b), signs = even_signs(seven_bytes(w));
+        uint64_t c[4];
         for (int l = 0; l < 4; l++) {
-            uint64_t negative = bit_bytes(grid_signs(signs >> 7 * l)) << 3;
-            w[2 * l] = grid_spread4(grid_iq3_xxs[q[2 * l]]) | (uint32_t)negative;
-            w[2 * l + 1] = grid_spread4(grid_iq3_xxs[q[2 * l + 1]]) | (uint32_t)(negative >> 32);
+            uint64_t high = grid_spread4(grid_iq3_xxs[q[2 * l + 1]]);
+            c[l] = grid_spread4(grid_iq3_xxs[q[2 * l]]) | high << 32 | bit_bytes(signs >> 8 * l) << 3;
         }
-        put_codes(DT_IQ3_XXS, unit, b, row, w);
-        put_nibble_scale(unit, b, row, signs >> 28);
+        put_codes(DT_IQ3_XXS, unit, b, row, c);
+        put_nibble_scale(unit, b, row, w >> 28);
     }
 }
 
@@ -289,13 +308,15 @@ static void pack_iq3_s(unsigned char *unit, int row, const unsigned char *s)
 {
     put_scale(unit, 0, row, s);
     for (int b = 0; b < 8; b++) {
-        uint32_t w[8];
-        for (int i = 0; i < 8; i++) {
-            uint32_t grid = s[2 + 8 * b + i] | (s[66 + b] >> i & 1u) << 8;
-            uint32_t negative = (uint32_t)bit_bytes(s[74 + 4 * b + i / 2] >> 4 * (i % 2));
-            w[i] = (grid_spread4(grid_iq3_s[grid]) | 0x08080808) ^ 15 * negative;
+        const unsigned char *q = s + 2 + 8 * b;
+        uint32_t high = s[66 + b];
+        uint64_t c[4];
+        for (int l = 0; l < 4; l++) {
+            uint64_t first = grid_spread4(grid_iq3_s[q[2 * l] | (high >> 2 * l & 1) << 8]);
+            uint64_t second = grid_spread4(grid_iq3_s[q[2 * l + 1] | (high >> (2 * l + 1) & 1) << 8]);
+            c[l] = (first | second << 32 | 0x0808080808080808u) ^ 15 * bit_bytes(s[74 + 4 * b + l]);
         }
-        put_codes(DT_IQ3_S, unit, b, row, w);
+        put_codes(DT_IQ3_S, unit, b, row, c);
         put_nibble_scale(unit, b, row, s[106 + b / 2] >> 4 * (b % 2) & 15);
     }
 }
@@ -304,10 +325,10 @@ static void pack_iq1_s(unsigned char *unit, int row, const unsigned char *s)
 {
     put_scale(unit, 0, row, s);
     for (int b = 0; b < 8; b++) {
-        uint32_t w[8], h = s[34 + 2 * b] | (uint32_t)s[35 + 2 * b] << 8;
-        for (int l = 0; l < 4; l++)
-            put_eight(w + 2 * l, grid_spread8(grid_iq1[s[2 + 4 * b + l] | (h >> 3 * l & 7) << 8]));
-        put_codes(DT_IQ1_S, unit, b, row, w);
+        uint32_t h = s[34 + 2 * b] | (uint32_t)s[35 + 2 * b] << 8;
+        uint64_t c[4];
+        for (int l = 0; l < 4; l++) c[l] = grid_spread8(grid_iq1[s[2 + 4 * b + l] | (h >> 3 * l & 7) << 8]);
+        put_codes(DT_IQ1_S, unit, b, row, c);
         put_nibble_scale(unit, b, row, h >> 12);
     }
 }
@@ -318,34 +339,37 @@ static void pack_iq1_m(unsigned char *unit, int row, const unsigned char *s)
     unsigned char d[2] = {(unsigned char)(s[49] >> 4 | (s[51] & 0xf0)), (unsigned char)(s[53] >> 4 | (s[55] & 0xf0))};
     put_scale(unit, 0, row, d);
     for (int b = 0; b < 8; b++) {
-        uint32_t w[8], scales = (s[48 + b / 2 * 2] | (uint32_t)s[49 + b / 2 * 2] << 8) >> 6 * (b % 2);
+        uint32_t scales = (s[48 + b / 2 * 2] | (uint32_t)s[49 + b / 2 * 2] << 8) >> 6 * (b % 2);
+        uint64_t c[4];
         for (int l = 0; l < 4; l++) {
-            uint32_t high = s[32 + 2 * b + l / 2] >> 4 * (l % 2), grid = s[4 * b + l] | (high & 7) << 8;
-            put_eight(w + 2 * l, grid_spread8(grid_iq1[grid]) | (high & 8 ? 0x0404040404040404u : 0));
+            uint32_t high = s[32 + 2 * b + l / 2] >> 4 * (l % 2);
+            c[l] = grid_spread8(grid_iq1[s[4 * b + l] | (high & 7) << 8]) | (high & 8 ? 0x0404040404040404u : 0);
         }
-        put_codes(DT_IQ1_M, unit, b, row, w);
+        put_codes(DT_IQ1_M, unit, b, row, c);
         unit[32 + 16 * b + row] = (unsigned char)((scales & 7) | (scales >> 3 & 7) << 4);
     }
 }
 
-/* Trit k of each of four bytes, 0 to 2: three times the fraction of 256 that is left of the byte. */
-static inline uint32_t trits(uint32_t bytes, int k)
+/* Trit k of each of eight bytes, 0 to 2: the whole part of three times the fraction of 256 that is left of the byte. */
+static inline uint64_t trits(const unsigned char *p, int k)
 {
-    static const uint32_t power[5] = {1, 3, 9, 27, 81};
-    uint32_t even = (bytes & 0x00ff00ff) * power[k] & 0x00ff00ff, odd = (bytes >> 8 & 0x00ff00ff) * power[k] & 0x00ff00ff;
-    return (even * 3 >> 8 & 0x00030003) | (odd * 3 & 0x03000300);
+    static const uint8_t power[5] = {1, 3, 9, 27, 81};
+    const uint64_t low = 0x00ff00ff00ff00ffu;
+    uint64_t bytes = get64(p), even = (bytes & low) * power[k] & low, odd = (bytes >> 8 & low) * power[k] & low;
+    return (even * 3 >> 8 & 0x0003000300030003u) | (odd * 3 & 0x0300030003000300u);
 }
 
 static void pack_tq1_0(unsigned char *unit, int row, const unsigned char *s)
 {
-    uint32_t w[64], *at = w;
+    uint64_t c[32], *at = c;
     put_scale(unit, 0, row, s + 52);
     for (int k = 0; k < 5; k++)
-        for (int j = 0; j < 8; j++) *at++ = trits(get32(s + 4 * j), k);
+        for (int j = 0; j < 4; j++) *at++ = trits(s + 8 * j, k);
     for (int k = 0; k < 5; k++)
-        for (int j = 0; j < 4; j++) *at++ = trits(get32(s + 32 + 4 * j), k);
-    for (int k = 0; k < 4; k++) *at++ = trits(get32(s + 48), k);
-    for (int b = 0; b < 8; b++) put_codes(DT_TQ1_0, unit, b, row, w + 8 * b);
+        for (int j = 0; j < 2; j++) *at++ = trits(s + 32 + 8 * j, k);
+    for (int k = 0; k < 4; k += 2) /* four bytes; what stands behind them is cut off */
+        *at++ = (trits(s + 46, k) >> 16 & 0xffffffff) | trits(s + 46, k + 1) >> 16 << 32;
+    for (int b = 0; b < 8; b++) put_codes(DT_TQ1_0, unit, b, row, c + 4 * b);
 }
 
 static void pack_tq2_0(unsigned char *unit, int row, const unsigned char *s)
@@ -358,33 +382,31 @@ static void pack_q2_0(unsigned char *unit, int row, const unsigned char *s)
 {
     put_scale(unit, 0, row, s);
     for (int b = 0; b < 2; b++) {
-        uint32_t w[8];
-        for (int l = 0; l < 4; l++) {
-            const unsigned char *q = s + 2 + 8 * b + 2 * l;
-            put_eight(w + 2 * l, grid_spread8(q[0] | (uint64_t)q[1] << 8));
-        }
-        put_codes(DT_Q2_0, unit, b, row, w);
+        uint64_t c[4];
+        for (int l = 0; l < 4; l++) c[l] = grid_spread8(get32(s + 2 + 8 * b + 4 * (l / 2)) >> 16 * (l % 2) & 0xffff);
+        put_codes(DT_Q2_0, unit, b, row, c);
     }
 }
 
 static void pack_q1_0(unsigned char *unit, int row, const unsigned char *s)
 {
     put_scale(unit, 0, row, s);
-    for (int b = 0; b < 4; b++) put_bit_row(unit + 32 + 64 * b, row, s + 2 + 4 * b);
+    for (int b = 0; b < 4; b++) put_bit_row(unit + 32 + 64 * b, row, get32(s + 2 + 4 * b));
 }
 
 /* Eight bytes are sixteen elements, the low nibbles first. 0x7f is a zero in the file; the sign is nothing. */
 static void pack_nvfp4(unsigned char *unit, int row, const unsigned char *s)
 {
     for (int b = 0; b < 2; b++) {
-        uint32_t w[8];
+        uint64_t c[4];
         for (int h = 0; h < 2; h++) {
             unsigned char scale = s[2 * b + h];
             unit[32 * b + 16 * h + row] = scale == 0x7f ? 0 : scale & 0x7f;
-            for (int j = 0; j < 4; j++)
-                w[4 * h + j] = get32(s + 4 + 16 * b + 8 * h + j % 2 * 4) >> (j < 2 ? 0 : 4) & 0x0f0f0f0f;
+            uint64_t bytes = get64(s + 4 + 16 * b + 8 * h);
+            c[2 * h] = bytes & 0x0f0f0f0f0f0f0f0fu;
+            c[2 * h + 1] = bytes >> 4 & 0x0f0f0f0f0f0f0f0fu;
         }
-        put_codes(DT_NVFP4, unit, b, row, w);
+        put_codes(DT_NVFP4, unit, b, row, c);
     }
 }
 

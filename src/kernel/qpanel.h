@@ -49,7 +49,8 @@
  *   4 bits: 4 vectors, vector v: low nibbles group v, high nibbles group v + 4
  *   5 bits: the same and one vector whose bit g is the fifth bit of group g
  *   6 bits: the same as 4 bits and two vectors, vector h: bits 2 (g % 4) of group g, g / 4 == h
- *   3 bits: two vectors of 2-bit fields as just said, and one vector of third bits;  2 bits: the two vectors
+ *   2 bits: two such vectors
+ *   3 bits: 3 vectors, vector v: bits 0 to 2 group 2 v, bits 4 to 6 group 2 v + 1, bit 3 bit v of group 6, bit 7 that of group 7
  *   8 bits: 8 vectors, group by group;  1 bit: one vector whose bit g is that of group g, set for n = 2
  * Which format has which, and how its scales are stored: the table of kernel/qlayout.h. */
 #ifndef KERNEL_QPANEL_H

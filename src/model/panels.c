@@ -5,7 +5,7 @@
 #include "model/load_internal.h"
 #include "sys/file.h"
 
-enum { HEADER = 4096, LAYOUT = 2, SAMPLE = 4096 };
+enum { HEADER = 4096, LAYOUT = 3, SAMPLE = 4096 };
 #define MAGIC "autarky panels\n"
 
 static void add_tensor(struct sha256 *h, const struct tf_tensor *t)

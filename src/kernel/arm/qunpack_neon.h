@@ -17,6 +17,15 @@ INLINE uint8x16_t field(uint8x16_t v, int from, int to, int mask)
     return kept == mask ? v : vandq_u8(v, vdupq_n_u8((uint8_t)mask));
 }
 
+/* Codes of three bits: two groups a vector, and two whose bits are in the fourth bits of nibbles. */
+INLINE uint8x16_t three_bits(const unsigned char *n, int g)
+{
+    int place = g == 6 ? 3 : 7;
+    if (g < 6) return field(vld1q_u8(n + 64 * (g / 2)), g % 2 * 4, 0, 7);
+    uint8x16_t low = vorrq_u8(field(vld1q_u8(n), place, 0, 1), field(vld1q_u8(n + 64), place, 1, 2));
+    return vorrq_u8(low, field(vld1q_u8(n + 128), place, 2, 4));
+}
+
 /* The integers n of group g, rows 4 q to 4 q + 3, the zero of forms ONE and TWO taken off: all fit into signed bytes. */
 INLINE int8x16_t integers(enum dtype t, const unsigned char *n, int g, int q)
 {
@@ -26,9 +35,9 @@ INLINE int8x16_t integers(enum dtype t, const unsigned char *n, int g, int q)
     uint8x16_t v;
     if (bits == 8) v = vld1q_u8(n + 64 * g);
     else if (bits == 1) v = field(vld1q_u8(n), g, 1, 2);
-    else if (bits <= 3) v = field(vld1q_u8(n + 64 * (g / 4)), 2 * (g % 4), 0, 3);
+    else if (bits == 2) v = field(vld1q_u8(n + 64 * (g / 4)), 2 * (g % 4), 0, 3);
+    else if (bits == 3) v = three_bits(n, g);
     else v = field(vld1q_u8(n + 64 * (g % 4)), g / 4 * 4, 0, 15);
-    if (bits == 3) v = vorrq_u8(v, field(vld1q_u8(n + 128), g, 2, 4));
     if (bits == 5) v = vorrq_u8(v, field(vld1q_u8(n + 256), g, 4, 16));
     if (bits == 6) v = vorrq_u8(v, field(vld1q_u8(n + 256 + 64 * (g / 4)), 2 * (g % 4), 4, 48));
     if (qlayouts[t].table) return vqtbl1q_s8(vsubq_s8(vld1q_s8(qtables[qlayouts[t].table]), zero), v);

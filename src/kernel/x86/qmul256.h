@@ -23,6 +23,15 @@ INLINE __m256i lookup(const int8_t table[16], __m256i index)
     return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table)), index);
 }
 
+/* Codes of three bits: two groups a vector, and two whose bits are in the fourth bits of nibbles. */
+INLINE __m256i three_bits(const unsigned char *n, int g)
+{
+    int place = g == 6 ? 3 : 7;
+    if (g < 6) return field(load256(n + 64 * (g / 2)), g % 2 * 4, 0, 7);
+    __m256i low = _mm256_or_si256(field(load256(n), place, 0, 1), field(load256(n + 64), place, 1, 2));
+    return _mm256_or_si256(low, field(load256(n + 128), place, 2, 4));
+}
+
 /* The integers n of group g. */
 INLINE __m256i integers(enum dtype t, const unsigned char *n, int g)
 {
@@ -30,9 +39,9 @@ INLINE __m256i integers(enum dtype t, const unsigned char *n, int g)
     if (bits == 8) return load256(n + 64 * g);
     if (bits == 1) return field(load256(n), g, 1, 2);
     __m256i v;
-    if (bits <= 3) v = field(load256(n + 64 * (g / 4)), 2 * (g % 4), 0, 3);
+    if (bits == 2) v = field(load256(n + 64 * (g / 4)), 2 * (g % 4), 0, 3);
+    else if (bits == 3) v = three_bits(n, g);
     else v = field(load256(n + 64 * (g % 4)), g / 4 * 4, 0, 15);
-    if (bits == 3) v = _mm256_or_si256(v, field(load256(n + 128), g, 2, 4));
     if (bits == 5) v = _mm256_or_si256(v, field(load256(n + 256), g, 4, 16));
     if (bits == 6) v = _mm256_or_si256(v, field(load256(n + 256 + 64 * (g / 4)), 2 * (g % 4), 4, 48));
     if (qlayouts[t].table) v = lookup(qtables[qlayouts[t].table], v);

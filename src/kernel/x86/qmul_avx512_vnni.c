@@ -38,6 +38,15 @@ INLINE __m512i lookup(const int8_t table[16], __m512i index)
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table)), index);
 }
 
+/* Codes of three bits: two groups a vector, and two whose bits are in the fourth bits of nibbles. */
+INLINE __m512i three_bits(const unsigned char *n, int g)
+{
+    int place = g == 6 ? 3 : 7;
+    if (g < 6) return field(load512(n + 64 * (g / 2)), g % 2 * 4, 0, 7);
+    __m512i low = _mm512_or_si512(field(load512(n), place, 0, 1), field(load512(n + 64), place, 1, 2));
+    return _mm512_or_si512(low, field(load512(n + 128), place, 2, 4));
+}
+
 /* What is added to numbers so that none is negative. */
 INLINE int raised(enum dtype t) { return qlayouts[t].least < 0 ? 128 : 0; }
 
@@ -52,9 +61,9 @@ INLINE __m512i integers(enum dtype t, const unsigned char *n, int g)
     __m512i v;
     if (bits == 8) v = load512(n + 64 * g);
     else if (bits == 1) v = field(load512(n), g, 1, 2);
-    else if (bits <= 3) v = field(load512(n + 64 * (g / 4)), 2 * (g % 4), 0, 3);
+    else if (bits == 2) v = field(load512(n + 64 * (g / 4)), 2 * (g % 4), 0, 3);
+    else if (bits == 3) v = three_bits(n, g);
     else v = field(load512(n + 64 * (g % 4)), g / 4 * 4, 0, 15);
-    if (bits == 3) v = _mm512_or_si512(v, field(load512(n + 128), g, 2, 4));
     if (bits == 5) v = _mm512_or_si512(v, field(load512(n + 256), g, 4, 16));
     if (bits == 6) v = _mm512_or_si512(v, field(load512(n + 256 + 64 * (g / 4)), 2 * (g % 4), 4, 48));
     if (qlayouts[t].table) v = lookup(qtables[qlayouts[t].table], v);
