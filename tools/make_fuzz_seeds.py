@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the first inputs of the fuzz targets `parts`, `folder`, `config` and `model` into fuzz/corpora (deterministic).
+"""Writes the first inputs of the fuzz targets `gguf`, `parts`, `folder`, `config` and `model` into fuzz/corpora (deterministic).
 
     make_fuzz_seeds.py FOLDER       FOLDER/parts, FOLDER/folder, ...
 """
@@ -36,6 +36,18 @@ def make_parts(folder):
     three = [part(0, 3, 3, []), part(1, 3, 3, ["a", "b"], 64), part(2, 3, 3, ["c"])]
     for which in (0, 3, 6):
         write(folder, "parts", f"three-{which}", bytes([2 + which]) + joined(three))
+
+
+def make_gguf(folder):
+    """Types that programs disagree about: only the next tensor, or the end of the file, tells their bytes."""
+    types = [(0, 8, 32), (31, 64, 64), (40, 64, 64), (40, 64, 32), (42, 64, 32), (43, 256, 288), (144, 256, 160), (77, 8, 32), (40, 64, 36)]
+    at, tensors = 0, []
+    for i, (kind, row, room) in enumerate(types):
+        tensors.append(tensor("abcdefghi"[i], [row], kind, at))
+        at += room
+    write(folder, "gguf", "types", gguf(tensors=tensors, data=bytes(at)))
+    write(folder, "gguf", "types-same-place", gguf(tensors=[tensor("b", [64], 40, 32), tensor("a", [64], 40), tensor("c", [64], 144)],
+                                                   data=bytes(68)))
 
 
 def make_folder(folder):
@@ -119,7 +131,7 @@ def make_model(folder):
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for make in (make_parts, make_folder, make_config, make_model):
+    for make in (make_gguf, make_parts, make_folder, make_config, make_model):
         make(sys.argv[1])
 
 
