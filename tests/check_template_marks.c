@@ -76,6 +76,7 @@ static const struct {
     {"{{ '%s'|format(s) }}{{ s|center(8) }}{{ s * 2 }}{{ s.ljust(6, '.') }}", "<Ab c>  <Ab c>  <Ab cAb cAb c>.."},
     {"{{ s|e }}{{ '<'|e }}{{ ('&' ~ s)|e }}{{ s|safe }}{{ ('<'|safe) + '<' }}", "<Ab c>&lt;&amp;<Ab cAb c><&lt;"},
     {"{{ (s ~ '\n' ~ s)|indent(1) }}", "<Ab c>\n <Ab c>"},
+    {"{{ ('x ' ~ s)|wordwrap(4) }}", "x <Ab>\n<c>"},
     {"{{ s|truncate(3, true, '.', 0) }}{{ s|urlencode }}{{ 'a b'|urlencode }}", "<Ab>.<Ab%20c>a%20b"},
     {"{{ [s, 'a']|sort|join }}{{ [s, 'a']|unique|list|first }}{{ [s]|map('upper')|first }}", "a<Ab cAb cAB C>"},
     {"{{ (p|groupby('r')|first).grouper }}{{ p|map(attribute='r')|sort|join('-') }}", "<aa>-<u>"},
@@ -226,6 +227,7 @@ static const struct {
     {"{{ 10 ** 100 }}", "an integer of more than 64 bits"},
     {"{{ 9223372036854775807 + 1 }}", "an integer of more than 64 bits"},
     {"{{ 9223372036854775808 }}", "an integer of more than 64 bits"},
+    {"{{ ('a' * 2000000)|wordwrap(1) }}", "more than"},
     {"{{ ('a' * 1000000).strip('a' * 1000000) }}", "steps"},
     {"{% for i in range(9999) %}{% if 'b' in 'a' * 100000 %}{% endif %}{% endfor %}", "more than"},
     {"{{ ('ab' * 100000).split('a')|length }}{{ ('a' * 1000000)|upper|length }}{{ ('a' * 3000000)|wordcount }}{% for i in range(99) %}"

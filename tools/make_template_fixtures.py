@@ -107,6 +107,7 @@ PLAIN = r'''
 {{ 'a\nb\n\nc'|indent }} {{ 'a\nb'|indent(2, true) }} {{ 'a\n\nb'|indent(1, blank=true) }} {{ 'a\nb\n'|indent('> ') }}| {{ ''|indent }}| {{ '\n'|indent(2) }}| {{ 'a\r\nb'|indent(2) }} {{ ''|indent(2, true) }}|
 {{ s|center(21) }}| {{ s|center(3) }} {{ 'ab'|center(5) }}| {{ 'abc'|center(6) }}| {{ 'Hello World, how are you'|truncate(12) }} {{ 'Hello World, how'|truncate(9, true) }} {{ 'Hello World how are'|truncate(9, false, '!', 0) }} {{ s|truncate(11) }} {{ s|truncate(6, leeway=5) }} {{ 'abcdefghijkl'|truncate(5, leeway=0) }}
 {{ s|wordcount }} {{ u|wordcount }} {{ "a-b c_d  e'f"|wordcount }} {{ ''|wordcount }}
+{{ 'the quick brown fox jumps'|wordwrap(10) }} {{ 'a  b   c'|wordwrap(3) }}| {{ 'aaaaaaaaaaaa bb'|wordwrap(5) }} {{ 'aaaaaaaaaaaa bb'|wordwrap(5, false) }} {{ 'well-known semi-auto-matic x--y don\'t'|wordwrap(8) }} {{ 'well-known words'|wordwrap(6, break_on_hyphens=false) }} {{ 'one two\n\nthree four five'|wordwrap(9, wrapstring='<br>') }} {{ '  lead and trail  '|wordwrap(6) }}| {{ 'a-b-c-d ---- e--f -g h-'|wordwrap(4) }} {{ 'éééé 你好你好 été'|wordwrap(4) }} {{ ''|wordwrap }}| {{ 'x'|wordwrap }} {{ '\n\na'|wordwrap }}| {{ '   \nb'|wordwrap(2) }}| {{ 'foo-bar-baz-qux-quux'|wordwrap(7) }} {{ 'aa-bb-cc--dd ee--ff'|wordwrap(3) }} {{ '----------'|wordwrap(4) }} {{ 'a\tb c'|wordwrap(3) }}
 {{ [1, 2, 3, 4, 5]|batch(2)|list }} {{ [1, 2, 3]|batch(2, 'x')|list }} {{ [1, 2, 3, 4, 5]|slice(3)|list }} {{ [1, 2, 3, 4]|slice(3, 'x')|list }} {{ []|batch(2)|list }} {{ 'abc'|batch(2)|list }}
 {{ [1, 2, 1, 'a', 'A', 1.0]|unique|list }} {{ words|unique|join }} {{ ['a', 'A']|unique(true)|list }} {{ people|unique(attribute='age')|map(attribute='name')|list }}
 {% for g in people|groupby('age') %}{{ g.grouper }}:{{ g.list|map(attribute='name')|join('+') }} {% endfor %}{% for a, b in people|groupby('city.name', default='none') %}{{ a }}{{ b|length }}{% endfor %} {{ ['b', 'A', 'a']|groupby(0)|list }}
@@ -231,6 +232,8 @@ ERRORS = [
     ("{{ s|default(nope=1) }}", "an unknown argument 'nope'"),
     ("{{ s|replace('a') }}", "needs the argument"),
     ("{{ s|truncate(1) }}", "expected length >= 3"),
+    ("{{ s|wordwrap(0) }}", "invalid width 0"),
+    ("{{ n|wordwrap }}", "expected a string"),
     ("{{ l|batch }}", "needs the argument"),
     ("{{ l|slice(0)|list }}", "division by zero"),
     ("{{ s|round }}", "cannot be rounded"),

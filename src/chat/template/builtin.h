@@ -6,6 +6,7 @@
 
 /* Tables end with a row without a name. */
 extern const struct builtin filters_values[], filters_lists[], filters_texts[];
+extern builtin_fn wordwrap_filter; /* wrap.c */
 extern const struct builtin tests[];
 extern const struct builtin functions[];
 extern const struct builtin string_methods[], list_methods[], tuple_methods[], dict_methods[];

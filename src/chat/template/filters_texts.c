@@ -273,7 +273,7 @@ const struct builtin filters_texts[] = {
     {.name = "center", .fn = center_filter, .params = {"width"}},
     {.name = "truncate", .fn = truncate_filter, .params = {"length", "killwords", "end", "leeway"}},
     {.name = "wordcount", .fn = wordcount_filter},
-    {.name = "wordwrap"},
+    {.name = "wordwrap", .fn = wordwrap_filter, .params = {"width", "break_long_words", "wrapstring", "break_on_hyphens"}},
     {.name = "format", .variadic = format_filter},
     {.name = "safe", .fn = safe_filter},
     {.name = "escape", .fn = escape_filter},
