@@ -38,7 +38,7 @@ PLAIN = r'''
 {{ d['b'] }} {{ d.b }} {{ d['zz'] }}{{ d.zz }}{{ d.get('a') }} {{ d.get('q') }} {{ d.get('q', 5) }} {{ d.keys()|list }} {{ d.values()|list }} {{ d.items()|list }}
 {{ d.keys() }} {{ d.values() }} {{ d.items() }} {{ d|length }} {{ d.items()|length }} {{ 'a' in d.keys() }} {{ 1 in d.values() }} {{ d.copy() }}
 {{ {'items': 1}['items'] }} {{ {'items': 1}.items is callable }} {{ {'x': {'get': 2}}.x['get'] }} {{ none.x is defined }} {{ n.x is defined }} {{ s.foo is defined }}
-{{ l.index(1) }} {{ l.count(3) }} {{ (1, 2, 1).count(1) }} {{ (5, 6).index(6) }} {{ l.copy() }} {{ range(3) }} {{ range(1, 9, 3) }} {{ range(5, 0, -2)|list }} {{ range(0)|list }}
+{{ l.index(1) }} {{ l.count(3) }} {{ (1, 2, 1).count(1) }} {{ (5, 6).index(6) }} {{ l.copy() }} {{ range(3) }} {{ range(1, 9, 3) }} {{ range(5, 0, -2)|list }} {{ range(0)|list }} {{ range(3).count(1) }} {{ range(2, 9).index(4) }}
 {% for m in messages %}{{ loop.index }}/{{ loop.length }}{{ m.role }}{{ loop.first }}{{ loop.last }}{{ loop.revindex0 }}{{ loop.revindex }};{% endfor %}
 {% for a, b in d.items() %}{{ a }}={{ b }} {% else %}none{% endfor %}
 {% for x in [] %}{{ x }}{% else %}empty{% endfor %}{% for x in missing %}{{ x }}{% else %}undefined{% endfor %}{% for x in {} %}{% else %}d{% endfor %}
@@ -86,7 +86,7 @@ PLAIN = r'''
 {% for c in 'aé你' %}{{ c }}.{% endfor %}{% for k in d %}{{ k }}{% endfor %}{% for x in (1, 2) %}{{ x }}{% endfor %}{% for i in range(2) %}{{ loop.first }}{% endfor %}
 {% set j = joiner(', ') %}{{ j() }}a{{ j() }}b{{ j() }}{% set c = cycler('x', 'y') %}{{ c.next() }}{{ c.next() }}{{ c.current }}{{ c.next() }}{{ dict(a=1, b=2) }}{{ dict({'x': 1}, y=2) }}
 {{ l|sort|join(',') }} {{ words|sort|join(' ') }} {{ words|sort(case_sensitive=true)|join(' ') }} {{ l|sort(reverse=true) }} {{ people|sort(attribute='age')|map(attribute='name')|list }}
-{{ people|sort(attribute='age,name')|map(attribute='name')|join }} {{ people|sort(reverse=true, attribute='age')|map(attribute='name')|list }} {{ 'hello'|sort }} {{ d|sort }}
+{{ people|sort(attribute='age,name')|map(attribute='name')|join }} {{ people|sort(reverse=true, attribute='age')|map(attribute='name')|list }} {{ 'hello'|sort }} {{ [none, none]|sort }} {{ people|sort(attribute='nope')|length }} {{ d|sort }}
 {{ people|map(attribute='name')|list }} {{ people|map(attribute='city.name', default='?')|list }} {{ words|map('upper')|list }} {{ words|map('replace', 'e', 'E')|join }} {{ l|map('string')|list }}
 {{ people|selectattr('age', 'gt', 26)|map(attribute='name')|list }} {{ people|rejectattr('age', 'eq', 30)|list|length }} {{ people|selectattr('city')|list|length }} {{ people|selectattr('city', 'defined')|list|length }} {{ people|selectattr('city', 'undefined')|map(attribute='name')|list }}
 {{ l|select('odd')|list }} {{ l|reject('odd')|list }} {{ [0, 1, '', 'a', none]|select|list }} {{ [0, 1]|reject|list }} {{ l|select('in', [1, 2])|list }} {{ words|select('equalto', 'fig')|list }} {{ l|select('divisibleby', 3)|list }}
@@ -105,7 +105,7 @@ PLAIN = r'''
 {{ s|title }} {{ "it's a-b (c) d_e 2x ÉCOLE"|title }} {{ s|capitalize }} {{ 'ÀB cD'|capitalize }} {{ s|lower }} {{ 'ß ﬁ ŉ'|upper }} {{ 'ΑΣ ΣΑΣ. Σ'|lower }} {{ 'İ'|lower }} {{ 'ǆ'|capitalize }} {{ 'ᾳ ﬓ ὒ'|upper }} {{ 'ᾳ ﬓ ὒ'.title() }} {{ n|upper }} {{ none|lower }}
 {{ '  a b  '|trim }}| {{ 'xxaxx'|trim('x') }} {{ ' \u3000a\xa0\n'|trim }} {{ n|trim }} {{ 'abcba'|trim('ab') }}
 {{ 'a\nb\n\nc'|indent }} {{ 'a\nb'|indent(2, true) }} {{ 'a\n\nb'|indent(1, blank=true) }} {{ 'a\nb\n'|indent('> ') }}| {{ ''|indent }}| {{ '\n'|indent(2) }}| {{ 'a\r\nb'|indent(2) }} {{ ''|indent(2, true) }}|
-{{ s|center(21) }}| {{ s|center(3) }} {{ 'ab'|center(5) }}| {{ 'abc'|center(6) }}| {{ 'Hello World, how are you'|truncate(12) }} {{ 'Hello World, how'|truncate(9, true) }} {{ 'Hello World how are'|truncate(9, false, '!', 0) }} {{ s|truncate(11) }} {{ s|truncate(6, leeway=5) }} {{ 'abcdefghijkl'|truncate(5, leeway=0) }}
+{{ s|center(21) }}| {{ s|center(3) }} {{ 'ab'|center(5) }}| {{ 'abc'|center(6) }}| {{ 'Hello World, how are you'|truncate(12) }} {{ 'Hello World, how'|truncate(9, true) }} {{ 'Hello World how are'|truncate(9, false, '!', 0) }} {{ s|truncate(11) }} {{ s|truncate(6, leeway=5) }} {{ 'abcdefghijkl'|truncate(5, leeway=0) }} {{ missing|truncate(5) }} {{ l|truncate }} {{ 'x' % missing }}
 {{ s|wordcount }} {{ u|wordcount }} {{ "a-b c_d  e'f"|wordcount }} {{ ''|wordcount }}
 {{ 'the quick brown fox jumps'|wordwrap(10) }} {{ 'a  b   c'|wordwrap(3) }}| {{ 'aaaaaaaaaaaa bb'|wordwrap(5) }} {{ 'aaaaaaaaaaaa bb'|wordwrap(5, false) }} {{ 'well-known semi-auto-matic x--y don\'t'|wordwrap(8) }} {{ 'well-known words'|wordwrap(6, break_on_hyphens=false) }} {{ 'one two\n\nthree four five'|wordwrap(9, wrapstring='<br>') }} {{ '  lead and trail  '|wordwrap(6) }}| {{ 'a-b-c-d ---- e--f -g h-'|wordwrap(4) }} {{ 'éééé 你好你好 été'|wordwrap(4) }} {{ ''|wordwrap }}| {{ 'x'|wordwrap }} {{ '\n\na'|wordwrap }}| {{ '   \nb'|wordwrap(2) }}| {{ 'foo-bar-baz-qux-quux'|wordwrap(7) }} {{ 'aa-bb-cc--dd ee--ff'|wordwrap(3) }} {{ '----------'|wordwrap(4) }} {{ 'a\tb c'|wordwrap(3) }}
 {{ [1, 2, 3, 4, 5]|batch(2)|list }} {{ [1, 2, 3]|batch(2, 'x')|list }} {{ [1, 2, 3, 4, 5]|slice(3)|list }} {{ [1, 2, 3, 4]|slice(3, 'x')|list }} {{ []|batch(2)|list }} {{ 'abc'|batch(2)|list }}
@@ -269,6 +269,7 @@ ERRORS = [
     ("{% for i in l %}{{ loop.cycle() }}{% endfor %}", "no items for cycling"),
     ("{{ cycler() }}", "at least one item"),
     ("{{ s is divisibleby 2 }}", "not all arguments"),
+    ("{{ dict(missing) }}", "'missing' is undefined"),
     ("{{ dict(1) }}", "not iterable"),
     ("{% if %}x{% endif %}", "expected an expression"),
     ("{% if t %}x", "1:4: {% if %}: the end of the template found, expected {% endif %}"),

@@ -78,7 +78,7 @@ static int reverse_filter(struct template_run *r, struct value *a, struct value 
     }
     TRY(list_of(r, &a[0], &list));
     TRY(slice_of(r, &list, back, &list));
-    if (a[0].kind == K_ITERATOR || a[0].kind == K_UNDEFINED) {
+    if (a[0].kind == K_ITERATOR) {
         *out = list;
         return OK;
     }
@@ -120,17 +120,39 @@ struct keyed {
     struct value key, item;
 };
 
-/* A stable merge sort; descending keeps the order of equals, too, as Python's reverse=True does. */
-static int merge_sort(struct template_run *r, struct keyed *a, size_t n, bool descending, struct keyed *spare)
+struct order {
+    bool descending;
+    bool equals; /* equal keys need no order: jinja2 sorts by lists of keys */
+};
+
+static int less(struct template_run *r, const struct value *a, const struct value *b,
+                const struct order *order, bool *is)
 {
     int o;
+    *is = false;
+    if (order->equals) TRY(equals(r, a, b, is));
+    if (*is) {
+        *is = false;
+        return OK;
+    }
+    TRY(compare(r, a, b, "<", &o));
+    *is = o == -1;
+    return OK;
+}
+
+/* A stable merge sort; descending keeps the order of equals, too, as Python's reverse=True does. */
+static int merge_sort(struct template_run *r, struct keyed *a, size_t n, const struct order *order,
+                      struct keyed *spare)
+{
+    bool is;
     if (n < 2) return OK;
     size_t half = n / 2, i = 0, k = half, to = 0;
-    TRY(merge_sort(r, a, half, descending, spare));
-    TRY(merge_sort(r, a + half, n - half, descending, spare));
+    TRY(merge_sort(r, a, half, order, spare));
+    TRY(merge_sort(r, a + half, n - half, order, spare));
     while (i < half && k < n) {
-        TRY(descending ? compare(r, &a[i].key, &a[k].key, "<", &o) : compare(r, &a[k].key, &a[i].key, "<", &o));
-        spare[to++] = o == -1 ? a[k++] : a[i++];
+        const struct value *first = order->descending ? &a[i].key : &a[k].key;
+        TRY(less(r, first, order->descending ? &a[k].key : &a[i].key, order, &is));
+        spare[to++] = is ? a[k++] : a[i++];
     }
     while (i < half) spare[to++] = a[i++];
     while (k < n) spare[to++] = a[k++];
@@ -138,11 +160,11 @@ static int merge_sort(struct template_run *r, struct keyed *a, size_t n, bool de
     return OK;
 }
 
-static int sort_keyed(struct template_run *r, struct keyed *a, size_t n, bool descending)
+static int sort_keyed(struct template_run *r, struct keyed *a, size_t n, struct order order)
 {
     struct keyed *spare;
     NEW(r, spare, n);
-    return merge_sort(r, a, n, descending, spare);
+    return merge_sort(r, a, n, &order, spare);
 }
 
 static int flag(struct template_run *r, const struct value *v, bool *out)
@@ -168,7 +190,7 @@ static int sort_filter(struct template_run *r, struct value *a, struct value *ou
     TRY(list_of(r, &a[0], &list));
     TRY(keyed_items(r, &list, &k));
     for (size_t i = 0; i < list.list->n; i++) TRY(sort_keys(r, &k[i].item, &a[3], case_counts, &k[i].key));
-    TRY(sort_keyed(r, k, list.list->n, descending));
+    TRY(sort_keyed(r, k, list.list->n, (struct order){descending, true}));
     for (size_t i = 0; i < list.list->n; i++) list.list->items[i] = k[i].item;
     *out = list;
     return OK;
@@ -195,7 +217,7 @@ static int dictsort_filter(struct template_run *r, struct value *a, struct value
     bool value = by && text_is(by, "value");
     for (size_t i = 0; i < list.list->n; i++)
         TRY(sort_key(r, &k[i].item.list->items[value], &whole, NULL, case_counts, &k[i].key));
-    TRY(sort_keyed(r, k, list.list->n, descending));
+    TRY(sort_keyed(r, k, list.list->n, (struct order){descending, false}));
     for (size_t i = 0; i < list.list->n; i++) list.list->items[i] = k[i].item;
     *out = list;
     return OK;
@@ -277,7 +299,7 @@ static int groupby_filter(struct template_run *r, struct value *a, struct value 
     TRY(keyed_items(r, &list, &k));
     for (size_t i = 0; i < list.list->n; i++)
         TRY(sort_key(r, &k[i].item, &a[1], &a[2], case_counts, &k[i].key));
-    TRY(sort_keyed(r, k, list.list->n, false));
+    TRY(sort_keyed(r, k, list.list->n, (struct order){0}));
     TRY(list_new(r, 0, &groups));
     for (size_t i = 0; i < list.list->n; i++) {
         same = false;

@@ -167,10 +167,9 @@ static int truncate_filter(struct template_run *r, struct value *a, struct value
     static const struct text dots = {.s = "...", .len = 3, .chars = 3};
     struct builder b = builder(r);
     struct text *end, *s = a[0].text;
-    int64_t n, leeway;
+    int64_t n, leeway, len;
     bool kill = false;
     size_t at;
-    TRY(need_string(r, &a[0], "what is truncated"));
     TRY(int_param(r, &a[1], 255, "the length of truncate", &n));
     if (a[2].kind != K_MISSING) TRY(truth(r, &a[2], &kill));
     TRY(text_param(r, &a[3], "the end of truncate", &end));
@@ -179,11 +178,12 @@ static int truncate_filter(struct template_run *r, struct value *a, struct value
     if (!end) end = (struct text *)&dots;
     if (n < text_chars(end)) FAULT(r, "expected length >= %u, got %lld", text_chars(end), (long long)n);
     if (leeway < 0) FAULT(r, "expected leeway >= 0, got %lld", (long long)leeway);
-    TRY(charge_bytes(r, s->len));
-    if (text_chars(s) <= n || text_chars(s) - n <= leeway) {
+    TRY(length(r, &a[0], &len));
+    if (len <= n || len - n <= leeway) { /* whatever it is */
         *out = a[0];
         return OK;
     }
+    TRY(need_string(r, &a[0], "what is truncated"));
     size_t cut = text_at(s, n - text_chars(end));
     if (!kill) {
         static const struct text space = {.s = " ", .len = 1, .chars = 1};
@@ -273,7 +273,9 @@ const struct builtin filters_texts[] = {
     {.name = "center", .fn = center_filter, .params = {"width"}},
     {.name = "truncate", .fn = truncate_filter, .params = {"length", "killwords", "end", "leeway"}},
     {.name = "wordcount", .fn = wordcount_filter},
-    {.name = "wordwrap", .fn = wordwrap_filter, .params = {"width", "break_long_words", "wrapstring", "break_on_hyphens"}},
+    {.name = "wordwrap",
+     .fn = wordwrap_filter,
+     .params = {"width", "break_long_words", "wrapstring", "break_on_hyphens"}},
     {.name = "format", .variadic = format_filter},
     {.name = "safe", .fn = safe_filter},
     {.name = "escape", .fn = escape_filter},

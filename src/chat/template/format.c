@@ -162,6 +162,7 @@ static int percent_spec(struct percent *p, struct spec *s, struct value *v, bool
         struct value key;
         while (p->i < p->format->len && (depth += (peek(p) == '(') - (peek(p) == ')')) > 0) p->i++;
         if (p->i >= p->format->len) FAULT(p->r, "incomplete format key");
+        if (p->mapping && p->mapping->kind == K_UNDEFINED) return undefined_fault(p->r, p->mapping);
         if (!p->mapping || p->mapping->kind != K_DICT) FAULT(p->r, "format requires a mapping");
         TRY(text_part(p->r, p->format, from, p->i++, &key));
         struct value *found;
@@ -267,7 +268,8 @@ int format_percent(struct template_run *r, const struct text *format, const stru
         p.items = one.list->items;
         p.n = one.list->n;
         p.mapping = NULL;
-    } else if (one.kind != K_DICT && one.kind != K_LIST && one.kind != K_RANGE) p.mapping = NULL;
+    } else if (one.kind != K_DICT && one.kind != K_LIST && one.kind != K_RANGE && one.kind != K_UNDEFINED)
+        p.mapping = NULL;
     while (p.i < format->len && !p.b.failed) {
         const char *at = memchr(format->s + p.i, '%', format->len - p.i);
         size_t to = at ? (size_t)(at - format->s) : format->len;

@@ -46,6 +46,7 @@ static int fill_dict(struct template_run *r, const struct args *args, const char
     TRY(dict_new(r, &dict));
     if (args->n) {
         struct value from = args->pos[0];
+        if (from.kind == K_UNDEFINED) return undefined_fault(r, &from);
         dict.mark = from.mark;
         if (from.kind == K_DICT) from = (struct value){.kind = K_VIEW, .which = 'i', .dict = from.dict};
         TRY(walk_begin(r, &from, &w));
@@ -186,6 +187,18 @@ static int list_index(struct template_run *r, struct value *a, struct value *out
     FAULT(r, "the value is not in the list");
 }
 
+static int range_count(struct template_run *r, struct value *a, struct value *out)
+{
+    TRY(list_of(r, &a[0], &a[0]));
+    return list_count(r, a, out);
+}
+
+static int range_index(struct template_run *r, struct value *a, struct value *out)
+{
+    TRY(list_of(r, &a[0], &a[0]));
+    return list_index(r, a, out);
+}
+
 static int copy_method(struct template_run *r, struct value *a, struct value *out)
 {
     (void)r; /* values do not change: the copy is the same */
@@ -277,6 +290,11 @@ const struct builtin dict_methods[] = {
     UNSAFE("clear"), UNSAFE("pop"), UNSAFE("popitem"), UNSAFE("setdefault"), UNSAFE("update"),
     {0},
 };
+static const struct builtin range_methods[] = {
+    {.name = "index", .fn = range_index, .params = {"value"}, .need = 1},
+    {.name = "count", .fn = range_count, .params = {"value"}, .need = 1},
+    {0},
+};
 static const struct builtin cycler_methods[] = {
     {.name = "next", .fn = cycler_next},
     {.name = "reset", .fn = cycler_reset},
@@ -307,6 +325,6 @@ const struct builtin *method_find(enum kind kind, const char *name, size_t len)
 {
     static const struct builtin *const by_kind[KIND_COUNT] = {
         [K_STRING] = string_methods, [K_LIST] = list_methods, [K_TUPLE] = tuple_methods,
-        [K_DICT] = dict_methods,     [K_LOOP] = loop_methods, [K_CYCLER] = cycler_methods};
+        [K_DICT] = dict_methods,     [K_LOOP] = loop_methods, [K_CYCLER] = cycler_methods, [K_RANGE] = range_methods};
     return by_kind[kind] ? find_in(by_kind[kind], name, len) : NULL;
 }
