@@ -204,6 +204,32 @@ static void check_shape(const struct shape *s, int type)
     tokenizer_free(t);
 }
 
+/* A marker that no call follows: the answer is content, and reading it ends. */
+static void check_no_call(void)
+{
+    struct tokenizer *t = tokenizer_of(3);
+    struct buf source = {0}, answer = {0};
+    make_source(&source, "{% for c in m.tool_calls %}[TOOL_CALLS]{{ c.function.name }}[ARGS]{{ c.function.arguments | "
+                         "tojson }}{% endfor %}");
+    struct chat_own *o = own_of(source.data, t);
+    struct chat_msg m = {.role = CHAT_USER, .text = "U", .len = 1};
+    struct chat_request q = {.msgs = &m, .n_msgs = 1, .tools = tools, .n_tools = 2};
+    struct chat_parser *p = NULL;
+    struct heard h = {0};
+    buf_add_str(&answer, "[TOOL_CALLS]");
+    for (int i = 0; i < 2000; i++) buf_add_byte(&answer, 'x');
+    if (o) CHECK_OK(chat_parser_new(&p, chat_own_form(o), t, &q, (struct chat_sink){hear, &h}, &e), &e);
+    if (p) CHECK_OK(chat_parser_text(p, answer.data, answer.len, &e), &e);
+    if (p) CHECK_OK(chat_parser_finish(p, &e), &e);
+    CHECK(h.malformed && h.calls.len == 0 && h.text.len == answer.len, "%zu bytes of %zu", h.text.len, answer.len);
+    chat_parser_free(p);
+    heard_free(&h);
+    chat_own_free(o);
+    buf_free(&source);
+    buf_free(&answer);
+    tokenizer_free(t);
+}
+
 /* ---- the other ways ---- */
 
 static void check_description(const char *what, const char *source, const char *want)
@@ -471,6 +497,7 @@ int main(int argc, char **argv)
     if (argc > 1) return test_end();
     for (size_t i = 0; i < ARRAY_LEN(shapes); i++)
         for (int type = 3; type <= 4; type++) check_shape(&shapes[i], type);
+    check_no_call();
     check_thinking();
     check_ways();
     check_injection(3);

@@ -317,19 +317,22 @@ int parse_call_begin(struct chat_parser *p, const struct chat_span *before, bool
     return OK;
 }
 
-/* No call begins like this. Between markers it is looked at again at its end, an item of a list when it is complete. */
-static void no_head(struct chat_parser *p)
+/* No call begins like this. Between markers it is looked at again at its end, an item of a list when it is complete; behind
+ * a marker it is content, since looked at again it would begin a call again. */
+static int no_head(struct chat_parser *p)
 {
     const struct chat_syntax *x = &p->f->calls;
-    if (p->marked) return;
+    if (p->marked) return OK;
     if (x->kind == CALLS_OBJECT && !x->bare) {
         p->part = PART_WHOLE;
         look_for_end(p, 0);
-        return;
+        return OK;
     }
+    if (x->call) return give_up(p, NULL, true);
     p->state = STATE_CONTENT;
     p->at = 0;
     p->reread = true;
+    return OK;
 }
 
 /* The head is complete: what of the call came after it is read. */
@@ -339,10 +342,7 @@ static int head_text(struct chat_parser *p)
     struct chat_span name = {0};
     enum match m = head(p, &c, &name);
     if (m == MATCH_MORE) return OK;
-    if (m == MATCH_NO) {
-        no_head(p);
-        return OK;
-    }
+    if (m == MATCH_NO) return no_head(p);
     p->part = PART_ARGUMENTS;
     p->at = c.at;
     return parse_name(p, name.s, name.len);
