@@ -293,8 +293,7 @@ static void find_switch(struct probe *p)
     bool rendered = probe_render(p, &q, &on);
     q.thinking = CHAT_THINK_OFF;
     rendered = probe_render(p, &q, &off) && rendered;
-    p->o->reads_switch = rendered && !same(&on, &off);
-    if (p->o->reads_switch) f->thinks = same(&off, &p->prompt) ? CHAT_MAY_THINK : CHAT_THINKS_UNLESS_OFF;
+    if (rendered && !same(&on, &off)) f->thinks = same(&off, &p->prompt) ? CHAT_MAY_THINK : CHAT_THINKS_UNLESS_OFF;
     else f->thinks = f->think ? CHAT_ALWAYS_THINKS : CHAT_NEVER_THINKS;
     f->loose_think = true;
     buf_free(&on);
@@ -322,7 +321,6 @@ int own_derive(struct chat_own *o, const struct tokenizer *t, const char *source
         find_tools(&p);
         probe_calls_syntax(&p);
         o->ways = p.w;
-        o->reads_date = template_reads(o->one, "strftime_now") || template_reads(o->one, "date_string");
     }
     buf_free(&p.prompt);
     if (!rc && p.rc) FAIL(e, ERR_MEMORY, "the chat template: out of memory");

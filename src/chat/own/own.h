@@ -27,8 +27,6 @@ struct chat_own {
     char *bos, *eos, *pad, *unk;  /* as the vocabulary spells them; NULL: none */
     struct own_ways ways;
     bool shows_tools;     /* a list of tools is rendered */
-    bool reads_switch;    /* thinking can be turned on or off */
-    bool reads_date;
     const char *lead[OWN_LEADS]; /* what stands between a prompt and the first text of the answer to it */
     int n_leads;
     int32_t marks[OWN_MAX_MARKS]; /* markers that the source spells: text never yields them */

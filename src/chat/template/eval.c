@@ -233,12 +233,7 @@ static int eval_node(struct template_run *r, struct frame *f, const struct node 
 
 int eval(struct template_run *r, struct frame *f, const struct node *n, struct value *out)
 {
-    r->at = n;
-    TRY(charge(r, 1));
-    if (r->depth >= TEMPLATE_MAX_DEPTH)
-        return fault(r, ERR_LIMIT, "more than %d levels of evaluation: a macro without end?",
-                     TEMPLATE_MAX_DEPTH);
-    r->depth++;
+    TRY(enter_node(r, n));
     TRY(eval_node(r, f, n, out));
     r->depth--;
     return OK;

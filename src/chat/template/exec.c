@@ -163,12 +163,7 @@ static int exec_node(struct template_run *r, struct frame *f, const struct node 
 
 int exec(struct template_run *r, struct frame *f, const struct node *n, enum flow *flow)
 {
-    r->at = n;
-    TRY(charge(r, 1));
-    if (r->depth >= TEMPLATE_MAX_DEPTH)
-        return fault(r, ERR_LIMIT, "more than %d levels of evaluation: a macro without end?",
-                     TEMPLATE_MAX_DEPTH);
-    r->depth++;
+    TRY(enter_node(r, n));
     TRY(exec_node(r, f, n, flow));
     r->depth--;
     return OK;

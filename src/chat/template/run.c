@@ -29,6 +29,16 @@ int charge(struct template_run *r, uint64_t steps)
     return fault(r, ERR_LIMIT, "more than %d steps", TEMPLATE_MAX_STEPS);
 }
 
+int enter_node(struct template_run *r, const struct node *n)
+{
+    r->at = n;
+    TRY(charge(r, 1));
+    if (r->depth >= TEMPLATE_MAX_DEPTH)
+        return fault(r, ERR_LIMIT, "more than %d levels of evaluation: a macro without end?", TEMPLATE_MAX_DEPTH);
+    r->depth++;
+    return OK;
+}
+
 void *run_alloc(struct template_run *r, size_t count, size_t size)
 {
     void *p = heap_array(r->now, count, size);

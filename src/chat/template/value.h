@@ -191,6 +191,8 @@ int fault(struct template_run *r, enum err_code code, const char *fmt, ...) __at
 
 /* Adds to the steps; a fault at the bound. */
 int charge(struct template_run *r, uint64_t steps);
+/* Before a node is evaluated: a step, and one level deeper; who enters takes the level off depth again. */
+int enter_node(struct template_run *r, const struct node *n);
 /* For looking at n bytes. */
 static inline int charge_bytes(struct template_run *r, size_t n) { return n < 64 ? 0 : charge(r, n / 64); }
 
