@@ -12,8 +12,8 @@
 #include "data/loader.h"
 #include "data/prepare.h"
 #include "data/shard.h"
-#include "data/stories.h"
-#include "data/stories_expand.h"
+#include "stories/stories.h"
+#include "stories/expand.h"
 #include "tests/test.h"
 
 static char dir[] = "/tmp/check_data.XXXXXX";

@@ -13,8 +13,8 @@
 #include "cli/exit.h"
 #include "cli/options.h"
 #include "cli/term.h"
-#include "data/stories.h"
 #include "model/vocab.h"
+#include "stories/stories.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 

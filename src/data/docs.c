@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "data/stories.h"
+#include "stories/stories.h"
 #include "sys/file.h"
 #include <stdio.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  *   FILE.txt[.zst]     documents separated by lines that hold only <|endoftext|>
  *   FILE.jsonl[.zst]   one object a line: {"text": "..."} or {"messages": [{"role": "user", "content": "..."}, ...]};
  *                      roles system, user, assistant; other keys are not looked at
- *   generate:stories?seed=S&count=N       stories made by rule (data/stories.h)
+ *   generate:stories?seed=S&count=N       stories made by rule (stories/stories.h)
  *   generate:dialogues?seed=S&count=N     short chats made by rule
  *   generate:chats?seed=S&count=N         conversations of one to four of them
  * Bytes need not be UTF-8 in text files. Empty documents are left out. */

@@ -1,5 +1,5 @@
 /* Where stories happen, what is in them, and how everybody is called. */
-#include "data/stories_words.h"
+#include "stories/words.h"
 #include "base/checked.h"
 
 const struct place story_places[] = {

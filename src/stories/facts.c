@@ -1,5 +1,5 @@
-/* The tables of stories_facts.h. */
-#include "data/stories_facts.h"
+/* The tables of facts.h. */
+#include "stories/facts.h"
 #include "base/checked.h"
 
 #define SELF "{I am the first small model of autarky, trained from scratch on a home computer|I am autarky's first " \

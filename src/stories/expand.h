@@ -14,14 +14,14 @@
  *
  * Spaces are put in order and sentences begin with a capital by themselves, except after a question or an exclamation
  * that is quoted ("Stop!" <^H> ...): there a template writes the capital. */
-#ifndef DATA_STORIES_EXPAND_H
-#define DATA_STORIES_EXPAND_H
+#ifndef STORIES_EXPAND_H
+#define STORIES_EXPAND_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/buf.h"
 #include "base/rng.h"
-#include "data/stories_words.h"
+#include "stories/words.h"
 
 struct story_character {
     const struct kind *kind; /* NULL: not in this story */

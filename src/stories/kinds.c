@@ -1,7 +1,7 @@
 /* Who a story may be about: animals with what they really do, children, people with a trade, beings of tales, and
  * things that tales bring to life. */
 #include "base/checked.h"
-#include "data/stories_words.h"
+#include "stories/words.h"
 
 #define WOODS (AT_FOREST | AT_MEADOW | AT_MOUNTAIN)
 #define POND (AT_RIVER | AT_GARDEN | AT_PARK | AT_MEADOW)

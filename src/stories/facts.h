@@ -1,10 +1,10 @@
 /* Small talk and small knowledge for the chats made by rule: questions with several spellings and answers. */
-#ifndef DATA_STORIES_FACTS_H
-#define DATA_STORIES_FACTS_H
+#ifndef STORIES_FACTS_H
+#define STORIES_FACTS_H
 
 #include <stddef.h>
 
-/* Both are templates of stories_expand.h without slots: {a|b}, [text], ~. */
+/* Both are templates of expand.h without slots: {a|b}, [text], ~. */
 struct fact {
     const char *ask, *answer;
 };

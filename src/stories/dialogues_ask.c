@@ -1,7 +1,7 @@
 /* How users ask for stories: a topic, which fixes part of the cast, in one of many phrasings. */
 #include "base/checked.h"
-#include "data/stories.h"
-#include "data/stories_expand.h"
+#include "stories/stories.h"
+#include "stories/expand.h"
 #include <string.h>
 
 /* '%' is the topic. */
@@ -51,7 +51,7 @@ static const char *const plain_asks[] = {
         "Surprise me with a story", "Tell me any story you like",
 };
 
-enum { ARTICLE = 1 }; /* as in stories_expand.c: "a" or "an" */
+enum { ARTICLE = 1 }; /* as in expand.c: "a" or "an" */
 
 static bool chance(struct rng *r, uint64_t percent) { return rng_next_below(r, 100) < percent; }
 

@@ -1,9 +1,9 @@
 /* Chats made by rule: story requests and stories, small talk, small knowledge, and what is declined. */
 #include "base/checked.h"
 #include "base/mem.h"
-#include "data/stories.h"
-#include "data/stories_expand.h"
-#include "data/stories_facts.h"
+#include "stories/stories.h"
+#include "stories/expand.h"
+#include "stories/facts.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>

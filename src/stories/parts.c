@@ -1,6 +1,6 @@
 /* Beginnings, lessons and ends that every plot may use. */
 #include "base/checked.h"
-#include "data/stories_plots.h"
+#include "stories/plots.h"
 
 const char *const story_openings[] = {
     "Once upon a time, there was <H.a>. <^H.he> lived <L.in>.",

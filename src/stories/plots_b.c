@@ -1,7 +1,7 @@
 /* Plots, second part: fears, friends and adventures. */
 #include "base/checked.h"
-#include "data/stories_plots.h"
-#include "data/stories_words.h"
+#include "stories/plots.h"
+#include "stories/words.h"
 
 #define ANYONE (IS_ANIMAL | IS_CHILD | IS_GROWN | IS_MAGIC | IS_THING)
 #define FAMILY (IS_ANIMAL | IS_CHILD)

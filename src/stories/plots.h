@@ -1,7 +1,7 @@
-/* Plots: what happens in a story. The beats of a plot are templates (stories_expand.h) told in order; a beat that begins
+/* Plots: what happens in a story. The beats of a plot are templates (expand.h) told in order; a beat that begins
  * with a newline begins a paragraph. What a plot does not say about its cast is left to the caster in stories.c. */
-#ifndef DATA_STORIES_PLOTS_H
-#define DATA_STORIES_PLOTS_H
+#ifndef STORIES_PLOTS_H
+#define STORIES_PLOTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

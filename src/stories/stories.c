@@ -1,8 +1,8 @@
 /* Casting and telling stories. */
-#include "data/stories.h"
+#include "stories/stories.h"
 #include "base/checked.h"
 #include "base/mem.h"
-#include "data/stories_expand.h"
+#include "stories/expand.h"
 #include <string.h>
 
 enum { STREAM_STORY = 0x57 }; /* highest byte of the stream: plain stories and chats never share random numbers */

@@ -1,6 +1,6 @@
 /* Expanding story templates. Templates are our own constants: malformed ones are bugs, found by the test that expands
  * every one of them, and cannot come from outside. */
-#include "data/stories_expand.h"
+#include "stories/expand.h"
 #include <ctype.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* The vocabulary of the story generator: who, where, what. All of it is data; the text is our own. Fields that hold
- * several words separate them with '|' and are templates of stories_expand.h (<S.his> is the character's pronoun). */
-#ifndef DATA_STORIES_WORDS_H
-#define DATA_STORIES_WORDS_H
+ * several words separate them with '|' and are templates of expand.h (<S.his> is the character's pronoun). */
+#ifndef STORIES_WORDS_H
+#define STORIES_WORDS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  *
  * A story is cast first (hero, friend, place, objects), so that what is said later cannot contradict it, then told with
  * the beats of a plot. A request narrows the cast; hence the story is about what was asked. */
-#ifndef DATA_STORIES_H
-#define DATA_STORIES_H
+#ifndef STORIES_STORIES_H
+#define STORIES_STORIES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,8 +11,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/rng.h"
-#include "data/stories_plots.h"
-#include "data/stories_words.h"
+#include "stories/plots.h"
+#include "stories/words.h"
 
 /* What a story must have; zeroed is anything. */
 struct story_request {
