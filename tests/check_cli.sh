@@ -130,6 +130,13 @@ t 0 run "$model" --seed 3 --ignore-end --json Tell me; has "$out" '"stop":"conte
 t 1 run "$model" --ctx 8 --raw 'Once upon a time there was a little fox who lived in the wood'; has "$err" 'context holds 8'; empty "$out"
 t 4 run "$model" --memory 300K hi; has "$err" 'does not fit: weights 0.4 MiB + cache of 1 x 256 tokens'; empty "$out"
 t 0 run "$model" --memory 16M -t 1 -n 1 hi
+first=models/first/first.gguf
+t 0 run "$first" --memory 12M -t 1 -n 1 hi; has "$err" 'context of 1024 tokens does not fit .* tokens do, and are used'
+t 4 run "$first" --memory 12M -t 1 -n 1 --ctx 1024 hi; has "$err" 'with --ctx [0-9]* it fits'
+t 0 plan "$first" --memory 12M -t 1; has "$out" "the model's 1,024 do not fit"; has "$out" 'Yes, it fits with a context of'
+t 4 plan "$first" --memory 12M -t 1 --ctx 1024; has "$out" 'No, it does not fit'
+t 0 plan "$first" --json; has "$out" '"memory_free_from":"/'; has "$out" '"threads":1'; has "$out" '"processors":'
+t 0 doctor; has "$out" '^memory .* MiB free of .* (/'
 t 1 run "$model" --ctx 100000 hi; has "$err" 'the model holds 1 to 256'
 timeout 60 "$a" run "$model" --ignore-end Tell me </dev/null 2>"$err" | head -c 1 >"$out"
 if [ -s "$err" ]; then bad "a closed pipe is told about"; else ok; fi

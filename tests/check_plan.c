@@ -207,12 +207,73 @@ static void check_large(void)
     CHECK(peak() - before < 64 << 20, "planning took %llu bytes", (unsigned long long)(peak() - before));
 }
 
+static char told[400];
+static int times_told;
+
+static void warn(void *ctx, const char *message)
+{
+    (void)ctx;
+    times_told++;
+    snprintf(told, sizeof told, "%s", message);
+}
+
+/* A model that fits with a shorter context only: opened with the longest, which is said; refused where a context was asked for,
+ * or where none fits. What is planned is what is opened. */
+static void check_shortened(void)
+{
+    const char *path = "models/first/first.gguf";
+    struct err e = {0};
+    struct engine en;
+    struct engine_memory m;
+    struct engine_options o = {.model = path, .threads = 1, .warn = warn};
+    CHECK_OK(engine_plan(&o, &m, &e), &e);
+    int64_t full = m.context;
+    CHECK(m.wanted == full && m.available_from[0], "wanted %lld, from \"%s\"", (long long)m.wanted, m.available_from);
+    for (uint64_t less = 200 << 10; less < m.cache + m.run; less += 700 << 10) {
+        struct engine_memory s;
+        o.memory = m.total - less;
+        o.shorten = false;
+        int rc = engine_plan(&o, &s, &e);
+        CHECK(rc == ERR_MEMORY && strstr(e.msg, "--memory") && s.context == full, "less by %llu: %s", (unsigned long long)less,
+              e.msg);
+        int64_t fits = s.fits;
+        o.shorten = true;
+        times_told = 0;
+        rc = engine_plan(&o, &s, &e);
+        CHECK(rc == (fits ? OK : ERR_MEMORY) && times_told == 0, "%lld tokens fit: %d, %s", (long long)fits, rc, e.msg);
+        rc = engine_open(&en, &o, &e);
+        CHECK(rc == (fits ? OK : ERR_MEMORY), "%lld tokens fit: %d, %s", (long long)fits, rc, e.msg);
+        if (rc) continue;
+        CHECK(en.context == fits && s.context == fits && s.wanted == full && s.total <= o.memory && fits < full,
+              "opened with %lld, planned %lld of %lld, %lld fit", (long long)en.context, (long long)s.context, (long long)s.wanted,
+              (long long)fits);
+        CHECK(times_told == 1 && strstr(told, "--ctx") && strstr(told, "--memory"), "told %d times: %s", times_told, told);
+        engine_close(&en);
+        o.context = full;
+        CHECK(engine_open(&en, &o, &e) == ERR_MEMORY && strstr(e.msg, "with --ctx"), "--ctx that does not fit: %s", e.msg);
+        o.context = fits;
+        times_told = 0;
+        CHECK_OK(engine_open(&en, &o, &e), &e);
+        CHECK(times_told == 0 && en.context == fits, "--ctx that fits: %s", told);
+        engine_close(&en);
+        o.context = 0;
+    }
+    struct config c; /* a promise beyond what this program holds */
+    CHECK(shape_by_name("qwen2.5-0.5b", &c), "no qwen2.5-0.5b");
+    struct engine_shape s = {&c, true, q4, NULL};
+    o = (struct engine_options){.model = "promise", .shape = &s, .threads = 1, .memory = UINT64_C(1) << 50, .shorten = true};
+    c.context = INT32_MAX;
+    CHECK_OK(engine_plan(&o, &m, &e), &e);
+    CHECK(m.context == 1 << 24, "a context of 2^31: %lld", (long long)m.context);
+}
+
 int main(void)
 {
     static const char *const models[] = {"full", "plain-q", "mtp", "llama", "qwen3-moe", "gemma3"};
     check_published();
     check_roughly();
     check_large();
+    check_shortened();
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         char path[200];
         snprintf(path, sizeof path, "tests/fixtures/models/%s", models[i]);

@@ -119,7 +119,7 @@ static int run_test(struct bench *b, struct test *t, size_t p, struct err *e)
     if (peer) TRY(run_theirs(b, p, t, &ignored, e));
     for (int64_t r = 0; r < b->rounds; r++) {
         TRY(run_ours(b, t, &t->ours[p][r], e));
-        if (p == 0 && t->generate) t->memory[r] = bandwidth_read(b->t.engine.pool);
+        if (p == 0 && t->generate) t->memory[r] = bandwidth_read(b->t.engine.pool, 0);
         show_round(b, "autarky", t, r, t->ours[p][r]);
         if (!peer) continue;
         TRY(run_theirs(b, p, t, &t->theirs[p][r], e));
@@ -208,7 +208,7 @@ static int bench_one(struct bench *b, const char *path, struct err *e)
     const char *slash = strrchr(path, '/'), *name = slash && slash[1] ? slash + 1 : path;
     b->token_bytes = (double)net_token_bytes(&b->t.engine.net);
     b->cache_bytes = (double)cache_bytes(&b->t.decoder.cache) / (double)(b->t.decoder.cache.context * b->t.decoder.cache.slots);
-    if (b->bandwidth == 0) b->bandwidth = bandwidth_read(b->t.engine.pool);
+    if (b->bandwidth == 0) b->bandwidth = bandwidth_read(b->t.engine.pool, 0);
     for (size_t p = 0; p == 0 || p < b->peers.n; p++) { /* one peer at a time: two copies of the model are enough */
         if (p < b->peers.n) TRY(start_peer(b, p, path, context + 64, e));
         for (size_t i = 0; i < b->n_tests; i++) TRY(run_test(b, &b->tests[i], p, e));

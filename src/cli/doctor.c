@@ -35,13 +35,18 @@ static void tell(struct doctor *d, const char *key, const char *value, const cha
 
 static void tell_machine(struct doctor *d)
 {
-    char model[64], text[200];
+    char model[64], text[2 * CGROUP_FILE + 100];
     enum cpu_level best = kernels_max_level();
+    struct cpus cpus;
     struct buf all = {0};
     struct meminfo m;
     cpu_model(model);
     tell(d, "processor", model, NULL);
-    snprintf(text, sizeof text, "%d for this process", cpu_count());
+    cpus_read(&cpus, "");
+    if (cpus.quota > 0)
+        snprintf(text, sizeof text, "%d threads on %d processors; the quota is %.2f (%s)", cpus.count, cpus.allowed, cpus.quota,
+                 cpus.from);
+    else snprintf(text, sizeof text, "%d for this process", cpus.allowed);
     tell(d, "processors", text, NULL);
     for (int i = 0; i <= (int)best; i++) buf_printf(&all, "%s%s", i ? ", " : "", cpu_level_name((enum cpu_level)i));
     tell(d, "kernel_level", cpu_level_name(best),
@@ -49,8 +54,9 @@ static void tell_machine(struct doctor *d)
     tell(d, "kernel_levels", all.failed ? "?" : all.data, NULL);
     buf_free(&all);
     meminfo_read(&m);
-    snprintf(text, sizeof text, "%.0f MiB free of %.0f MiB", (double)m.available / (1 << 20),
-             (double)m.total / (1 << 20));
+    bool two = strcmp(m.available_from, m.total_from) != 0;
+    snprintf(text, sizeof text, "%.0f MiB free of %.0f MiB (%s%s%s)", (double)m.available / (1 << 20),
+             (double)m.total / (1 << 20), m.available_from, two ? ", " : "", two ? m.total_from : "");
     tell(d, "memory", m.known ? text : "unknown",
          m.known ? NULL : "/proc/meminfo cannot be read: models are not checked for size");
 }
@@ -79,7 +85,7 @@ static void tell_libraries(struct doctor *d)
 
 static void tell_model(struct doctor *d)
 {
-    char path[SETUP_PATH], text[300];
+    char path[SETUP_PATH], text[500], shorter[120] = "";
     struct err e = {0};
     struct engine_memory m;
     if (model_default(path, &e)) {
@@ -88,16 +94,19 @@ static void tell_model(struct doctor *d)
     }
     struct model_args a = {0};
     struct engine_options o = model_engine_options(path, &a);
+    o.shorten = true;
     if (engine_plan(&o, &m, &e)) {
         tell(d, "model", path, e.msg);
         return;
     }
     tell(d, "model", path, NULL);
-    snprintf(text, sizeof text, "weights %.1f MiB for products in %s + cache %.1f MiB in %s + computing %.1f MiB",
+    if (m.context < m.wanted)
+        snprintf(shorter, sizeof shorter, "; a context of %lld tokens, since %lld do not fit", (long long)m.context,
+                 (long long)m.wanted);
+    snprintf(text, sizeof text, "weights %.1f MiB for products in %s + cache %.1f MiB in %s + computing %.1f MiB%s",
              (double)m.weights / (1 << 20), m.int8 ? "int8" : "f32", (double)m.cache / (1 << 20), formats[m.cache_type].name,
-             (double)m.run / (1 << 20));
-    tell(d, "model_memory", text,
-         m.available && m.total > m.available ? "more than is free: use a smaller --ctx" : NULL);
+             (double)m.run / (1 << 20), shorter);
+    tell(d, "model_memory", text, NULL);
 }
 
 static void tell_terminal(struct doctor *d)

@@ -14,7 +14,6 @@
 #include "quant/mix.h"
 #include "sys/bandwidth.h"
 #include "sys/file.h"
-#include "sys/meminfo.h"
 #include "sys/store.h"
 
 /* Formats to offer, best first. */
@@ -102,9 +101,15 @@ static double cache_read(const struct plan *p, int64_t depth)
     return rows * (double)p->memory.token_cache / layers;
 }
 
+/* The probe is over before a quota makes itself felt; an answer is not. */
+static double share_of_time(const struct plan *p)
+{
+    return p->cpus.quota > 0 && p->cpus.quota < p->threads ? p->cpus.quota / p->threads : 1;
+}
+
 double plan_speed(const struct plan *p, const struct engine_memory *m, int64_t depth)
 {
-    return p->bandwidth > 0 ? p->bandwidth / ((double)m->parts.all.token + cache_read(p, depth)) : 0;
+    return p->bandwidth > 0 ? share_of_time(p) * p->bandwidth / ((double)m->parts.all.token + cache_read(p, depth)) : 0;
 }
 
 /* The same model in another format: fits, and up to which context. */
@@ -129,7 +134,6 @@ static int make_plan(struct plan *p, const struct engine_options *base, struct e
 {
     struct engine_options o = *base;
     struct err refused = {0};
-    struct meminfo info;
     struct engine_shape s;
     if (p->bare || p->format_name[0]) {
         if (!p->format_name[0]) snprintf(p->format_name, sizeof p->format_name, "%s", default_format);
@@ -143,17 +147,19 @@ static int make_plan(struct plan *p, const struct engine_options *base, struct e
         o.model = p->path;
         o.file = &p->file;
     }
+    o.shorten = true; /* as chat and run do */
     int rc = engine_plan(&o, &p->memory, &refused);
     if (rc && rc != ERR_MEMORY) return err_set(e, refused.code, refused.file, refused.line, "%s", refused.msg);
     p->fits = rc == OK;
+    o.shorten = false; /* the others are shown with the same context */
     for (size_t i = 0; i < ARRAY_LEN(offers); i++) TRY(try_offer(p, &o, offers[i], e));
-    meminfo_read(&info);
-    p->total_memory = info.total;
+    meminfo_read(&p->system);
+    cpus_read(&p->cpus, "");
     if (file_free_space(p->path[0] ? p->path : ".", &p->free_disk, NULL)) p->free_disk = 0;
     struct pool *pool;
-    TRY(pool_open(&pool, o.threads > 0 ? o.threads : cpu_count(), e));
+    TRY(pool_open(&pool, o.threads > 0 ? o.threads : p->cpus.count, e));
     p->threads = pool_threads(pool);
-    p->bandwidth = bandwidth_read(pool);
+    p->bandwidth = bandwidth_read(pool, p->memory.available);
     pool_close(pool);
     return OK;
 }

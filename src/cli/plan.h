@@ -4,6 +4,7 @@
 
 #include "cli/setup.h"
 #include "quant/mix.h"
+#include "sys/cpu.h"
 
 enum { PLAN_OFFERS = 8 };
 
@@ -31,9 +32,11 @@ struct plan {
     bool fits;
     struct plan_offer offers[PLAN_OFFERS]; /* the same in other formats */
     size_t n_offers;
-    uint64_t total_memory, free_disk;
+    struct meminfo system;
+    uint64_t free_disk;
     double bandwidth; /* bytes per second; 0: could not be measured */
     int threads;
+    struct cpus cpus;
 };
 
 /* Tokens per second at most, after `depth` tokens: the bandwidth over what a token reads. */

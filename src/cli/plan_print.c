@@ -92,12 +92,17 @@ static void print_memory(const struct plan *p)
            : p->compute == ENGINE_BF16 ? "bf16"
                                        : "f32");
     printf("  %-16s%12s   %s tokens", "cache", SIZE(m->cache), NUMBER(m->context));
+    if (m->context < m->wanted) printf(" (the model's %s do not fit)", NUMBER(m->wanted));
     if (p->slots > 1) printf(" of each of %" PRId64 " sequences", p->slots);
     printf(" in %s: %s per 1,000 tokens\n", formats[m->cache_type].name, SIZE(1000.0 * (double)m->token_cache));
     printf("  %-16s%12s\n", "computing", SIZE(m->run));
     printf("  %-16s%s%12s%s   ", "together", term_bold(stdout), SIZE(m->total), term_reset(stdout));
     if (!m->available) printf("the system does not tell how much is free\n");
-    else printf("%s %s are free of %s\n", p->fits ? "and" : "but", SIZE(m->available), SIZE(p->total_memory));
+    else {
+        printf("%s %s are free of %s (", p->fits ? "and" : "but", SIZE(m->available), SIZE(p->system.total));
+        bool two = strcmp(m->available_from, p->system.total_from) != 0;
+        printf("%s%s%s)\n", m->available_from, two ? ", " : "", two ? p->system.total_from : "");
+    }
     uint64_t file = p->bare ? m->parts.all.stored : 0;
     if (file + m->disk > 0) {
         printf("  %-16s%12s   ", "disk", SIZE(file + m->disk));
@@ -114,9 +119,15 @@ static void print_speed(const struct plan *p)
 {
     const struct engine_memory *m = &p->memory;
     int64_t depths[2] = {min_i64(NEAR, m->context - 1), m->context - 1};
-    if (p->bandwidth <= 0) return;
     printf("%s  speed%s\n", term_dim(stdout), term_reset(stdout));
-    printf("  %-16s%9.1f GB/s by %d threads, measured now\n", "memory delivers", p->bandwidth / 1e9, p->threads);
+    printf("  %-16s%9d   of %d processors", "threads", p->threads, p->cpus.allowed);
+    if (p->cpus.quota > 0) printf("; the quota is %.2f (%s)", p->cpus.quota, p->cpus.from);
+    putchar('\n');
+    if (p->bandwidth <= 0) {
+        printf("  the memory's speed is not known: too little is free to measure it\n\n");
+        return;
+    }
+    printf("  %-16s%9.1f GB/s, measured now\n", "memory delivers", p->bandwidth / 1e9);
     for (int i = 0; i < (depths[1] > depths[0] ? 2 : 1); i++) {
         double most = plan_speed(p, m, depths[i]);
         printf("  after %-10s%9s tokens per second at most, expect about %s%s\n", NUMBER(depths[i]), RATE(most),
@@ -131,6 +142,7 @@ static void print_verdict(const struct plan *p)
     const struct engine_memory *m = &p->memory;
     if (p->fits) {
         printf("%sYes%s, it fits", term_green(stdout), term_reset(stdout));
+        if (m->context < m->wanted) printf(" with a context of %s tokens", NUMBER(m->context));
         if (m->available) printf(", with %s to spare", SIZE(m->available - m->total));
         printf(".\n");
         return;
@@ -189,7 +201,7 @@ static json_t *json_memory(const struct engine_memory *m)
     return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:b}", "stored", bytes(m->parts.all.stored), "weights",
                      bytes(m->weights), "cache", bytes(m->cache), "computing", bytes(m->run), "total", bytes(m->total),
                      "disk", bytes(m->disk), "token_reads", bytes(m->parts.all.token), "context",
-                     (json_int_t)m->context, "largest_context", (json_int_t)m->fits, "fits", m->fits == m->context);
+                     (json_int_t)m->context, "largest_context", (json_int_t)m->fits, "fits", m->fits >= m->context);
 }
 
 static json_t *json_weights(const struct weights *w)
@@ -219,15 +231,17 @@ int plan_print_json(const struct plan *p, struct err *e)
     for (size_t i = 0; offers && i < p->n_offers; i++)
         json_object_set_new(offers, p->offers[i].name, json_memory(&p->offers[i].memory));
     json_t *more = json_pack(
-        "{s:s,s:s?,s:I,s:I,s:I,s:o,s:s,s:o,s:s,s:o,s:o,s:o,s:f,s:s,s:i,s:[o,o],s:o,s:b}", "model", p->name, "format",
-        p->format_name[0] ? p->format_name : NULL, "parameters", (json_int_t)all, "active_parameters",
+        "{s:s,s:s?,s:I,s:I,s:I,s:o,s:s,s:o,s:s,s:o,s:s,s:o,s:s,s:o,s:f,s:s,s:i,s:i,s:f,s:s,s:I,s:[o,o],s:o,s:b}", "model",
+        p->name, "format", p->format_name[0] ? p->format_name : NULL, "parameters", (json_int_t)all, "active_parameters",
         (json_int_t)active, "slots", (json_int_t)p->slots, "kinds", json_weights(&m->parts), "compute",
         m->int8                     ? "int8"
         : p->compute == ENGINE_BF16 ? "bf16"
                                     : "f32",
         "cache_per_1000_tokens", bytes(1000 * m->token_cache), "cache_format", formats[m->cache_type].name,
-        "memory_free", bytes(m->available), "memory_total", bytes(p->total_memory), "disk_free", bytes(p->free_disk),
-        "bandwidth", p->bandwidth / 1e9, "bandwidth_unit", "GB/s", "threads", p->threads, "tokens_per_second",
+        "memory_free", bytes(m->available), "memory_free_from", m->available_from, "memory_total", bytes(p->system.total),
+        "memory_total_from", p->system.total_from, "disk_free", bytes(p->free_disk), "bandwidth", p->bandwidth / 1e9,
+        "bandwidth_unit", "GB/s", "threads", p->threads, "processors", p->cpus.allowed, "quota", p->cpus.quota, "quota_from",
+        p->cpus.from, "model_context", (json_int_t)m->wanted, "tokens_per_second",
         json_speed(p, min_i64(NEAR, m->context - 1)), json_speed(p, m->context - 1), "formats", offers, "fits",
         p->fits);
     if (!o || !more || json_object_update(o, more)) {

@@ -14,12 +14,12 @@
 #include "cli/term.h"
 #include "sys/file.h"
 
-/* $AUTARKY_THREADS, for machines that are shared; 0, all processors, when it is not set or no number from 1 to 1024. */
+/* $AUTARKY_THREADS, for machines that are shared; 0, all processors, when it is not set or no number that there can be. */
 static int64_t default_threads(void)
 {
     const char *s = getenv("AUTARKY_THREADS");
     long n = s ? strtol(s, NULL, 10) : 0;
-    return n >= 1 && n <= 1024 ? n : 0;
+    return n >= 1 && n <= POOL_MOST ? n : 0;
 }
 
 static const char *const form_names[] = {"absorbed", "plain", NULL};
@@ -31,10 +31,10 @@ void model_args_add(struct opts *o, struct model_args *m)
 {
     *m = (struct model_args){.threads = default_threads()};
     opts_heading(o, "Model and machine:");
-    opts_add(
-        o, (struct opt){"ctx", 'c', OPT_I64, &m->ctx, 1, 1 << 24, .help = "tokens of context (default: the model's)"});
-    opts_add(o, (struct opt){"threads", 't', OPT_I64, &m->threads, 1, 1024,
-                             .help = "threads (default: AUTARKY_THREADS, else all processors)"});
+    opts_add(o, (struct opt){"ctx", 'c', OPT_I64, &m->ctx, 1, 1 << 24,
+                             .help = "tokens of context (default: the model's, or the most that fits)"});
+    opts_add(o, (struct opt){"threads", 't', OPT_I64, &m->threads, 1, POOL_MOST,
+                             .help = "threads (default: AUTARKY_THREADS, else all processors that may be used)"});
     opts_add(o, (struct opt){"memory", 0, OPT_I64, &m->memory, 1, 1e18, .arg = "BYTES",
                              .help = "refuse to take more, as 500M or 8G (default: what is free)"});
     opts_choice(o, "compute", &m->compute, compute_names, "numbers of products");
@@ -238,6 +238,7 @@ static int model_open(struct engine *en, const char *path, const struct model_ar
     if (!file_exists(path) && model_find_local(found, path, NULL) == OK) path = found;
     TRY(model_check_path(path, e));
     struct engine_options o = model_engine_options(path, m);
+    o.shorten = true;
     if (tell) tell_loading(path);
     int rc = engine_open(en, &o, e);
     if (tell) fprintf(stderr, "\r\033[K");

@@ -11,7 +11,6 @@
 #include "model/vocab.h"
 #include "sys/clock.h"
 #include "sys/file.h"
-#include "sys/meminfo.h"
 
 enum { DEFAULT_CHUNK = 256, SCORED_CHUNK = 64, MAX_CHUNK = 4096, MAX_SLOTS = 1024, MAX_CONTEXT = 1 << 24, LITTLE = 32 << 20 };
 
@@ -62,6 +61,7 @@ static int set_options(struct engine *en, const struct engine_options *o, bool q
              (long long)c->context);
     int64_t context = o->context ? o->context : c->context;
     if (!o->context && o->context_most > 0) context = min_i64(context, o->context_most);
+    if (context > MAX_CONTEXT && o->shorten && !o->context) context = MAX_CONTEXT;
     if (context > MAX_CONTEXT && !o->context)
         FAIL(e, ERR_LIMIT, "the model promises a context of %lld tokens, this program holds at most %d: name one (--ctx)",
              (long long)c->context, MAX_CONTEXT);
@@ -100,9 +100,9 @@ static int refuse(const struct engine *en, const struct engine_options *o, const
     else if (m->weights > m->available) snprintf(hint, sizeof hint, "; no context is small enough, a smaller format may be");
     FAIL(e, ERR_MEMORY,
          "%s does not fit: weights %.1f MiB + cache of %d x %lld tokens %.1f MiB + computing %.1f MiB = %.1f MiB, and "
-         "it may take %.1f MiB%s",
+         "it may take %.1f MiB (%.100s)%s",
          o->model, mib(m->weights), en->slots, (long long)m->context, mib(m->cache), mib(m->run), mib(m->total),
-         mib(m->available), hint);
+         mib(m->available), m->available_from, hint);
 }
 
 /* The file of panels of a model: beside a file, inside a folder. */
@@ -172,6 +172,43 @@ static int weigh(struct engine *en, const struct engine_options *o, struct model
     return OK;
 }
 
+/* What it may take, and who says so. A system without anything left is not one that does not tell. */
+static void read_available(struct engine_memory *m, const struct engine_options *o)
+{
+    struct meminfo info;
+    if (o->memory) {
+        m->available = o->memory;
+        snprintf(m->available_from, sizeof m->available_from, "--memory");
+        return;
+    }
+    meminfo_read(&info);
+    m->available = !info.known ? 0 : info.available ? info.available : 1;
+    memcpy(m->available_from, info.available_from, sizeof m->available_from);
+}
+
+/* The longest context that fits in place of one that does not. */
+static int shorten(struct engine *en, struct engine_memory *m, struct err *e)
+{
+    TRY(weigh_context(en, m->fits, m, e));
+    return add_up(m) ? OK : err_set(e, ERR_MEMORY, __FILE__, __LINE__, "no context fits");
+}
+
+static void tell_shortened(const struct engine *en, const struct engine_options *o, const struct engine_memory *m)
+{
+    char text[300];
+    bool capped = m->wanted == MAX_CONTEXT && en->model_context > MAX_CONTEXT;
+    if (!o->warn || o->context || (m->context == m->wanted && !capped)) return;
+    if (m->context == m->wanted)
+        snprintf(text, sizeof text, "a context of %lld tokens is used, the most that this program holds; the model's has %lld",
+                 (long long)m->context, (long long)en->model_context);
+    else
+        snprintf(text, sizeof text,
+                 "the model's context of %lld tokens does not fit into the %.1f MiB that may be taken (%.100s): %lld tokens do, "
+                 "and are used (--ctx N asks for another)",
+                 (long long)m->wanted, mib(m->available), m->available_from, (long long)m->context);
+    o->warn(o->ctx, text);
+}
+
 /* What a network is: out of its files, or as it is given. */
 static int read_config(struct config *c, bool *quantised, const struct engine_options *o, struct model_file *f, struct err *e)
 {
@@ -191,7 +228,6 @@ static int open_shape(struct engine *en, const struct engine_options *o, struct 
                       bool find, struct err *e)
 {
     struct config c;
-    struct meminfo info;
     bool quantised;
     *m = (struct engine_memory){0};
     TRY(read_config(&c, &quantised, o, f, e));
@@ -199,8 +235,7 @@ static int open_shape(struct engine *en, const struct engine_options *o, struct 
     TRY(set_options(en, o, quantised, e));
     bool absorbed = en->net.absorbed, int8 = en->net.int8;
     int64_t context = en->context;
-    meminfo_read(&info);
-    m->available = o->memory ? o->memory : info.known ? info.available : 0;
+    read_available(m, o);
     m->cache_type = en->cache;
     m->int8 = en->int8;
     TRY(weigh(en, o, f, m, e));
@@ -213,7 +248,9 @@ static int open_shape(struct engine *en, const struct engine_options *o, struct 
         TRY(weigh_context(en, context, m, e));
     }
     bool fits = add_up(m);
+    m->wanted = m->context;
     if (find || !fits) TRY(find_fitting(en, m, e));
+    if (!fits && o->shorten && !o->context && m->fits > 0) return shorten(en, m, e);
     return fits ? OK : refuse(en, o, m, e);
 }
 
@@ -292,6 +329,7 @@ int engine_open(struct engine *en, const struct engine_options *o, struct err *e
     if (!rc) rc = form_choose(&en->chat, f, en->tok, en->net.config.arch->hf, o->form_name, e);
     if (!rc) rc = chat_stop_ids(en->chat.form, en->tok, &en->stops, e);
     if (!rc) rc = read_advice(en, f, e);
+    if (!rc) tell_shortened(en, o, &m);
     if (!rc) rc = load_weights(en, o, f, e);
     if (!rc && !(en->path = mem_strdup(o->model))) rc = err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory");
     if (rc) engine_close(en);

@@ -7,6 +7,7 @@
 #include "infer/form_choice.h"
 #include "model/generation.h"
 #include "model/weigh.h"
+#include "sys/meminfo.h"
 #include "text/tokenizer.h"
 
 /* What products are computed in. AUTO: INT8 when the file has weights in blocks, else F32; both give equal bits on every
@@ -38,6 +39,7 @@ struct engine_options {
     const char *level; /* of kernels, by name; NULL: the best of this machine */
     int64_t context;   /* 0: the model's */
     int64_t context_most; /* with context 0: no more than this; 0: no limit */
+    bool shorten;      /* with context 0: the longest that fits, where the model's does not; a warning says so */
     int64_t chunk;     /* rows evaluated at once; 0: 256, fewer where that takes much memory */
     int slots;         /* sequences that can be cached at once; 0: 1 */
     uint64_t memory;   /* bytes it may take; 0: what is free */
@@ -72,11 +74,13 @@ struct engine {
 struct engine_memory {
     struct weights parts;
     int64_t context;    /* of each sequence */
+    int64_t wanted;     /* the same, before it was shortened */
     uint64_t weights;   /* as numbers for the products; what is only mapped from the file is not counted */
     uint64_t cache;     /* with the tables of positions */
     uint64_t run;       /* one forward pass and what sessions keep */
     uint64_t total;
     uint64_t available; /* what it may take; 0: the system does not tell */
+    char available_from[CGROUP_FILE]; /* who says so: a file of the system, or the option */
     uint64_t token_cache; /* bytes of the cache for one more token of one sequence */
     int64_t fits;       /* the largest context with which it fits; 0: none. Found by engine_plan, or when it does not fit */
     uint64_t disk;      /* of the file of panels; 0: none is kept */
@@ -84,10 +88,12 @@ struct engine_memory {
     bool int8;
 };
 
-/* Opens a model. Refused with ERR_MEMORY and figures when it does not fit into the memory that is free. */
+/* Opens a model. Refused with ERR_MEMORY and figures when it does not fit into the memory that is free, and a shorter context
+ * does not help or may not be taken. */
 int engine_open(struct engine *en, const struct engine_options *o, struct err *e);
 void engine_close(struct engine *en); /* accepts a zeroed or half-opened engine */
-/* The figures alone, with nothing that is large allocated; ERR_MEMORY when they are too much, with *m filled in. */
+/* The figures alone, with nothing that is large allocated; ERR_MEMORY when they are too much, with *m filled in. It says yes
+ * where engine_open with these options does. */
 int engine_plan(const struct engine_options *o, struct engine_memory *m, struct err *e);
 /* An engine around a network that is already in memory; takes it over (*net is zeroed), also on failure. */
 int engine_from_net(struct engine *en, struct net *net, const struct engine_options *o, struct err *e);

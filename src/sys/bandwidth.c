@@ -4,9 +4,21 @@
 #include <string.h>
 #include "base/mem.h"
 #include "sys/clock.h"
+#include "sys/meminfo.h"
 
 enum { PASSES = 7, PIECES = 16 };
-static const size_t buffer_bytes = (size_t)512 << 20;
+enum { MOST_BYTES = 512 << 20, LEAST_BYTES = 32 << 20 };
+
+/* Never so much that the probe itself ends the process. */
+static size_t buffer_size(uint64_t most)
+{
+    struct meminfo m;
+    uint64_t bytes = MOST_BYTES;
+    meminfo_read(&m);
+    if (m.known && m.available / 2 < bytes) bytes = m.available / 2;
+    if (most && most / 2 < bytes) bytes = most / 2;
+    return bytes >= LEAST_BYTES ? (size_t)(bytes >> 20 << 20) : 0;
+}
 
 struct reading {
     const uint64_t *data;
@@ -25,9 +37,10 @@ static void read_task(void *ctx, int64_t piece, int worker)
     for (int j = 0; j < 8; j++) r->sums[piece] += sum[j];
 }
 
-double bandwidth_read(struct pool *pool)
+double bandwidth_read(struct pool *pool, uint64_t most)
 {
-    void *mem = mem_alloc(buffer_bytes);
+    size_t buffer_bytes = buffer_size(most);
+    void *mem = buffer_bytes ? mem_alloc(buffer_bytes) : NULL;
     if (!mem) return 0;
     memset(mem, 1, buffer_bytes); /* real pages, not the page of zeros */
     struct reading r = {.data = mem, .words = buffer_bytes / sizeof(uint64_t) / PIECES};

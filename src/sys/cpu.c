@@ -1,15 +1,19 @@
 /* CPUID, hardware capabilities and the affinity mask. __builtin_cpu_supports also checks XCR0, so a level means the OS
  * saves the registers. */
 #include "sys/cpu.h"
+#include <errno.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include "sys/pool.h"
 #if defined(__x86_64__)
 #include <cpuid.h>
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
+
+enum { MOST_CPUS = 1 << 20 };
 
 static const char *const names[CPU_LEVELS] = {
     [CPU_C] = "c",
@@ -100,10 +104,35 @@ void cpu_model(char out[64])
 #endif
 }
 
+/* The kernel refuses a mask that is smaller than its own, whose size it does not tell. */
+static int count_allowed(void)
+{
+    for (int most = 1024; most <= MOST_CPUS; most *= 2) {
+        cpu_set_t *set = CPU_ALLOC(most);
+        if (!set) return 1;
+        size_t bytes = CPU_ALLOC_SIZE(most);
+        int rc = sched_getaffinity(0, bytes, set), no = errno, n = rc == 0 ? CPU_COUNT_S(bytes, set) : 0;
+        CPU_FREE(set);
+        if (rc == 0) return n > 0 ? n : 1;
+        if (no != EINVAL) return 1;
+    }
+    return 1;
+}
+
+void cpus_read(struct cpus *c, const char *root)
+{
+    struct cgroup g;
+    cgroup_read(&g, root);
+    *c = (struct cpus){.allowed = count_allowed(), .quota = g.processors};
+    c->count = c->allowed < POOL_MOST ? c->allowed : POOL_MOST;
+    if (c->quota <= 0) return;
+    memcpy(c->from, g.processors_file, sizeof c->from);
+    if (c->quota < c->count) c->count = c->quota < 1 ? 1 : (int)c->quota; /* whole ones: a thread too many makes all wait */
+}
+
 int cpu_count(void)
 {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-    int n = CPU_COUNT(&set);
-    return n > 0 ? n : 1;
+    struct cpus c;
+    cpus_read(&c, "");
+    return c.count;
 }

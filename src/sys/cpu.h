@@ -4,6 +4,7 @@
 #define SYS_CPU_H
 
 #include <stdbool.h>
+#include "sys/cgroup.h"
 
 enum cpu_level {
     CPU_C, /* nothing assumed */
@@ -28,7 +29,16 @@ const char *cpu_level_name(enum cpu_level level);
 bool cpu_level_parse(const char *name, enum cpu_level *out);
 /* The processor's marketing name, from CPUID or the main identification register of AArch64; else "unknown". */
 void cpu_model(char out[64]);
-/* Processors this process may run on (affinity mask), at least 1. */
-int cpu_count(void);
+
+/* How many threads can run at once. */
+struct cpus {
+    int count;    /* at least 1: the processors that the process may run on, or fewer where a quota gives less */
+    int allowed;  /* the affinity mask, which has what a control group of kind cpuset allows */
+    double quota; /* in processors, the tightest of the process's control groups; 0: none */
+    char from[CGROUP_FILE]; /* the file that says so */
+};
+/* root: as in cgroup_read. */
+void cpus_read(struct cpus *c, const char *root);
+int cpu_count(void); /* cpus.count of this machine */
 
 #endif

@@ -1,49 +1,17 @@
-/* /proc/meminfo, and the limits of control groups (version 2 and 1), whichever is tighter. */
+/* /proc/meminfo, and what lowers it: the limits of control groups, and of addresses (ulimit -v). */
 #include "sys/meminfo.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
-/* A file that holds one number; false when it is missing or says "max". */
-static bool read_number(const char *path, uint64_t *out)
+static void read_system(struct meminfo *m, const char *root)
 {
-    FILE *f = fopen(path, "re");
-    if (!f) return false;
-    unsigned long long v;
-    bool ok = fscanf(f, "%19llu", &v) == 1;
-    fclose(f);
-    if (ok) *out = v;
-    return ok;
-}
-
-/* Lowers *m to what a control group leaves. Memory of the page cache counts as used there, but the kernel gives it
- * back under pressure; memory.stat would tell how much, and its inactive_file line is what others subtract too. */
-static void apply_group(struct meminfo *m, const char *limit_path, const char *used_path, const char *stat_path)
-{
-    uint64_t limit, used, cache = 0;
-    if (!read_number(limit_path, &limit) || !read_number(used_path, &used)) return;
-    FILE *f = fopen(stat_path, "re");
-    if (f) {
-        char key[64];
-        unsigned long long v;
-        while (fscanf(f, "%63s %19llu", key, &v) == 2)
-            if (!strcmp(key, "inactive_file")) cache = v;
-        fclose(f);
-    }
-    used = used > cache ? used - cache : 0;
-    uint64_t left = limit > used ? limit - used : 0;
-    if (limit < m->total) m->total = limit;
-    if (left < m->available) m->available = left;
-}
-
-void meminfo_read(struct meminfo *m)
-{
-    *m = (struct meminfo){0};
-    FILE *f = fopen("/proc/meminfo", "re");
-    if (!f) return;
     char line[128];
     unsigned long long kb;
     bool total = false, available = false;
-    while (fgets(line, sizeof line, f)) {
+    FILE *f = system_text(root, "/proc/meminfo");
+    while (f && fgets(line, sizeof line, f)) {
         if (sscanf(line, "MemTotal: %16llu kB", &kb) == 1) {
             m->total = (uint64_t)kb << 10;
             total = true;
@@ -52,13 +20,49 @@ void meminfo_read(struct meminfo *m)
             available = true;
         }
     }
-    fclose(f);
-    if (!total || !available) {
-        *m = (struct meminfo){0};
-        return;
+    if (f) fclose(f);
+    m->known = total && available;
+    if (!m->known) m->total = m->available = 0;
+    else {
+        snprintf(m->total_from, sizeof m->total_from, "/proc/meminfo");
+        snprintf(m->available_from, sizeof m->available_from, "/proc/meminfo");
     }
-    m->known = true;
-    apply_group(m, "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat");
-    apply_group(m, "/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-                "/sys/fs/cgroup/memory/memory.stat");
 }
+
+static void lower(struct meminfo *m, uint64_t total, const char *total_from, uint64_t left, const char *left_from)
+{
+    if (total < UINT64_MAX && (!m->known || total < m->total)) {
+        m->total = total;
+        snprintf(m->total_from, sizeof m->total_from, "%s", total_from);
+    }
+    if (left < UINT64_MAX && (!m->known || left < m->available)) {
+        m->available = left;
+        snprintf(m->available_from, sizeof m->available_from, "%s", left_from);
+    }
+    m->known |= total < UINT64_MAX && left < UINT64_MAX;
+}
+
+/* Batch systems limit the addresses of a process, in use or not. */
+static void apply_addresses(struct meminfo *m)
+{
+    struct rlimit r;
+    unsigned long long pages;
+    if (getrlimit(RLIMIT_AS, &r) != 0 || r.rlim_cur == RLIM_INFINITY) return;
+    FILE *f = system_text("", "/proc/self/statm");
+    if (!f) return;
+    uint64_t used = fscanf(f, "%16llu", &pages) == 1 ? (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+    fclose(f);
+    lower(m, r.rlim_cur, "ulimit -v", r.rlim_cur > used ? r.rlim_cur - used : 0, "ulimit -v");
+}
+
+void meminfo_read_at(struct meminfo *m, const char *root)
+{
+    struct cgroup g;
+    *m = (struct meminfo){0};
+    read_system(m, root);
+    cgroup_read(&g, root);
+    lower(m, g.memory, g.memory_file, g.memory_left, g.memory_left_file);
+    apply_addresses(m);
+}
+
+void meminfo_read(struct meminfo *m) { meminfo_read_at(m, ""); }

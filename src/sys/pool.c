@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-enum { SPIN = 4000, SPIN_CALLER = 2000, MAX_THREADS = 1024, FIELD = 22, APART = 128 };
+enum { SPIN = 4000, SPIN_CALLER = 2000, FIELD = 22, APART = 128 };
 #define FIELD_MASK ((UINT64_C(1) << FIELD) - 1)
 
 /* generation (20 bits, only compared for change) | end (22) | next (22) */
@@ -119,7 +119,7 @@ static void wake_workers(struct pool *p)
 int pool_open(struct pool **out, int threads, struct err *e)
 {
     *out = NULL;
-    if (threads < 1 || threads > MAX_THREADS) FAIL(e, ERR_USAGE, "threads is %d, expected 1 to %d", threads, MAX_THREADS);
+    if (threads < 1 || threads > POOL_MOST) FAIL(e, ERR_USAGE, "threads is %d, expected 1 to %d", threads, POOL_MOST);
     struct pool *p = mem_alloc(sizeof *p);
     if (!p) FAIL(e, ERR_MEMORY, "out of memory for the thread pool");
     p->threads = threads;

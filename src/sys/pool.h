@@ -8,6 +8,8 @@
 
 struct pool;
 
+enum { POOL_MOST = 1024 }; /* threads */
+
 /* One task: index in [0, n); worker in [0, pool_threads): for per-worker scratch only, never for results. */
 typedef void pool_fn(void *ctx, int64_t task, int worker);
 
