@@ -1,6 +1,7 @@
 /* Strict JSON on jansson. */
 #include "base/json.h"
 #include "base/buf.h"
+#include "base/libs.h"
 #include "base/mem.h"
 #include <math.h>
 #include <string.h>
@@ -54,14 +55,14 @@ static void add_fractions(struct buf *b, const char *s, size_t len)
 }
 
 /* Files say "no limit" with integers like 1000000000000000019884624838656: a number, though none that we would count with. */
-static json_t *parse_big(const char *text, size_t len, size_t flags, json_error_t *je)
+static int parse_big(json_t **out, const char *text, size_t len, size_t flags, json_error_t *je, const char *name, struct err *e)
 {
     struct buf b = {0};
-    struct err ignored;
     add_fractions(&b, text, len);
-    json_t *v = buf_check(&b, "JSON", &ignored) ? NULL : json_loadb(b.data, b.len, flags, je);
+    int rc = buf_check(&b, name, e);
+    if (!rc) rc = libs_json_load(out, b.data, b.len, flags, je, name, e);
     buf_free(&b);
-    return v;
+    return rc;
 }
 
 static int parse(json_t **out, const char *text, size_t len, size_t flags, const char *name, struct err *e)
@@ -70,10 +71,9 @@ static int parse(json_t **out, const char *text, size_t len, size_t flags, const
     *out = NULL;
     TRY(check_depth(text, len, name, e));
     flags |= JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
-    json_t *v = json_loadb(text, len, flags, &je);
-    if (!v && json_error_code(&je) == json_error_numeric_overflow) v = parse_big(text, len, flags, &je);
-    if (!v) FAIL(e, ERR_FORMAT, "%s: line %d, column %d: not valid JSON: %s", name, je.line, je.column, je.text);
-    *out = v;
+    TRY(libs_json_load(out, text, len, flags, &je, name, e));
+    if (!*out && json_error_code(&je) == json_error_numeric_overflow) TRY(parse_big(out, text, len, flags, &je, name, e));
+    if (!*out) FAIL(e, ERR_FORMAT, "%s: line %d, column %d: not valid JSON: %s", name, je.line, je.column, je.text);
     return OK;
 }
 
@@ -85,6 +85,12 @@ int json_parse(json_t **out, const char *text, size_t len, const char *name, str
 int json_parse_any(json_t **out, const char *text, size_t len, const char *name, struct err *e)
 {
     return parse(out, text, len, JSON_DECODE_ANY, name, e);
+}
+
+int json_bad(const char *what, struct err *e)
+{
+    if (libs_json_short()) FAIL(e, ERR_MEMORY, "%s: out of memory for its JSON", what);
+    FAIL(e, ERR_FORMAT, "%s cannot be written as JSON: a text in it is not UTF-8, or a number not finite", what);
 }
 
 static const char *type_name(const json_t *v)
@@ -151,10 +157,11 @@ int json_opt_str(const json_t *obj, const char *key, const char **out, const cha
 static char *dump(const json_t *v, size_t flags)
 {
     flags |= JSON_ENCODE_ANY;
-    size_t n = json_dumpb(v, NULL, 0, flags);
-    char *s = mem_alloc(n + 1);
-    if (s) json_dumpb(v, s, n, flags);
-    return s;
+    size_t n = json_dumpb(v, NULL, 0, flags); /* 0: it failed, since no value is an empty text */
+    char *s = n ? mem_alloc(n + 1) : NULL;
+    if (!s || json_dumpb(v, s, n, flags) == n) return s;
+    mem_free(s);
+    return NULL;
 }
 
 char *json_text(const json_t *v) { return dump(v, JSON_COMPACT); }

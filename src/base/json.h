@@ -24,7 +24,11 @@ int json_opt_f64(const json_t *obj, const char *key, double lo, double hi, doubl
 int json_opt_bool(const json_t *obj, const char *key, bool *out, const char *where, struct err *e);
 int json_opt_str(const json_t *obj, const char *key, const char **out, const char *where, struct err *e);
 
-/* The text of v (compact, keys in insertion order), owned by the caller: mem_free. NULL when out of memory. */
+/* After jansson made nothing of values of ours: ERR_MEMORY if memory ran short, else ERR_FORMAT, since a text is not UTF-8 or a
+ * number not finite. `what` was to be written. */
+int json_bad(const char *what, struct err *e);
+
+/* The text of v (compact, keys in insertion order), owned by the caller: mem_free. NULL when out of memory, never empty. */
 char *json_text(const json_t *v);
 char *json_text_pretty(const json_t *v);
 

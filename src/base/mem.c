@@ -72,6 +72,26 @@ void mem_guard_end(void) { guard_phase = NULL; }
 uint64_t mem_count(void) { return atomic_load(&n_alloc); }
 int64_t mem_live(void) { return atomic_load(&n_live); }
 void mem_fail_at(uint64_t k) { atomic_store(&fail_at, k); }
+uint64_t mem_fail_left(void) { return atomic_load(&fail_at); }
+
+void *mem_lib_grow(void *p, size_t n)
+{
+    atomic_fetch_add_explicit(&n_alloc, 1, memory_order_relaxed);
+    if (must_fail()) return NULL;
+    void *q = realloc(p, n ? n : 1);
+    if (q && !p) atomic_fetch_add_explicit(&n_live, 1, memory_order_relaxed);
+    return q;
+}
+
+void *mem_lib_alloc(size_t n) { return mem_lib_grow(NULL, n); }
+
+void mem_lib_free(void *p)
+{
+    if (p) atomic_fetch_sub_explicit(&n_live, 1, memory_order_relaxed);
+    free(p);
+}
+
+void mem_lib_keep(int64_t blocks) { atomic_fetch_sub(&n_live, blocks); }
 
 int mem_new(void **out, size_t n, const char *what, struct err *e)
 {

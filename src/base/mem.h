@@ -27,8 +27,15 @@ void mem_guard_end(void);
 uint64_t mem_count(void);
 int64_t mem_live(void);
 
-/* Tests: let the k-th allocation from now on (1 = next) return NULL; 0 turns it off. */
+/* Tests: let the k-th allocation from now on (1 = next) return NULL, one of a library included; 0 turns it off. */
 void mem_fail_at(uint64_t k);
+uint64_t mem_fail_left(void); /* what k is by now */
+
+/* malloc and free as jansson and OpenSSL get them: counted with the others. Memory of mem_alloc and of these do not mix. */
+void *mem_lib_alloc(size_t n);
+void *mem_lib_grow(void *p, size_t n);
+void mem_lib_free(void *p);
+void mem_lib_keep(int64_t blocks); /* so many are kept until the program ends: they do not count as live */
 
 /* out = mem_alloc(n), or FAIL with the number of bytes and what they were for. */
 int mem_new(void **out, size_t n, const char *what, struct err *e);

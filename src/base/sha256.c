@@ -2,19 +2,14 @@
 #include "base/sha256.h"
 #include <openssl/evp.h>
 #include <stdio.h>
+#include "base/libs.h"
 
 /* struct sha256 is OpenSSL's context under another name: one less allocation, no header leaks out. */
 static EVP_MD_CTX *ctx_of(struct sha256 *s) { return (EVP_MD_CTX *)(void *)s; }
 
 int sha256_new(struct sha256 **out, struct err *e)
 {
-    EVP_MD_CTX *c = EVP_MD_CTX_new();
-    if (!c || EVP_DigestInit_ex(c, EVP_sha256(), NULL) != 1) {
-        EVP_MD_CTX_free(c);
-        FAIL(e, ERR_MEMORY, "SHA-256 could not be started by OpenSSL");
-    }
-    *out = (struct sha256 *)(void *)c;
-    return OK;
+    return libs_hash_new((void **)out, LIBS_SHA256, e);
 }
 
 void sha256_add(struct sha256 *s, const void *data, size_t n) { EVP_DigestUpdate(ctx_of(s), data, n); }

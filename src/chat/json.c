@@ -111,7 +111,10 @@ int chat_tool_json(json_t **out, const struct chat_tool *tool, bool whole, struc
     json_t *v = function_of(tool, parameters);
     if (v && whole) v = json_pack("{s:s,s:o}", "type", "function", "function", v);
     json_decref(parameters);
-    if (!v) FAIL(e, ERR_FORMAT, "the tool %.60s: its name or description is not UTF-8, or out of memory", tool->name);
+    if (!v) {
+        snprintf(where, sizeof where, "the tool %.60s", tool->name);
+        return json_bad(where, e);
+    }
     *out = v;
     return OK;
 }

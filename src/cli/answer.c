@@ -100,7 +100,7 @@ static int add_figures(json_t *obj, const struct generate_result *r, const struc
     bad |= json_object_set_new(obj, "form", json_string(en->net.absorbed ? "absorbed" : "plain"));
     bad |= json_object_set_new(obj, "threads", json_integer(pool_threads(en->pool)));
     bad |= json_object_set_new(obj, "version", json_string(AUTARKY_VERSION));
-    if (bad) FAIL(e, ERR_MEMORY, "the result cannot be written as JSON (out of memory, or a path that is not UTF-8)");
+    if (bad) return json_bad("the result", e);
     return OK;
 }
 

@@ -73,10 +73,10 @@ static int open_models(struct compare_job *j, struct err *e)
 {
     int64_t context = j->model.ctx ? j->model.ctx : DEFAULT_WINDOW;
     uint64_t share[2];
-    if (j->text && !file_exists(j->text)) FAIL(e, ERR_NOTFOUND, "%s: there is no such file", j->text);
+    if (j->text && file_absent(j->text)) FAIL(e, ERR_NOTFOUND, "%s: there is no such file", j->text);
     for (int i = 0; i < 2; i++) {
         struct config c;
-        if (!file_exists(j->path[i]) && model_find_local(j->found[i], j->path[i], NULL) == OK) j->path[i] = j->found[i];
+        if (file_absent(j->path[i]) && model_find_local(j->found[i], j->path[i], NULL) == OK) j->path[i] = j->found[i];
         TRY(model_check_path(j->path[i], e));
         TRY(model_file_open(&j->file[i], j->path[i], e));
         TRY(net_read_config(&c, &j->file[i], e));
@@ -138,7 +138,7 @@ static int report(const struct compare_job *j, struct err *e)
                           r->max, "same_top_share", (double)r->same_top / (double)r->tokens, "differing_tops",
                           (json_int_t)(r->tokens - r->same_top), "near_ties", (json_int_t)r->near_ties, "near_tie_nats",
                           COMPARE_NEAR_TIE, "widest_gap", r->widest_gap);
-    if (!o) FAIL(e, ERR_MEMORY, "the result cannot be written as JSON (out of memory, or a path that is not UTF-8)");
+    if (!o) return json_bad("the result", e);
     return answer_print_json(o, e);
 }
 

@@ -44,7 +44,7 @@ static int report(const struct convert_args *a, const struct convert_options *o,
     }
     json_t *x = json_pack("{s:s,s:s,s:s,s:s,s:I,s:i}", "path", o->out, "container", gguf ? "gguf" : "folder", "from",
                           from, "type", to, "bytes", (json_int_t)r->bytes, "files", r->files);
-    if (!x) FAIL(e, ERR_MEMORY, "the report cannot be written as JSON (out of memory, or a path that is not UTF-8)");
+    if (!x) return json_bad("the report", e);
     return answer_print_json(x, e);
 }
 

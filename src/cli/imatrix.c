@@ -40,7 +40,7 @@ static void show(void *ctx, int64_t done, int64_t total, const struct collect_re
 static int open_model(struct imatrix_job *j, const char *model, struct err *e)
 {
     char found[SETUP_PATH];
-    if (!file_exists(model) && model_find_local(found, model, NULL) == OK) model = found;
+    if (file_absent(model) && model_find_local(found, model, NULL) == OK) model = found;
     TRY(model_check_path(model, e));
     struct engine_options o = model_engine_options(model, &j->model);
     o.all_logits = true;
@@ -75,7 +75,7 @@ static int report(const struct imatrix_job *j, size_t written, int64_t unmet, st
     json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:I,s:f}", "file", j->out, "weights", (json_int_t)written, "tokens",
                           (json_int_t)j->r.tokens, "windows", (json_int_t)j->r.windows, "experts_never_chosen",
                           (json_int_t)unmet, "perplexity", ppl);
-    if (!o) FAIL(e, ERR_MEMORY, "the report cannot be written as JSON (out of memory, or a path that is not UTF-8)");
+    if (!o) return json_bad("the report", e);
     return answer_print_json(o, e);
 }
 
@@ -83,7 +83,7 @@ static int run(struct imatrix_job *j, const char *model, const char *text, struc
 {
     size_t written = 0;
     int64_t unmet = 0;
-    if (!file_exists(text)) FAIL(e, ERR_NOTFOUND, "%s: there is no such file", text);
+    if (file_absent(text)) FAIL(e, ERR_NOTFOUND, "%s: there is no such file", text);
     TRY(open_model(j, model, e));
     TRY(read_text(j, text, e));
     TRY(collector_init(&j->c, &j->t.engine.net, e));

@@ -247,7 +247,7 @@ int plan_print_json(const struct plan *p, struct err *e)
     if (!o || !more || json_object_update(o, more)) {
         json_decref(o);
         json_decref(more);
-        FAIL(e, ERR_MEMORY, "the plan cannot be written as JSON (out of memory, or a name that is not UTF-8)");
+        return json_bad("the plan", e);
     }
     json_decref(more);
     return answer_print_json(o, e);

@@ -68,7 +68,7 @@ static int report(struct quantize *z, const struct mix *mix, const char *out, co
         json_pack("{s:s,s:s,s:I,s:I,s:f,s:f,s:f,s:O}", "file", out, "type", mix->name, "bytes", (json_int_t)bytes,
                   "count", (json_int_t)t->count, "bits_per_weight", 8 * (double)r->bytes / (double)r->numbers,
                   "relative_rms_error", error, "max_error", t->max, "tensors", z->rows);
-    if (!o) FAIL(e, ERR_MEMORY, "the report cannot be written as JSON (out of memory, or a path that is not UTF-8)");
+    if (!o) return json_bad("the report", e);
     return answer_print_json(o, e);
 }
 

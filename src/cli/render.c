@@ -48,7 +48,7 @@ static int print_json(const struct render *r, struct err *e)
                           r->text.len, "ids", ids);
     if (!o || json_array_size(ids) != r->out.n) {
         json_decref(o);
-        FAIL(e, ERR_MEMORY, "the text cannot be written as JSON (out of memory, or not UTF-8)");
+        return json_bad("the text", e);
     }
     return answer_print_json(o, e);
 }

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/libs.h"
 
 /* struct digest is OpenSSL's context under another name. */
 static EVP_MD_CTX *ctx_of(struct digest *d) { return (EVP_MD_CTX *)(void *)d; }
@@ -11,12 +12,9 @@ static EVP_MD_CTX *ctx_of(struct digest *d) { return (EVP_MD_CTX *)(void *)d; }
 int digest_new(struct digest **out, const char *hex, uint64_t size, struct err *e)
 {
     bool git = strlen(hex) == 40;
-    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    void *c;
     *out = NULL;
-    if (!c || EVP_DigestInit_ex(c, git ? EVP_sha1() : EVP_sha256(), NULL) != 1) {
-        EVP_MD_CTX_free(c);
-        FAIL(e, ERR_MEMORY, "%s could not be started by OpenSSL", git ? "SHA-1" : "SHA-256");
-    }
+    TRY(libs_hash_new(&c, git ? LIBS_SHA1 : LIBS_SHA256, e));
     if (git) {
         char head[40];
         int n = snprintf(head, sizeof head, "blob %" PRIu64, size);
