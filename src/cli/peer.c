@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/buf.h"
+#include "cli/term.h"
 
 enum { MAX_LINE = 1 << 20 };
 
@@ -55,7 +56,7 @@ int peer_start(struct peer *p, const char *name, char *const argv[], json_t **re
 {
     json_t *j;
     *p = (struct peer){.name = name};
-    signal(SIGPIPE, SIG_IGN);
+    term_ignore_pipe(true);
     TRY(start(p, argv, e));
     TRY(read_line(p, &j, e));
     if (ready) *ready = json_incref(json_object_get(j, "ready"));

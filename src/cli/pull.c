@@ -45,7 +45,7 @@ static int ask(struct err *e)
     char line[16];
     fprintf(stderr, "Fetch it? [y/N] ");
     fflush(stderr);
-    if (!fgets(line, sizeof line, stdin)) {
+    if (!term_read_line(line, sizeof line)) {
         fputc('\n', stderr);
         if (term_interrupted) FAIL(e, ERR_INTERRUPTED, "stopped; nothing is fetched");
         line[0] = 0;
@@ -90,7 +90,7 @@ static int print_json(const struct pull_args *a, const struct hub_result *r, con
     json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:f,s:o}", "model", r->name, "source", sources[ref->source],
                           "commit", r->commit, "path", r->path, "bytes", (json_int_t)r->bytes, "fetched_bytes",
                           (json_int_t)r->fetched, "seconds", seconds, "files", files);
-    if (!o) FAIL(e, ERR_MEMORY, "the result cannot be written as JSON (out of memory, or a path that is not UTF-8)");
+    if (!o) return json_bad("the result", e);
     return answer_print_json(o, e);
 }
 
@@ -153,9 +153,9 @@ static int pull(struct pull_args *a, const char *name, struct err *e)
     h.options.plan_only = a->dry_run;
     h.options.verify = a->verify;
     double begun = clock_seconds();
-    signal(SIGPIPE, SIG_IGN); /* a connection that breaks while we write is an error like others */
+    term_ignore_pipe(true); /* a connection that breaks while we write is an error like others */
     int rc = hub_pull(&h.options, &ref, a->sha256, &r, e);
-    signal(SIGPIPE, SIG_DFL);
+    term_ignore_pipe(false);
     progress_end(&a->progress);
     if (!rc) rc = report(a, &r, &ref, clock_seconds() - begun, e);
     else if (rc == ERR_INTERRUPTED && r.n + a->progress.total > 0)

@@ -64,7 +64,7 @@ static int add_stdin(struct buf *out, struct err *e)
     char block[1 << 16];
     size_t n;
     int rc = OK;
-    while ((n = fread(block, 1, sizeof block, stdin)) > 0 && in.len <= MAX_PROMPT) buf_add(&in, block, n);
+    while ((n = term_read(block, sizeof block)) > 0 && in.len <= MAX_PROMPT) buf_add(&in, block, n);
     if (term_interrupted) rc = err_set(e, ERR_INTERRUPTED, __FILE__, __LINE__, "interrupted");
     else if (ferror(stdin)) rc = err_set(e, ERR_IO, __FILE__, __LINE__, "stdin: cannot read");
     while (in.len > 0 && (in.data[in.len - 1] == '\n' || in.data[in.len - 1] == '\r')) in.len--;

@@ -1,5 +1,7 @@
 /* The terminal. Signal handlers use async-signal-safe calls only. */
 #include "cli/term.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -7,7 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/buf.h"
+#include "base/checked.h"
 #include "cli/exit.h"
+#include "sys/maps.h"
+#include "sys/temp.h"
 #include "text/detok.h"
 
 const char *const term_color_names[] = {"auto", "always", "never", NULL};
@@ -26,25 +31,48 @@ static void restore(void)
     if (pasting && write(STDOUT_FILENO, "\033[?2004l", 8) < 0) return;
 }
 
+/* The end, out of a signal handler: nothing of ours stays behind. */
+static _Noreturn void leave(int status)
+{
+    restore();
+    temp_remove_all();
+    _exit(status);
+}
+
 static void on_interrupt(int sig)
 {
     struct timespec now = {0};
     (void)sig;
     clock_gettime(CLOCK_MONOTONIC, &now);
     double since = (double)(now.tv_sec - last_interrupt.tv_sec) + 1e-9 * (double)(now.tv_nsec - last_interrupt.tv_nsec);
-    if (had_interrupt && since < 1) {
-        restore();
-        _exit(EXIT_SIGINT);
-    }
+    if (had_interrupt && since < 1) leave(EXIT_SIGINT);
     last_interrupt = now;
     had_interrupt = term_interrupted = 1;
 }
 
-static void on_terminate(int sig)
+void term_end_by(int sig)
 {
     restore();
+    temp_remove_all();
     signal(sig, SIG_DFL);
     raise(sig);
+}
+
+static void put(const char *s)
+{
+    if (write(STDERR_FILENO, s, strlen(s)) < 0) return; /* nothing more can be done */
+}
+
+/* A page of a mapped file could not be read: the file became shorter, or its disk or the way to it failed. */
+static void on_bus_error(int sig, siginfo_t *info, void *context)
+{
+    const char *file = maps_find(info->si_addr);
+    (void)context;
+    if (!file) term_end_by(sig); /* not a file's: a bug */
+    put("\nautarky: ");
+    put(file);
+    put(": cannot be read any more: it became shorter, or its disk failed\n");
+    leave(EXIT_FAILED);
 }
 
 void term_clear_interrupt(void) { term_interrupted = 0; }
@@ -64,16 +92,60 @@ void term_paste(bool on)
     fflush(stdout);
 }
 
+/* Descriptors 0 to 2, before anything else is opened: else a file would get one of them, and messages would land in it. Those
+ * that were closed stay good for nothing: reading or writing them is an error. */
+static void open_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            _exit(EXIT_FAILED);
+}
+
+void term_catch(int sig, void (*handler)(int))
+{
+    struct sigaction sa = {.sa_handler = handler, .sa_flags = SA_RESTART}, old;
+    sigemptyset(&sa.sa_mask);
+    if (sigaction(sig, NULL, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(sig, &sa, NULL);
+}
+
+void term_waiting(bool on)
+{
+    struct sigaction sa;
+    if (sigaction(SIGINT, NULL, &sa) != 0) return;
+    sa.sa_flags = on ? sa.sa_flags & ~SA_RESTART : sa.sa_flags | SA_RESTART;
+    sigaction(SIGINT, &sa, NULL);
+}
+
+size_t term_read(void *block, size_t n)
+{
+    term_waiting(true);
+    size_t got = fread(block, 1, n, stdin);
+    term_waiting(false);
+    return got;
+}
+
+bool term_read_line(char *line, int n)
+{
+    term_waiting(true);
+    bool got = fgets(line, n, stdin) != NULL;
+    term_waiting(false);
+    return got;
+}
+
+void term_ignore_pipe(bool on) { signal(SIGPIPE, on ? SIG_IGN : term_end_by); }
+
 void term_init(void)
 {
+    static const int deadly[] = {SIGTERM, SIGHUP, SIGQUIT};
+    open_standard();
     if (isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &saved_modes) == 0) have_modes = 1;
-    struct sigaction sa = {.sa_handler = on_interrupt}; /* no SA_RESTART: a waiting read must come back */
+    term_catch(SIGINT, on_interrupt);
+    for (size_t i = 0; i < ARRAY_LEN(deadly); i++) term_catch(deadly[i], term_end_by);
+    term_ignore_pipe(false);  /* a parent may have ignored it */
+    signal(SIGXFSZ, SIG_IGN); /* a file above the limit of sizes is an error of writing, with its name */
+    struct sigaction sa = {.sa_sigaction = on_bus_error, .sa_flags = (int)SA_RESETHAND | SA_SIGINFO};
     sigemptyset(&sa.sa_mask);
-    sigaction(SIGINT, &sa, NULL);
-    sa.sa_handler = on_terminate;
-    sigaction(SIGTERM, &sa, NULL);
-    sigaction(SIGHUP, &sa, NULL);
-    signal(SIGPIPE, SIG_DFL); /* a parent may have ignored it */
+    sigaction(SIGBUS, &sa, NULL);
     atexit(restore);
 }
 

@@ -10,10 +10,22 @@
 enum term_color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 extern const char *const term_color_names[]; /* "auto", "always", "never", NULL: for the option table */
 
-/* Remembers the terminal's modes and installs the handlers: SIGINT sets term_interrupted, and a second one within a
- * second ends the program with 130; SIGTERM ends it with 143; SIGPIPE ends it silently. The modes are put back on
- * every way out. Called once. */
+/* First of all: opens standard descriptors that are closed, remembers the terminal's modes and installs the handlers: SIGINT
+ * sets term_interrupted, and a second one within a second ends the program with 130; SIGTERM, SIGHUP, SIGQUIT and SIGPIPE end
+ * it as they would; a mapped file that cannot be read any more (SIGBUS) ends it with a message and 1. On every way out the
+ * modes are put back, and temporary files are removed. Called once. */
 void term_init(void);
+/* Ends the program by this signal, in that way. For signal handlers. */
+void term_end_by(int sig);
+/* Another handler for a signal, unless whoever started us wants it ignored (nohup, or a shell's background job). */
+void term_catch(int sig, void (*handler)(int));
+/* While a read of stdin waits, Ctrl-C must end it; at other times calls of the system go on behind it. */
+void term_waiting(bool on);
+/* Reads stdin, as fread and fgets do. */
+size_t term_read(void *block, size_t n);
+bool term_read_line(char *line, int n);
+/* While on, a reader that went away is an error of writing. */
+void term_ignore_pipe(bool on);
 /* From the options, NO_COLOR, CLICOLOR_FORCE and TERM. plain also turns off everything that moves the cursor. */
 void term_setup(enum term_color color, bool plain);
 

@@ -27,7 +27,7 @@ struct tokenize {
 static int load(struct tokenizer **t, const char *path, struct err *e)
 {
     char found[SETUP_PATH];
-    if (!file_exists(path) && model_find_local(found, path, NULL) == OK) path = found;
+    if (file_absent(path) && model_find_local(found, path, NULL) == OK) path = found;
     TRY(model_check_path(path, e));
     return model_tokenizer_at(t, path, e);
 }
@@ -36,7 +36,7 @@ static int read_stdin(struct buf *b, struct err *e)
 {
     char block[1 << 16];
     size_t n;
-    while ((n = fread(block, 1, sizeof block, stdin)) > 0) buf_add(b, block, n);
+    while ((n = term_read(block, sizeof block)) > 0) buf_add(b, block, n);
     if (ferror(stdin)) FAIL(e, ERR_IO, "stdin: cannot read: %s", strerror(errno));
     return buf_check(b, "stdin", e);
 }

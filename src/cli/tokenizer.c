@@ -37,7 +37,7 @@ static int read_stdin(struct buf *b, struct err *e)
 {
     char block[1 << 16];
     size_t n;
-    while ((n = fread(block, 1, sizeof block, stdin)) > 0) buf_add(b, block, n);
+    while ((n = term_read(block, sizeof block)) > 0) buf_add(b, block, n);
     if (ferror(stdin)) FAIL(e, ERR_IO, "stdin: cannot read: %s", strerror(errno));
     return buf_check(b, "stdin", e);
 }
