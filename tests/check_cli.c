@@ -10,6 +10,7 @@
 #include "cli/wrap.h"
 #include "model/net.h"
 #include "model/vocab.h"
+#include "sys/dir.h"
 #include "sys/file.h"
 #include "sys/store.h"
 #include "tests/test.h"
@@ -171,7 +172,7 @@ int main(int argc, char **argv)
     check_wrap();
     CHECK_OK(path_of_program(here, sizeof here, &e), &e);
     snprintf(program, sizeof program, "%s/../autarky", here);
-    if (!file_exists(program)) {
+    if (file_absent(program)) {
         test_skip("the program is not built (make)");
         return test_end();
     }

@@ -566,7 +566,7 @@ static void check_prepare(void)
     volatile sig_atomic_t stop = 1;
     o.stop = &stop;
     o.out = path(2, "stopped.tok");
-    CHECK(data_prepare(&o, &r, &e) == ERR_INTERRUPTED && !file_exists(o.out), "%s", e.msg);
+    CHECK(data_prepare(&o, &r, &e) == ERR_INTERRUPTED && file_absent(o.out), "%s", e.msg);
     buf_free(&b);
     tokenizer_free(t);
 }

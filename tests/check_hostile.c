@@ -143,7 +143,7 @@ static int open_checkpoint(const char *path, struct err *e)
     link_to(path, "checkpoint-5/SHA256SUMS");
     int rc = checkpoint_find(dir, found, sizeof found, &s, e);
     struct err e2;
-    CHECK_OK(dir_remove(in_dir("checkpoint-5"), &e2), &e2);
+    CHECK_OK(dir_remove_tree(in_dir("checkpoint-5"), &e2), &e2);
     if (!rc) train_state_free(&s);
     return rc;
 }

@@ -16,6 +16,7 @@
 #include "hub/local.h"
 #include "hub/pull.h"
 #include "sys/clock.h"
+#include "sys/dir.h"
 #include "sys/file.h"
 #include "sys/store.h"
 #include "tests/hub_server.h"
@@ -593,7 +594,7 @@ static void check_program(struct fixture *f)
     char here[PATH_MAX], program[PATH_MAX + 20];
     if (path_of_program(here, sizeof here, NULL) != OK) return;
     snprintf(program, sizeof program, "%s/../autarky", here);
-    if (!file_exists(program)) {
+    if (file_absent(program)) {
         test_skip("the program is not built (make)");
         return;
     }

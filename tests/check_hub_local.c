@@ -7,6 +7,7 @@
 #include "hub/cache.h"
 #include "hub/digest.h"
 #include "hub/local.h"
+#include "sys/dir.h"
 #include "sys/file.h"
 #include "sys/store.h"
 #include "tests/test.h"

@@ -429,7 +429,7 @@ static void check_no_memory(void)
             CHECK(mem_live() == live, "%s: allocation %llu fails: %lld blocks leaked", path, (unsigned long long)k,
                   (long long)(mem_live() - live));
             CHECK(rc == OK || rc == ERR_MEMORY, "%s: allocation %llu fails: %s", path, (unsigned long long)k, e.msg);
-            CHECK(rc == OK || !write || !file_exists(path), "%s: there in spite of an error", path);
+            CHECK(rc == OK || !write || file_absent(path), "%s: there in spite of an error", path);
         }
         CHECK(rc == OK && k > 5, "%s: ended with %d after %llu allocations", path, rc, (unsigned long long)k);
         if (write) CHECK_OK(file_remove(path, &e), &e);

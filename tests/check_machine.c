@@ -1,5 +1,6 @@
 /* What this process may use of a machine: control groups of both versions, in every way that containers and batch systems show
  * them, written into a folder; affinity on machines with more than 1,024 processors; limits of addresses; hostile texts. */
+#include "base/mem.h"
 #include "base/rng.h"
 #include "sys/bandwidth.h"
 #include "sys/cpu.h"

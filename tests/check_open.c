@@ -4,6 +4,7 @@
 #include "model/chat_template.h"
 #include "model/net.h"
 #include "model/vocab.h"
+#include "sys/dir.h"
 #include "sys/file.h"
 #include "tests/folder.h"
 #include <string.h>

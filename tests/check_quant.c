@@ -11,6 +11,7 @@
 #include "quant/collect.h"
 #include "quant/compare.h"
 #include "quant/convert.h"
+#include "sys/dir.h"
 #include "sys/file.h"
 #include "tests/folder.h"
 #include "tests/model_fixture.h"
@@ -96,10 +97,17 @@ static void test_folder_refusals(void)
     struct convert_result r;
     CHECK_OK(to_folder(in_dir("llama.gguf"), in_dir("one"), DT_F32, 1 << 30, &r, &e), &e);
     CHECK(r.files == 1, "%d files", r.files);
-    CHECK_OK(to_folder(in_dir("llama.gguf"), in_dir("one"), DT_F32, 1 << 30, &r, &e), &e); /* over itself */
     CHECK(to_folder(in_dir("llama.gguf"), in_dir("one"), DT_F32, 1000, &r, &e) == ERR_USAGE &&
-              strstr(e.msg, "other weights"),
-          "shards beside model.safetensors: %s", e.msg);
+              strstr(e.msg, "not an empty folder"),
+          "over an older model: %s", e.msg);
+    struct convert_options o = {
+        .in = in_dir("llama.gguf"), .out = in_dir("one"), .type = DT_F32, .shard = 1000, .replace = true};
+    CHECK_OK(file_replace(in_dir("one/chat_template.jinja"), "of the older model", 18, &e), &e);
+    CHECK_OK(convert_to_folder(&o, &r, &e), &e);
+    CHECK(r.files > 1 && file_absent(in_dir("one/chat_template.jinja")) && file_absent(in_dir("one/model.safetensors")),
+          "files of the older model stay");
+    CHECK_OK(file_replace(in_dir("one/notes.txt"), "mine", 4, &e), &e);
+    CHECK(convert_to_folder(&o, &r, &e) == ERR_USAGE && strstr(e.msg, "notes.txt"), "a file of the user's: %s", e.msg);
     CHECK(to_folder(in_dir("llama.gguf"), in_dir("llama.gguf"), DT_F32, 1000, &r, &e) == ERR_USAGE,
           "a file as folder: %s", e.msg);
     CHECK(to_folder(in_dir("llama.gguf"), in_dir("two"), DT_Q8_0, 1000, &r, &e) == ERR_UNSUPPORTED, "q8_0 in a folder");
@@ -321,7 +329,7 @@ static void test_stop(void)
     struct convert_options o = {
         .in = in_dir("llama.gguf"), .out = in_dir("stopped.gguf"), .write = {.progress = stop_at_once}};
     CHECK(convert_to_gguf(&o, &r, &e) == ERR_INTERRUPTED, "is not stopped");
-    CHECK(!file_exists(o.out), "half a file is left");
+    CHECK(file_absent(o.out), "half a file is left");
 }
 
 /* ---- importance ---- */
@@ -831,6 +839,8 @@ static void check_opens(const char *path, uint64_t files, uint64_t few, uint64_t
     opened("a tokenizer", path, tokenizer);
     CHECK_OK(to_gguf(path, in_dir("once.gguf"), NULL, NULL, &r, &e), &e);
     opened("a conversion to GGUF", path, files);
+    CHECK_OK(dir_remove_tree(in_dir("once"), &e), &e);
+    opens = file_opens();
     CHECK_OK(to_folder(path, in_dir("once"), DT_COUNT, 1 << 30, &r, &e), &e);
     opened("a conversion to a folder", path, files);
 }
@@ -886,7 +896,7 @@ static void test_templates(void)
     check_templates(in_dir("out.gguf"), "../x=A ");
     CHECK(to_folder(in_dir("out.gguf"), in_dir("forms3"), DT_COUNT, 1 << 30, &r, &e) == ERR_UNSUPPORTED &&
               strstr(e.msg, "\"../x\", which does not do as the name of a file"), "%s", e.msg);
-    CHECK(!file_exists(in_dir("forms3/x.jinja")), "written outside");
+    CHECK(file_absent(in_dir("forms3/x.jinja")), "written outside");
 }
 
 int main(void)

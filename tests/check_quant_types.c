@@ -140,7 +140,7 @@ static void test_rules(void)
     CHECK(convert(in_dir("none.gguf"), "q4_k_m", rules, 5, &e) == ERR_USAGE && strstr(e.msg, "no matrix fits") &&
               strstr(e.msg, "attn_norm*"),
           "a rule that fits norms only: %s", e.msg);
-    CHECK(!file_exists(in_dir("none.gguf")), "a refused conversion has written");
+    CHECK(file_absent(in_dir("none.gguf")), "a refused conversion has written");
     CHECK(mix_fit(DT_IQ4_XS, 64) == DT_IQ4_NL && mix_fit(DT_Q6_K, 96) == DT_Q8_0 && mix_fit(DT_Q8_0, 40) == DT_F32,
           "rows that do not fit");
 }

@@ -3,7 +3,8 @@
 #define TESTS_FOLDER_H
 
 #include <limits.h>
-#include "sys/store.h"
+#include "sys/dir.h"
+#include "sys/file.h"
 #include "tests/test.h"
 
 static char dir[] = "/tmp/autarky-check-XXXXXX";

@@ -25,7 +25,7 @@ int cmd_bench(int argc, char **argv)
     static const char *const parts[] = {"kernels", "train", "tokenizer", "model"};
     const char *near = argc > 1 && argv[1][0] != '-' ? nearest_name(argv[1], parts, ARRAY_LEN(parts)) : NULL;
     char found[SETUP_PATH];
-    if (near && !file_exists(argv[1]) && model_find_local(found, argv[1], NULL) != OK) {
+    if (near && file_absent(argv[1]) && model_find_local(found, argv[1], NULL) != OK) {
         struct err e = {0};
         err_set(&e, ERR_USAGE, __FILE__, __LINE__, "\"%s\" is no model and no part of bench; did you mean %s?", argv[1],
                 near);

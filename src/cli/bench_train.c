@@ -334,7 +334,7 @@ int cmd_bench_train(int argc, char **argv)
     int rc = n > 0 ? err_set(&e, ERR_USAGE, __FILE__, __LINE__, "\"%s\": expected options only", argv[1]) : bench_all(b, &e);
     if (!rc && a->json) print_json(b);
     else if (!rc) print_table(b);
-    dir_remove(b->tmp, NULL);
+    dir_remove_tree(b->tmp, NULL);
     pool_close(b->pool);
     mem_free(b);
     return rc ? exit_fail("bench train", &e) : term_flush() ? EXIT_OK : EXIT_FAILED;

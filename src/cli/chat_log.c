@@ -102,8 +102,9 @@ static json_t *to_json(const struct chat_log *l)
     for (size_t i = 0; i < l->n; i++) {
         const struct chat_entry *x = &l->v[i];
         json_t *m = json_pack("{s:s,s:s%}", "role", role_names[x->role], "content", x->text, x->len);
-        if (m && x->stopped && json_object_set_new(m, "stopped", json_true())) m = NULL;
-        if (!m || json_array_append_new(list, m)) {
+        bool bad = !m || (x->stopped && json_object_set_new(m, "stopped", json_true()));
+        if (bad) json_decref(m);
+        if (bad || json_array_append_new(list, m)) {
             json_decref(list);
             return NULL;
         }
@@ -113,17 +114,18 @@ static json_t *to_json(const struct chat_log *l)
 
 int chat_log_save(const struct chat_log *l, const char *path, struct err *e)
 {
-    if (file_exists(path)) {
+    if (!file_absent(path)) {
         struct chat_log old = {0};
         struct err why;
         int rc = chat_log_load(&old, path, &why);
         chat_log_free(&old);
+        if (rc == ERR_IO || rc == ERR_MEMORY) return err_set(e, why.code, why.file, why.line, "%s", why.msg);
         if (rc) FAIL(e, ERR_USAGE, "%s exists and is not a saved chat; choose another name", path);
     }
     json_t *v = to_json(l);
     char *text = v ? json_text_pretty(v) : NULL;
     json_decref(v);
-    if (!text) FAIL(e, ERR_FORMAT, "the chat cannot be written as JSON (out of memory, or text that is not UTF-8)");
+    if (!text) return json_bad("the chat", e);
     int rc = file_replace(path, text, strlen(text), e);
     mem_free(text);
     return rc;

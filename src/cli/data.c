@@ -208,7 +208,7 @@ static int generate_open(struct writing *g, const char *path, struct err *e)
 
 static int write_generated(const char *kind, uint64_t seed, uint64_t count, const char *out, struct err *e)
 {
-    struct writing g = {.out.fd = -1, .progress.start = clock_seconds()};
+    struct writing g = {.progress.start = clock_seconds()};
     char input[128];
     snprintf(input, sizeof input, "generate:%.40s?seed=%" PRIu64 "&count=%" PRIu64, kind, seed, count);
     int rc = generate_open(&g, out, e);

@@ -8,7 +8,6 @@
  *   perplexity     = exp(nats per token)
  *   bits per byte  = sum of -log2 p / bytes of the tokens predicted: comparable between tokenizers
  * --logits keeps the numbers behind these: f32 (tokens predicted, vocabulary), rows in the order of the text, no header. */
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -31,7 +30,7 @@ struct ppl {
     struct talker t;
     struct windows w;
     const char *out_path; /* of the logits; NULL: they are not kept */
-    FILE *out;
+    struct file_out out;
     double sum, seconds;
     int64_t predicted, bytes;
 };
@@ -40,13 +39,13 @@ static void ppl_free(struct ppl *p)
 {
     talker_close(&p->t);
     windows_free(&p->w);
-    if (p->out) fclose(p->out); /* after a failure only: close_logits has looked at the rest */
+    file_out_abort(&p->out); /* no effect after commit */
 }
 
 static int open_all(struct ppl *p, const char *model, const struct model_args *m, struct err *e)
 {
     char found[SETUP_PATH];
-    if (!file_exists(model) && model_find_local(found, model, NULL) == OK) model = found;
+    if (file_absent(model) && model_find_local(found, model, NULL) == OK) model = found;
     TRY(model_check_path(model, e));
     struct engine_options o = model_engine_options(model, m);
     o.all_logits = true;
@@ -68,7 +67,6 @@ static int read_text(struct ppl *p, const char *path, int64_t limit, struct err 
     return rc;
 }
 
-/* Written in place, not beside and renamed: the file is large, may be a pipe, and is worth nothing after a crash. */
 static int open_logits(struct ppl *p, const char *text, struct err *e)
 {
     if (!p->out_path) return OK;
@@ -76,17 +74,7 @@ static int open_logits(struct ppl *p, const char *text, struct err *e)
     for (int i = 0; i < 2; i++)
         if (same_file(p->out_path, inputs[i]))
             FAIL(e, ERR_USAGE, "--logits: %s is %s, which would be lost", p->out_path, i ? "the text" : "the model");
-    p->out = fopen(p->out_path, "wbe");
-    if (!p->out) FAIL(e, ERR_IO, "%s: cannot create: %s", p->out_path, strerror(errno));
-    return OK;
-}
-
-static int close_logits(struct ppl *p, struct err *e)
-{
-    FILE *f = p->out;
-    p->out = NULL;
-    if (f && fclose(f) != 0) FAIL(e, ERR_IO, "%s: cannot write: %s", p->out_path, strerror(errno));
-    return OK;
+    return file_out_open(&p->out, p->out_path, e);
 }
 
 /* A logits_fn: rows of the window at hand. */
@@ -100,9 +88,7 @@ static int score_rows(void *ctx, int64_t first, int64_t rows, const float *logit
         if (target >= vocab)
             FAIL(e, ERR_FORMAT, "%s: the text has token %d, the network predicts 0 to %" PRId64, p->t.engine.path,
                  target, vocab - 1);
-        if (p->out && fwrite(logits, sizeof *logits, (size_t)vocab, p->out) != (size_t)vocab)
-            FAIL(e, ERR_IO, "%s: cannot write the logits of token %" PRId64 ": %s", p->out_path, p->predicted,
-                 strerror(errno));
+        if (p->out_path) TRY(file_out_write(&p->out, logits, (size_t)vocab * sizeof *logits, e));
         tokenizer_bytes(p->t.engine.tok, target, &len);
         p->sum += session_nats(logits, vocab, target);
         p->bytes += (int64_t)len;
@@ -153,7 +139,7 @@ static int report(const struct ppl *p, const char *file, bool json, struct err *
                   "nats_per_token", nats, "perplexity", exp(nats), "bits_per_byte", bits, "seconds", p->seconds,
                   "level", cpu_level_name(p->t.engine.ks.level), "compute", engine_compute_name(&p->t.engine), "cache",
                   formats[p->t.engine.cache].name, "form", p->t.engine.net.absorbed ? "absorbed" : "plain");
-    if (!o) FAIL(e, ERR_MEMORY, "the result cannot be written as JSON (out of memory, or a path that is not UTF-8)");
+    if (!o) return json_bad("the result", e);
     return answer_print_json(o, e);
 }
 
@@ -183,7 +169,7 @@ int cmd_perplexity(int argc, char **argv)
     if (!rc) rc = read_text(&p, argv[2], limit, &e);
     if (!rc) rc = open_logits(&p, argv[2], &e);
     if (!rc) rc = score(&p, &e);
-    if (!rc) rc = close_logits(&p, &e);
+    if (!rc && p.out_path) rc = file_out_commit(&p.out, &e);
     if (!rc) rc = report(&p, argv[2], json, &e);
     ppl_free(&p);
     return rc ? exit_fail(argv[0], &e) : EXIT_OK;

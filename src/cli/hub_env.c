@@ -77,7 +77,7 @@ static int read_tokens(struct hub_env *h, struct err *e)
         TRY(put_token(h->token, set, "HF_TOKEN", e));
     } else if (!is_on("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
         bool named = file && *file ? put_path(path, file, "") : hf_home(path, "token");
-        if (named && file_exists(path)) {
+        if (named && !file_absent(path)) {
             TRY(file_read(&text, &n, path, 1 << 16, e));
             int rc = put_token(h->token, text, path, e);
             mem_free(text);

@@ -6,7 +6,6 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "base/mem.h"
 #include "cli/setup.h"
@@ -54,8 +53,8 @@ static void rewrite_history(const char *path, const char *text, size_t len)
 {
     struct file_out o;
     struct err e;
-    if (file_out_open(&o, path, &e)) return;
-    if (fchmod(o.fd, 0600) != 0 || file_out_write(&o, text, len, &e)) file_out_abort(&o);
+    if (file_out_open_private(&o, path, &e)) return;
+    if (file_out_write(&o, text, len, &e)) file_out_abort(&o);
     else file_out_commit(&o, &e); /* on failure the old history stays */
 }
 
@@ -66,9 +65,14 @@ static void load_history(struct line_reader *l)
     struct err e;
     HistEvent ev;
     struct buf entry = {0};
-    if (file_read(&text, &len, l->history_path, HISTORY_MAX_BYTES, &e)) return;
+    bool whole;
+    if (file_read_end(&text, &len, &whole, l->history_path, HISTORY_MAX_BYTES, &e)) return;
     for (size_t i = 0; i < len; i++) lines += text[i] == '\n';
-    for (size_t i = len; i > 0 && kept <= HISTORY_KEEP; i--)
+    if (!whole) { /* its first line is the end of one */
+        const char *end = memchr(text, '\n', len);
+        start = end ? (size_t)(end - text) + 1 : len;
+    }
+    for (size_t i = len; i > start && kept <= HISTORY_KEEP; i--)
         if (text[i - 1] == '\n' && kept++ == HISTORY_KEEP) start = i;
     for (size_t from = start; from < len;) {
         const char *end = memchr(text + from, '\n', len - from);
@@ -77,7 +81,7 @@ static void load_history(struct line_reader *l)
         if (entry.len > 0 && !entry.failed) history(l->hist, &ev, H_ENTER, entry.data);
         from = (size_t)(end - text) + 1;
     }
-    if (lines > 2 * HISTORY_KEEP) rewrite_history(l->history_path, text + start, len - start);
+    if (!whole || lines > 2 * HISTORY_KEEP) rewrite_history(l->history_path, text + start, len - start);
     buf_free(&entry);
     mem_free(text);
 }
@@ -103,7 +107,7 @@ void line_remember(struct line_reader *l, const char *text)
     if (!l->el || text[0] == ' ' || text[0] == 0) return;
     escape(&b, text);
     if (b.failed) return;
-    if (l->history_path[0] && file_append(l->history_path, b.data, b.len, &e)) l->history_path[0] = 0; /* not again */
+    if (l->history_path[0] && file_append(l->history_path, b.data, b.len, NULL, &e)) l->history_path[0] = 0; /* not again */
     struct buf shown = {0};
     unescape(&shown, b.data, b.len - 1);
     if (!shown.failed) history(l->hist, &ev, H_ENTER, shown.data);
@@ -267,16 +271,18 @@ static enum line_status read_plain(const char *prompt, struct buf *out)
         fputs(prompt, stdout);
         fflush(stdout);
     }
+    term_waiting(true);
     while ((c = getchar()) != EOF && c != '\n') {
         buf_add_byte(out, c);
-        if (out->len > LINE_MAX_BYTES) return LINE_ERROR;
+        if (out->len > LINE_MAX_BYTES) break;
     }
+    term_waiting(false);
     if (term_interrupted) {
         clearerr(stdin);
         return LINE_INTERRUPTED;
     }
     if (out->len > 0 && out->data[out->len - 1] == '\r') out->data[--out->len] = 0;
-    if (out->failed) return LINE_ERROR;
+    if (out->failed || out->len > LINE_MAX_BYTES) return LINE_ERROR;
     return c == EOF && out->len == 0 ? LINE_END : LINE_OK;
 }
 
@@ -285,8 +291,10 @@ static enum line_status read_edited(struct line_reader *l, struct buf *out)
     int n = 0;
     term_paste(true);
     errno = 0;
+    term_waiting(true);
     const char *s = el_gets(l->el, &n);
     int no = errno;
+    term_waiting(false);
     term_paste(false);
     if (term_interrupted || (!s && no == EINTR)) {
         const LineInfo *li = el_line(l->el);

@@ -29,7 +29,7 @@ static int list_json(const struct hub_models *m, const char *word, struct err *e
                                                   "bytes", (json_int_t)v->size, "modified", when, "path", v->path));
     }
     json_t *o = json_pack("{s:o}", "models", list);
-    if (!o) FAIL(e, ERR_MEMORY, "the list cannot be written as JSON");
+    if (!o) return json_bad("the list", e);
     return answer_print_json(o, e);
 }
 
@@ -102,7 +102,7 @@ static int copy(const char *name, const char *to, bool json, struct err *e)
     TRY(hub_copy(out, path, &ref, to, stopped, e));
     if (json) {
         json_t *o = json_pack("{s:s,s:s,s:s}", "model", name, "from", path, "path", out);
-        if (!o) FAIL(e, ERR_MEMORY, "the result cannot be written as JSON");
+        if (!o) return json_bad("the result", e);
         return answer_print_json(o, e);
     }
     term_write(stdout, out, strlen(out));
@@ -140,7 +140,7 @@ static int ask_removal(void *ctx, const struct hub_removal *r, struct err *e)
         FAIL(e, ERR_USAGE, "%s: %zu files, %s, and no terminal to ask on: say -y", r->name, r->files, size);
     fprintf(stderr, "%s: remove %zu file%s and free %s? [y/N] ", r->name, r->files, r->files == 1 ? "" : "s", size);
     fflush(stderr);
-    if (fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y')) return OK;
+    if (term_read_line(line, sizeof line) && (line[0] == 'y' || line[0] == 'Y')) return OK;
     if (term_interrupted) FAIL(e, ERR_INTERRUPTED, "stopped; nothing is removed");
     FAIL(e, ERR_USAGE, "not agreed to: nothing is removed");
 }
@@ -160,7 +160,7 @@ static int remove_model(const char *name, bool yes, bool json, struct err *e)
     }
     json_t *o =
         json_pack("{s:s,s:I,s:I}", "model", r.name, "files", (json_int_t)r.files, "freed_bytes", (json_int_t)r.bytes);
-    if (!o) FAIL(e, ERR_MEMORY, "the result cannot be written as JSON");
+    if (!o) return json_bad("the result", e);
     return answer_print_json(o, e);
 }
 

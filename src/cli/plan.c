@@ -44,8 +44,8 @@ static bool is_bare_folder(const char *path)
     char file[SETUP_PATH];
     if (!file_is_dir(path)) return str_ends_with(path, "config.json");
     for (size_t i = 0; i < ARRAY_LEN(weights); i++)
-        if (path_join(file, sizeof file, path, weights[i], NULL) || file_exists(file)) return false;
-    return !path_join(file, sizeof file, path, "config.json", NULL) && file_exists(file);
+        if (path_join(file, sizeof file, path, weights[i], NULL) || !file_absent(file)) return false;
+    return !path_join(file, sizeof file, path, "config.json", NULL) && !file_absent(file);
 }
 
 static int unknown(const char *name, struct err *e)
@@ -78,10 +78,10 @@ static int open_file(struct plan *p, struct err *e)
 static int find_model(struct plan *p, const char *name, struct err *e)
 {
     char found[SETUP_PATH];
-    bool here = file_exists(name) || model_find_local(found, name, NULL) == OK;
+    bool here = !file_absent(name) || model_find_local(found, name, NULL) == OK;
     snprintf(p->name, sizeof p->name, "%s", name);
     if (here) {
-        snprintf(p->path, sizeof p->path, "%s", file_exists(name) ? name : found);
+        snprintf(p->path, sizeof p->path, "%s", !file_absent(name) ? name : found);
         p->bare = is_bare_folder(p->path);
         return open_file(p, e);
     }

@@ -42,7 +42,7 @@ int recast_mix(const char *option, const char *name, struct mix *out, struct err
 int recast_begin(struct recast *c, struct convert_options *o, char found[SETUP_PATH], const char *in, int64_t threads,
                  struct err *e)
 {
-    if (!file_exists(in) && model_find_local(found, in, NULL) == OK) in = found;
+    if (file_absent(in) && model_find_local(found, in, NULL) == OK) in = found;
     TRY(model_check_path(in, e));
     if (same_file(in, o->out)) FAIL(e, ERR_USAGE, "%s is read and written; give the result another name", in);
     TRY(pool_open(&c->pool, threads ? (int)threads : cpu_count(), e));

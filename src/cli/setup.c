@@ -146,17 +146,17 @@ int model_default(char out[SETUP_PATH], struct err *e)
         return model_check_path(out, e);
     }
     snprintf(out, SETUP_PATH, "%s", first_model);
-    if (file_exists(out)) return OK;
+    if (!file_absent(out)) return OK;
     if (path_of_program(program, sizeof program, NULL) == OK) {
         static const char *const ups[] = {"/../..", "/..", ""};
         for (int i = 0; i < 3; i++)
-            if (snprintf(out, SETUP_PATH, "%s%s/%s", program, ups[i], first_model) < SETUP_PATH && file_exists(out)) {
+            if (snprintf(out, SETUP_PATH, "%s%s/%s", program, ups[i], first_model) < SETUP_PATH && !file_absent(out)) {
                 char real[PATH_MAX]; /* without "..": it is shown */
                 if (realpath(out, real) && strlen(real) < SETUP_PATH) memcpy(out, real, strlen(real) + 1);
                 return OK;
             }
     }
-    if (xdg_path(out, "XDG_DATA_HOME", ".local/share", "autarky/models/first/first.gguf") && file_exists(out))
+    if (xdg_path(out, "XDG_DATA_HOME", ".local/share", "autarky/models/first/first.gguf") && !file_absent(out))
         return OK;
     FAIL(e, ERR_NOTFOUND,
          "no model found: looked for %s here, beside the program, and in the data folder of autarky. Name one "
@@ -174,14 +174,14 @@ static bool looks_like_name(const char *arg)
 bool model_named(const char *arg)
 {
     char found[SETUP_PATH];
-    if (file_exists(arg) || str_ends_with(arg, ".gguf") || str_ends_with(arg, ".safetensors")) return true;
+    if (!file_absent(arg) || str_ends_with(arg, ".gguf") || str_ends_with(arg, ".safetensors")) return true;
     return looks_like_name(arg) && model_find_local(found, arg, NULL) == OK;
 }
 
 int model_check_path(const char *path, struct err *e)
 {
     char def[SETUP_PATH];
-    if (file_exists(path)) return OK;
+    if (!file_absent(path)) return OK;
     if (model_default(def, NULL) == OK) FAIL(e, ERR_NOTFOUND, "%s: there is no such model; there is %s", path, def);
     FAIL(e, ERR_NOTFOUND, "%s: there is no such model; autarky doctor tells where models are looked for", path);
 }
@@ -235,7 +235,7 @@ static int model_open(struct engine *en, const char *path, const struct model_ar
     char found[SETUP_PATH];
     bool tell = term_is_tty(stderr) && !term_plain();
     *en = (struct engine){0};
-    if (!file_exists(path) && model_find_local(found, path, NULL) == OK) path = found;
+    if (file_absent(path) && model_find_local(found, path, NULL) == OK) path = found;
     TRY(model_check_path(path, e));
     struct engine_options o = model_engine_options(path, m);
     o.shorten = true;

@@ -25,14 +25,17 @@ struct args {
 
 /* Ctrl-C and SIGTERM: the first is looked at between steps, the second ends the program at once. */
 static volatile sig_atomic_t stop_signal;
-static void on_stop(int sig) { stop_signal = sig; }
+
+static void on_stop(int sig)
+{
+    if (stop_signal) term_end_by(sig);
+    stop_signal = sig;
+}
 
 static void catch_signals(void)
 {
-    struct sigaction sa = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
-    sigemptyset(&sa.sa_mask);
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
+    term_catch(SIGINT, on_stop);
+    term_catch(SIGTERM, on_stop);
 }
 
 /* ---- Preparation ---- */

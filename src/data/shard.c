@@ -143,13 +143,7 @@ static int parse_hash(uint8_t out[HASH_BYTES], const char *hex, const char *path
 
 static int open_files(struct shard_writer *w, const char *path, struct err *e)
 {
-    size_t n = strlen(path) + 16;
-    char *spool = NULL;
-    TRY(mem_new((void **)&spool, n, "a path", e));
-    snprintf(spool, n, "%s.tokens", path);
-    int rc = file_out_open(&w->spool, spool, e);
-    mem_free(spool);
-    if (rc) return rc;
+    TRY(file_out_open(&w->spool, path, e));
     return file_out_open(&w->out, path, e);
 }
 
@@ -160,7 +154,6 @@ int shard_writer_open(struct shard_writer **out, const char *path, int32_t vocab
         FAIL(e, ERR_USAGE, "%s: vocabulary of %d, expected 1 to %d", path, vocab, TOK_MAX_VOCAB);
     struct shard_writer *w = NULL;
     TRY(mem_new((void **)&w, sizeof *w, "a shard writer", e));
-    w->out.fd = w->spool.fd = -1;
     w->vocab = vocab;
     w->token_bytes = bytes_for(vocab);
     int rc = parse_hash(w->hash, tokenizer_hash, path, e);
@@ -232,7 +225,7 @@ static int write_all(struct shard_writer *w, struct err *e)
         w->n_pending = 0;
     }
     struct file_map tokens;
-    TRY(file_map(&tokens, w->spool.tmp, e));
+    TRY(file_out_map(&tokens, &w->spool, e));
     int rc = file_out_write(&w->out, tokens.data, tokens.size, e);
     file_unmap(&tokens);
     return rc;

@@ -51,7 +51,7 @@ int cache_make(const struct hub_cache *c, struct err *e)
     char path[PATH_MAX];
     TRY(file_mkdirs(c->root, e));
     TRY(path_join(path, sizeof path, c->root, "CACHEDIR.TAG", e));
-    if (!file_exists(path)) TRY(file_replace(path, mark, sizeof mark - 1, e));
+    if (file_absent(path)) TRY(file_replace(path, mark, sizeof mark - 1, e));
     for (int i = 0; i < 3; i++) {
         TRY(path_join(path, sizeof path, c->repo, folders[i], e));
         TRY(file_mkdirs(path, e));

@@ -13,14 +13,16 @@ static const char *base_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Copies those files of l that `head` chooses (NULL: all) from one folder to another, which is made. */
+static bool chosen(const char *head, const struct hub_file *f) { return !head || hub_same_split(head, f->path); }
+
+/* Copies those files of l that `head` chooses (NULL: all) from one folder to another. */
 static int copy_files(const struct hub_listing *l, const char *head, const char *from, const char *to,
                       bool (*stop)(void), struct err *e)
 {
     char source[PATH_MAX], copy[PATH_MAX], dir[PATH_MAX];
     for (size_t i = 0; i < l->n; i++) {
         const char *path = l->files[i].path;
-        if (head && !hub_same_split(head, path)) continue;
+        if (!chosen(head, &l->files[i])) continue;
         TRY(path_join(source, sizeof source, from, path, e));
         TRY(path_join(copy, sizeof copy, to, path, e));
         TRY(path_dir(dir, sizeof dir, copy, e));
@@ -34,13 +36,43 @@ static int copy_files(const struct hub_listing *l, const char *head, const char 
 static int copy_folder(const struct hub_listing *l, const char *head, const char *from, const char *to,
                        bool (*stop)(void), struct err *e)
 {
-    char tmp[PATH_MAX];
-    if (snprintf(tmp, sizeof tmp, "%s.incomplete", to) >= PATH_MAX) FAIL(e, ERR_LIMIT, "path is too long: %s", to);
-    TRY(dir_remove_tree(tmp, e));
-    int rc = file_mkdirs(tmp, e);
-    if (!rc) rc = copy_files(l, head, from, tmp, stop, e);
-    if (!rc) rc = dir_publish(tmp, to, e);
-    if (rc) dir_remove_tree(tmp, NULL);
+    struct dir_out o;
+    TRY(dir_out_open(&o, to, e));
+    int rc = copy_files(l, head, from, dir_out_path(&o), stop, e);
+    if (!rc) rc = dir_out_commit(&o, e);
+    dir_out_abort(&o); /* no effect after commit */
+    return rc;
+}
+
+/* The chosen files of one folder into another that exists; on failure none of them stays. */
+static int move_files(const struct hub_listing *l, const char *head, const char *from, const char *to, struct err *e)
+{
+    char source[PATH_MAX], place[PATH_MAX];
+    int rc = OK;
+    size_t i;
+    for (i = 0; i < l->n && !rc; i++) {
+        if (!chosen(head, &l->files[i])) continue;
+        rc = path_join(source, sizeof source, from, l->files[i].path, e);
+        if (!rc) rc = path_join(place, sizeof place, to, l->files[i].path, e);
+        if (!rc) rc = dir_move_new(source, place, e);
+    }
+    if (!rc) return file_sync_dir(to, e);
+    for (size_t k = 0; k + 1 < i; k++)
+        if (chosen(head, &l->files[k]) && !path_join(place, sizeof place, to, l->files[k].path, NULL)) file_remove(place, NULL);
+    return rc;
+}
+
+/* All parts are copied before the first one appears. */
+static int copy_into(const struct hub_listing *l, const char *head, const char *from, const char *to, bool (*stop)(void),
+                     struct err *e)
+{
+    char beside[PATH_MAX];
+    struct dir_out o;
+    TRY(path_join(beside, sizeof beside, to, head, e));
+    TRY(dir_out_open(&o, beside, e));
+    int rc = copy_files(l, head, from, dir_out_path(&o), stop, e);
+    if (!rc) rc = move_files(l, head, dir_out_path(&o), to, e);
+    dir_out_abort(&o);
     return rc;
 }
 
@@ -62,8 +94,9 @@ static int target(char out[PATH_MAX], const char *to, const char *name, bool ins
     while (n > 1 && to[n - 1] == '/') n--; /* "models/" and "models" are the same folder */
     if (snprintf(out, PATH_MAX, "%.*s%s%s", (int)n, to, inside ? "/" : "", inside ? name : "") >= PATH_MAX)
         FAIL(e, ERR_LIMIT, "path is too long: %s", to);
-    if (file_look(out, false).kind != FILE_MISSING)
-        FAIL(e, ERR_USAGE, "%s exists already; remove it or name another", out);
+    struct file_look l = file_look(out, false);
+    TRY(file_known(&l, out, e));
+    if (l.kind != FILE_MISSING) FAIL(e, ERR_USAGE, "%s exists already; remove it or name another", out);
     return OK;
 }
 
@@ -80,10 +113,10 @@ static int copy_parts(char out[PATH_MAX], const struct hub_listing *l, const cha
         return file_copy(source, out, stop, e);
     }
     if (str_ends_with(to, ".gguf")) FAIL(e, ERR_USAGE, "%s: %s has %zu parts; name a folder for them", to, head, parts);
-    if (file_is_dir(to)) { /* part by part: the last one makes the model whole */
+    if (file_is_dir(to)) {
         for (size_t i = 0; i < l->n; i++)
             if (hub_same_split(head, l->files[i].path)) TRY(target(folder, to, l->files[i].path, true, e));
-        TRY(copy_files(l, head, dir, to, stop, e));
+        TRY(copy_into(l, head, dir, to, stop, e));
         return path_join(out, PATH_MAX, to, head, e);
     }
     TRY(target(folder, to, "", false, e));
@@ -101,7 +134,7 @@ int hub_copy(char out[PATH_MAX], const char *path, const struct hub_ref *ref, co
     if (file_is_dir(path)) {
         bool into = file_is_dir(to);
         TRY(target(out, to, base_of(ref->repo), into, e));
-        TRY(local_files(&l, path, e));
+        TRY(local_files_all(&l, path, e));
         rc = copy_folder(&l, NULL, path, out, stop, e);
     } else {
         TRY(copy_name(name, sizeof name, path, ref, e));

@@ -179,7 +179,7 @@ static int finish(struct stream *s, struct err *e)
 
 int fetch_file(struct fetch *f, struct err *e)
 {
-    struct stream s = {.f = f, .part = {.fd = -1}};
+    struct stream s = {.f = f, .part = {0}};
     f->state = FETCH_NEW;
     int rc = stream_open(&s, e);
     if (!rc) rc = receive(&s, e);

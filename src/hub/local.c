@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/checked.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "hub/cache.h"
+#include "sys/dir.h"
 #include "sys/file.h"
 #include "sys/store.h"
 
@@ -15,42 +17,57 @@ const char *const hub_place_names[PLACES] = {"hugging face", "autarky", "ollama"
 const char *const hub_format_names[] = {"gguf", "safetensors", "incomplete"};
 static const char no_hash[] = "0000000000000000000000000000000000000000";
 
-static void names_free(char **names, size_t n)
-{
-    for (size_t i = 0; i < n; i++) mem_free(names[i]);
-    mem_free(names);
-}
-
 /* ---- folders as listings ---- */
 
-static int add_files(struct hub_listing *l, const char *dir, const char *below, int depth, struct err *e)
+struct walk {
+    struct hub_listing *l;
+    bool all; /* what is no file of a model is an error, not left out */
+};
+
+static int add_files(const struct walk *w, const char *dir, const char *below, int depth, struct err *e);
+
+static int add_entry(const struct walk *w, const char *dir, const char *below, const char *name, int depth, struct err *e)
 {
-    char **names, path[PATH_MAX], shown[PATH_MAX];
-    size_t n;
-    int rc = file_list(&names, &n, dir, e);
-    if (rc) return rc == ERR_MEMORY ? rc : OK; /* it is gone, or not ours to read */
-    for (size_t i = 0; !rc && i < n; i++) {
-        if (snprintf(path, sizeof path, "%s/%s", dir, names[i]) >= PATH_MAX) continue;
-        if (snprintf(shown, sizeof shown, "%s%s%s", below, *below ? "/" : "", names[i]) >= PATH_MAX ||
-            !hub_path_ok(shown))
-            continue;
-        struct file_look at = file_look(path, true);
-        if (at.kind == FILE_REGULAR) rc = listing_add(l, shown, (int64_t)at.size, no_hash, dir, e);
-        else if (at.kind == FILE_FOLDER && depth < DEPTH_MAX && file_look(path, false).kind == FILE_FOLDER)
-            rc = add_files(l, path, shown, depth + 1, e);
-    }
+    char path[PATH_MAX], shown[PATH_MAX];
+    if (temp_is_name(name)) return OK; /* somebody is writing it */
+    bool fits = snprintf(path, sizeof path, "%s/%s", dir, name) < PATH_MAX &&
+                snprintf(shown, sizeof shown, "%s%s%s", below, *below ? "/" : "", name) < PATH_MAX && hub_path_ok(shown);
+    if (!fits && w->all) FAIL(e, ERR_UNSUPPORTED, "%s: \"%s\" is no name that a model's file can have", dir, name);
+    if (!fits) return OK;
+    struct file_look at = file_look(path, true);
+    if (w->all) TRY(file_known(&at, path, e));
+    if (at.kind == FILE_REGULAR) return listing_add(w->l, shown, (int64_t)at.size, no_hash, dir, e);
+    if (at.kind == FILE_FOLDER && depth < DEPTH_MAX && file_look(path, false).kind == FILE_FOLDER)
+        return add_files(w, path, shown, depth + 1, e);
+    if (w->all && at.kind == FILE_MISSING) FAIL(e, ERR_NOTFOUND, "%s: a link that leads nowhere: the model is not whole", path);
+    if (w->all) FAIL(e, ERR_UNSUPPORTED, "%s: neither a file nor a folder (links to folders are not followed)", path);
+    return OK;
+}
+
+static int add_files(const struct walk *w, const char *dir, const char *below, int depth, struct err *e)
+{
+    char **names = NULL;
+    size_t n = 0;
+    struct err why = {0};
+    int rc = file_list(&names, &n, dir, &why);
+    if (rc == ERR_NOTFOUND) return OK;
+    if (rc) return err_set(e, why.code, why.file, why.line, "%s", why.msg);
+    for (size_t i = 0; !rc && i < n; i++) rc = add_entry(w, dir, below, names[i], depth, e);
     names_free(names, n);
     return rc;
 }
 
-int local_files(struct hub_listing *l, const char *dir, struct err *e)
+static int list_files(struct hub_listing *l, const char *dir, bool all, struct err *e)
 {
     *l = (struct hub_listing){0};
-    int rc = add_files(l, dir, "", 0, e);
+    int rc = add_files(&(struct walk){l, all}, dir, "", 0, e);
     if (!rc) rc = listing_finish(l, dir, e);
     if (rc) listing_free(l);
     return rc;
 }
+
+int local_files(struct hub_listing *l, const char *dir, struct err *e) { return list_files(l, dir, false, e); }
+int local_files_all(struct hub_listing *l, const char *dir, struct err *e) { return list_files(l, dir, true, e); }
 
 /* The file or folder that pick chooses in dir. */
 static int choose(char out[PATH_MAX], const char *dir, const char *pick, const char *what, struct err *e)
@@ -67,6 +84,14 @@ static int choose(char out[PATH_MAX], const char *dir, const char *pick, const c
     choice_free(&c);
     listing_free(&l);
     return rc;
+}
+
+bool local_names(char ***names, size_t *n, const char *dir)
+{
+    struct err e;
+    int rc = file_list(names, n, dir, &e);
+    if (rc && rc != ERR_NOTFOUND) log_warn("%s", e.msg);
+    return rc == OK;
 }
 
 /* ---- rows ---- */
@@ -126,8 +151,13 @@ int local_rows(struct hub_models *m, enum hub_place place, const char *dir, cons
     struct hub_listing l;
     uint64_t weights = 0;
     char path[PATH_MAX], full[HUB_REPO + HUB_REVISION + HUB_PATH], quant[32];
-    TRY(local_files(&l, dir, e));
-    int rc = OK;
+    struct err why = {0};
+    int rc = local_files(&l, dir, &why);
+    if (rc && rc != ERR_MEMORY) { /* not ours to read */
+        log_warn("%s", why.msg);
+        return OK;
+    }
+    if (rc) return err_set(e, why.code, why.file, why.line, "%s", why.msg);
     for (size_t i = 0; !rc && i < l.n; i++) {
         const char *file = l.files[i].path;
         uint64_t size = 0;
@@ -194,7 +224,7 @@ static int scan_snapshots(struct hub_models *m, const struct hub_cache *c, const
     size_t n;
     bool known = local_commit(current, c, "");
     TRY(cache_snapshot(dir, c, "", "", e));
-    if (file_list(&names, &n, dir, NULL) != OK) return OK;
+    if (!local_names(&names, &n, dir)) return OK;
     int rc = OK;
     for (size_t i = 0; !rc && i < n; i++) {
         if (!hub_hash_ok(names[i])) continue;
@@ -212,7 +242,7 @@ static int scan_incomplete(struct hub_models *m, const struct hub_cache *c, cons
     char dir[PATH_MAX], path[PATH_MAX], **names;
     size_t n;
     TRY(path_join(dir, sizeof dir, c->repo, "blobs", e));
-    if (file_list(&names, &n, dir, NULL) != OK) return OK;
+    if (!local_names(&names, &n, dir)) return OK;
     int rc = OK;
     for (size_t i = 0; !rc && i < n; i++) {
         if (!str_ends_with(names[i], ".incomplete")) continue;
@@ -228,7 +258,7 @@ static int scan_hf(struct hub_models *m, const char *root, struct err *e)
     struct hub_cache c;
     char **names, repo[HUB_REPO];
     size_t n;
-    if (file_list(&names, &n, root, NULL) != OK) return OK;
+    if (!local_names(&names, &n, root)) return OK;
     int rc = OK;
     for (size_t i = 0; !rc && i < n; i++) {
         if (!cache_repo_name(repo, names[i])) continue;
@@ -271,7 +301,7 @@ static int scan_own(struct hub_models *m, const char *root, struct err *e)
 {
     char **names, path[PATH_MAX];
     size_t n;
-    if (file_list(&names, &n, root, NULL) != OK) return OK;
+    if (!local_names(&names, &n, root)) return OK;
     int rc = OK;
     for (size_t i = 0; !rc && i < n; i++) {
         if (path_join(path, sizeof path, root, names[i], NULL) != OK || !hub_path_ok(names[i])) continue;

@@ -58,8 +58,12 @@ int hub_remove(const struct hub_places *p, const struct hub_ref *ref, struct hub
 /* ---- for the parts of this module ---- */
 
 /* The regular files below dir (links followed, folders behind links not), as a listing with made-up hashes. A missing
- * folder is empty; names that no repository can have are left out. */
+ * folder is empty, one that cannot be read an error; names that no repository can have, and what is no file, are left out. */
 int local_files(struct hub_listing *l, const char *dir, struct err *e);
+/* The same for whoever needs all of them: nothing is left out, it is an error. */
+int local_files_all(struct hub_listing *l, const char *dir, struct err *e);
+/* Names in a folder, for a list of what there is: false when it is not there or, which is warned of, cannot be read. */
+bool local_names(char ***names, size_t *n, const char *dir);
 /* A commit of the repository at c: of the revision ("" for main, or any if there is no main), or a beginning of a commit
  * of at least 7 digits. */
 struct hub_cache;

@@ -8,16 +8,11 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "hub/local.h"
+#include "sys/dir.h"
 #include "sys/file.h"
 #include "sys/store.h"
 
 enum { MANIFEST_MAX = 1 << 20, OLLAMA_LEVELS = 4 };
-
-static void names_free(char **names, size_t n)
-{
-    for (size_t i = 0; i < n; i++) mem_free(names[i]);
-    mem_free(names);
-}
 
 /* ---- Ollama ---- */
 
@@ -85,7 +80,7 @@ static int ollama_walk(struct hub_models *m, const char *root, const char *dir, 
 {
     char **names, path[PATH_MAX], shown[PATH_MAX];
     size_t n;
-    if (file_list(&names, &n, dir, NULL) != OK) return OK;
+    if (!local_names(&names, &n, dir)) return OK;
     int rc = OK;
     for (size_t i = 0; !rc && i < n; i++) {
         if (snprintf(path, sizeof path, "%s/%s", dir, names[i]) >= PATH_MAX) continue;
@@ -113,7 +108,7 @@ int lmstudio_scan(struct hub_models *m, const char *root, struct err *e)
 {
     char **orgs, dir[PATH_MAX], repo[PATH_MAX], name[HUB_REPO * 2];
     size_t n;
-    if (file_list(&orgs, &n, root, NULL) != OK) return OK;
+    if (!local_names(&orgs, &n, root)) return OK;
     int rc = OK;
     for (size_t i = 0; !rc && i < n; i++) {
         char **repos;
@@ -138,7 +133,7 @@ int llama_cpp_scan(struct hub_models *m, const char *root, struct err *e)
 {
     char **names, path[PATH_MAX];
     size_t n;
-    if (file_list(&names, &n, root, NULL) != OK) return OK;
+    if (!local_names(&names, &n, root)) return OK;
     int rc = OK;
     for (size_t i = 0; !rc && i < n; i++) {
         if (!hub_path_ok(names[i]) || !hub_is_gguf_head(names[i]) ||

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "hub/cache.h"
 #include "hub/local.h"
+#include "sys/dir.h"
 #include "sys/file.h"
 #include "sys/store.h"
 
@@ -18,18 +19,27 @@ struct link {
     bool goes, frees; /* removed; and the last user of its blob among those that go */
 };
 
+struct lock {
+    char hash[HUB_HASH];
+    int fd;
+};
+
 struct removal {
     struct hub_cache c;
     const struct hub_ref *ref;
     struct link *v;
     size_t n, cap;
     char only[HUB_HASH]; /* commit of the revision; "" all */
+    struct lock *locks;  /* held */
+    size_t n_locks, cap_locks;
 };
 
 static void removal_free(struct removal *m)
 {
     for (size_t i = 0; i < m->n; i++) mem_free(m->v[i].path);
     mem_free(m->v);
+    for (size_t i = 0; i < m->n_locks; i++) file_unlock(m->locks[i].fd);
+    mem_free(m->locks);
 }
 
 static int add_link(struct removal *m, const char *commit, const struct hub_file *f, bool goes, struct err *e)
@@ -110,37 +120,67 @@ static int find_links(struct removal *m, struct err *e)
     char dir[PATH_MAX], **names;
     size_t n;
     TRY(cache_snapshot(dir, &m->c, "", "", e));
-    if (file_list(&names, &n, dir, NULL) != OK) return OK;
-    int rc = OK;
-    for (size_t i = 0; i < n; i++) {
-        if (!rc && hub_hash_ok(names[i])) rc = add_snapshot(m, names[i], e);
-        mem_free(names[i]);
-    }
-    mem_free(names);
+    struct err why = {0};
+    int rc = file_list(&names, &n, dir, &why);
+    if (rc == ERR_NOTFOUND) return OK;
+    if (rc) return err_set(e, why.code, why.file, why.line, "%s", why.msg); /* what is in it may need the blobs */
+    for (size_t i = 0; !rc && i < n; i++)
+        if (hub_hash_ok(names[i])) rc = add_snapshot(m, names[i], e);
+    names_free(names, n);
     return rc;
 }
 
-/* Refuses while another process writes one of the blobs that would go. */
-static int check_locks(const struct removal *m, struct err *e)
+/* Takes the lock of one blob, unless it is held already; refuses when another process has it. */
+static int hold(struct removal *m, const char *hash, struct err *e)
+{
+    int fd;
+    for (size_t i = 0; i < m->n_locks; i++)
+        if (!strcmp(m->locks[i].hash, hash)) return OK;
+    if (m->n_locks == m->cap_locks) {
+        size_t cap = m->cap_locks ? 2 * m->cap_locks : 64;
+        struct lock *w = mem_grow(m->locks, m->cap_locks * sizeof *w, cap * sizeof *w);
+        if (!w) FAIL(e, ERR_MEMORY, "out of memory for %zu locks", cap);
+        m->locks = w;
+        m->cap_locks = cap;
+    }
+    TRY(cache_try_lock(&fd, &m->c, hash, e));
+    if (fd < 0) FAIL(e, ERR_USAGE, "%s: another program is fetching it right now", m->ref->repo);
+    m->locks[m->n_locks].fd = fd;
+    snprintf(m->locks[m->n_locks++].hash, HUB_HASH, "%s", hash);
+    return OK;
+}
+
+/* Holds a lock for each blob that a file in dir is named after: "HASH.lock", "HASH", "HASH.incomplete". */
+static int hold_names(struct removal *m, const char *dir, struct err *e)
 {
     char **names;
     size_t n;
-    int rc = OK, fd;
-    if (file_list(&names, &n, m->c.locks, NULL) != OK) return OK;
-    for (size_t i = 0; i < n; i++) {
+    struct err why = {0};
+    int rc = file_list(&names, &n, dir, &why);
+    if (rc == ERR_NOTFOUND) return OK;
+    if (rc) return err_set(e, why.code, why.file, why.line, "%s", why.msg);
+    for (size_t i = 0; !rc && i < n; i++) {
         char hash[HUB_HASH] = "";
-        if (strlen(names[i]) < HUB_HASH + 5) snprintf(hash, sizeof hash, "%.*s", (int)strcspn(names[i], "."), names[i]);
-        if (!rc && hub_hash_ok(hash)) {
-            rc = cache_try_lock(&fd, &m->c, hash, e);
-            if (!rc && fd < 0)
-                rc = err_set(e, ERR_USAGE, __FILE__, __LINE__, "%s: another program is fetching it right now",
-                             m->ref->repo);
-            if (!rc) file_unlock(fd);
-        }
-        mem_free(names[i]);
+        size_t len = strcspn(names[i], ".");
+        if (len < HUB_HASH) snprintf(hash, sizeof hash, "%.*s", (int)len, names[i]);
+        if (hub_hash_ok(hash)) rc = hold(m, hash, e);
     }
-    mem_free(names);
+    names_free(names, n);
     return rc;
+}
+
+/* From here until removal_free nobody begins to fetch what is about to go. Called again after the question: what somebody began
+ * to fetch meanwhile, which had no name before, is refused then. */
+static int hold_all(struct removal *m, bool whole, struct err *e)
+{
+    char blobs[PATH_MAX];
+    TRY(path_join(blobs, sizeof blobs, m->c.repo, "blobs", e));
+    TRY(file_mkdirs(m->c.locks, e));
+    TRY(hold_names(m, m->c.locks, e));
+    if (whole) return hold_names(m, blobs, e);
+    for (size_t i = 0; i < m->n; i++)
+        if (m->v[i].frees && m->v[i].blob[0]) TRY(hold(m, m->v[i].blob, e));
+    return OK;
 }
 
 /* Removes refs below dir that name a commit without a snapshot. */
@@ -225,8 +265,9 @@ static int remove_repo(struct removal *m, struct hub_removal *r,
     if (whole) TRY(count_blobs(m, r, e));
     else if (r->files == 0)
         FAIL(e, ERR_NOTFOUND, "%s: no such file in the cache; autarky list shows what there is", r->name);
-    TRY(check_locks(m, e));
+    TRY(hold_all(m, whole || r->kept == 0, e));
     if (agree) TRY(agree(ctx, r, e));
+    TRY(hold_all(m, whole || r->kept == 0, e));
     if (whole || r->kept == 0) return drop_all(m, e);
     TRY(drop_refs(m, e));
     TRY(drop_links(m, e));
@@ -242,13 +283,15 @@ static int remove_own(const char *root, const struct hub_ref *ref, struct hub_re
         path_join(path, sizeof path, root, ref->repo, NULL) != OK || file_look(path, false).kind == FILE_MISSING)
         FAIL(e, ERR_NOTFOUND,
              "%s: there is no such model in the caches that autarky may change; autarky list shows all", r->name);
-    TRY(local_files(&l, path, e));
-    for (size_t i = 0; i < l.n; i++) r->bytes += l.files[i].size;
-    r->files = l.n;
-    listing_free(&l);
-    if (r->files == 0) {
-        r->files = 1;
-        r->bytes = file_look(path, false).size;
+    struct file_look at = file_look(path, false);
+    TRY(file_known(&at, path, e));
+    r->files = 1;
+    r->bytes = at.size;
+    if (at.kind == FILE_FOLDER) {
+        TRY(local_files(&l, path, e));
+        for (size_t i = 0; i < l.n; i++) r->bytes += l.files[i].size;
+        r->files = l.n;
+        listing_free(&l);
     }
     if (agree) TRY(agree(ctx, r, e));
     return dir_remove_tree(path, e);
@@ -264,7 +307,7 @@ int hub_remove(const struct hub_places *p, const struct hub_ref *ref, struct hub
     if (ref->source == HUB_URL) FAIL(e, ERR_USAGE, "%.200s: name the file as autarky list does", ref->url);
     if (!p->root[PLACE_HF]) return remove_own(p->root[PLACE_OWN], ref, r, agree, ctx, e);
     TRY(cache_at(&m.c, p->root[PLACE_HF], ref->repo, e));
-    if (!file_is_dir(m.c.repo)) return remove_own(p->root[PLACE_OWN], ref, r, agree, ctx, e);
+    if (file_absent(m.c.repo)) return remove_own(p->root[PLACE_OWN], ref, r, agree, ctx, e);
     if (ref->revision[0] && !local_commit(m.only, &m.c, ref->revision))
         FAIL(e, ERR_NOTFOUND, "%s: the cache does not have revision %s", ref->repo, ref->revision);
     int rc = remove_repo(&m, r, agree, ctx, e);

@@ -34,7 +34,7 @@ static int asked_for(struct form_choice *c, const struct tokenizer *t, const cha
     c->form = chat_form_by_name(wanted);
     c->how = "asked for by name";
     if (c->form) return chat_form_check(c->form, t, e);
-    return file_exists(wanted) ? from_file(c, t, wanted, e) : no_such_form(wanted, e);
+    return !file_absent(wanted) ? from_file(c, t, wanted, e) : no_such_form(wanted, e);
 }
 
 int form_choose(struct form_choice *c, struct model_file *f, const struct tokenizer *t, const char *arch, const char *wanted,

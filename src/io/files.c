@@ -38,7 +38,7 @@ void io_unmap(const struct tf *f, struct file_map *m)
 bool io_exists(const struct tf *f, const char *path)
 {
     const struct io_index *x = f->index;
-    return x->files ? in_memory(x, path) != NULL : file_exists(path);
+    return x->files ? in_memory(x, path) != NULL : !file_absent(path);
 }
 
 bool io_is_dir(const struct tf *f, const char *path)

@@ -23,7 +23,7 @@ static int copy(char **out, const char *s, struct err *e)
 static int open_it(struct model_file *m, const char *path, struct err *e)
 {
     char dir[PATH_MAX];
-    if (!file_exists(path)) FAIL(e, ERR_NOTFOUND, "%s: there is no such model", path);
+    if (file_absent(path)) FAIL(e, ERR_NOTFOUND, "%s: there is no such model", path);
     TRY(copy(&m->path, path, e));
     if (file_is_dir(path)) return copy(&m->folder, path, e);
     TRY(tf_open(&m->tf, path, e));

@@ -14,6 +14,7 @@ struct convert_options {
     size_t n_rules;
     enum dtype type;             /* folder: of matrices; DT_COUNT: as they are, bf16 for what safetensors cannot hold */
     uint64_t shard;              /* folder: most bytes of a file */
+    bool replace;                /* folder: also in place of one that holds a model and nothing else */
     const char *importance_file; /* for the metadata, with write.importance */
     struct write_options write;
 };
@@ -30,7 +31,8 @@ struct convert_result {
 /* out is a file. From GGUF all metadata and tensors are kept, whatever the architecture. */
 int convert_to_gguf(const struct convert_options *o, struct convert_result *r, struct err *e);
 /* out is a folder: weights as safetensors, in several files with an index when they are larger than `shard`; config.json,
- * tokenizer.json, tokenizer_config.json, generation_config.json. Refused when the folder holds other weights. */
+ * tokenizer.json, tokenizer_config.json, generation_config.json. It appears whole, where nothing is or an empty folder,
+ * or with `replace` a folder of such files only. */
 int convert_to_folder(const struct convert_options *o, struct convert_result *r, struct err *e);
 
 /* Shared by the two. */

@@ -8,6 +8,7 @@
 #include "model/generation.h"
 #include "model/vocab.h"
 #include "quant/convert.h"
+#include "sys/dir.h"
 #include "sys/file.h"
 
 enum { SIDE_FILE_MAX = 256 << 20 };
@@ -72,31 +73,6 @@ static void shard_name(char out[64], const struct shards *s, int i)
     else snprintf(out, 64, "model-%05d-of-%05d.safetensors", i + 1, s->n);
 }
 
-/* A folder with weights of two models would be read as either. */
-static int check_folder(const char *folder, const struct shards *s, struct err *e)
-{
-    char **names = NULL, ours[64];
-    size_t n = 0;
-    int rc = OK;
-    if (!file_exists(folder)) return OK;
-    if (!file_is_dir(folder)) FAIL(e, ERR_USAGE, "%s is a file; a folder or a name ending in .gguf is wanted", folder);
-    TRY(file_list(&names, &n, folder, e));
-    for (size_t i = 0; i < n; i++) {
-        bool known = s->n > 1 && !strcmp(names[i], "model.safetensors.index.json");
-        for (int k = 0; k < s->n && !known; k++) {
-            shard_name(ours, s, k);
-            known = !strcmp(names[i], ours);
-        }
-        bool weights = str_ends_with(names[i], ".safetensors") || str_ends_with(names[i], ".safetensors.index.json");
-        if (weights && !known && !rc)
-            rc = err_set(e, ERR_USAGE, __FILE__, __LINE__, "%s holds other weights (%s); name an empty folder", folder,
-                         names[i]);
-        mem_free(names[i]);
-    }
-    mem_free(names);
-    return rc;
-}
-
 static int write_tensors(struct tf_writer *w, struct convert_plan *p, const struct shards *s, int shard,
                          const struct convert_options *o, struct convert_result *r, struct err *e)
 {
@@ -154,7 +130,7 @@ static int copy_file(const char *from, const char *to, const char *name, struct 
     size_t len;
     TRY(path_join(a, sizeof a, from, name, e));
     TRY(path_join(b, sizeof b, to, name, e));
-    if (!file_exists(a)) return OK;
+    if (file_absent(a)) return OK;
     TRY(file_read(&text, &len, a, SIDE_FILE_MAX, e));
     int rc = file_replace(b, text, len, e);
     mem_free(text);
@@ -167,14 +143,13 @@ static int copy_templates(const char *from, const char *to, struct err *e)
     size_t n = 0;
     TRY(path_join(a, sizeof a, from, CHAT_TEMPLATE_DIR, e));
     TRY(path_join(b, sizeof b, to, CHAT_TEMPLATE_DIR, e));
-    if (!file_is_dir(a)) return OK;
+    if (file_absent(a)) return OK;
     TRY(file_mkdirs(b, e));
     int rc = file_list(&names, &n, a, e);
-    for (size_t i = 0; i < n; i++) {
-        if (!rc && str_ends_with(names[i], ".jinja")) rc = copy_file(a, b, names[i], e);
-        mem_free(names[i]);
-    }
-    mem_free(names);
+    if (rc) return rc;
+    for (size_t i = 0; i < n && !rc; i++)
+        if (str_ends_with(names[i], ".jinja")) rc = copy_file(a, b, names[i], e);
+    names_free(names, n);
     return rc;
 }
 
@@ -227,11 +202,16 @@ static int side_files_of(const struct convert_options *o, const struct feed *f, 
     return copy_side_files(f->model->folder, o->out, e);
 }
 
-/* The configuration is made first, since it may be refused, and written last: a folder without it is not a model yet. */
-static int write_folder(const struct convert_options *o, struct convert_plan *p, const struct shards *s,
-                        const struct buf *config, struct convert_result *r, struct err *e)
+static bool is_model_file(const char *name)
 {
-    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof side_files / sizeof *side_files; i++)
+        if (!strcmp(name, side_files[i])) return true;
+    return !strcmp(name, "config.json") || !strcmp(name, CHAT_TEMPLATE_DIR) || str_ends_with(name, ".safetensors") ||
+           str_ends_with(name, ".safetensors.index.json") || str_ends_with(name, ".panels");
+}
+
+static void count_all(const struct convert_plan *p, const struct shards *s, struct convert_result *r)
+{
     r->files = s->n;
     r->from = convert_main_type(&p->feed, NULL);
     r->to = convert_main_type(&p->feed, p->to);
@@ -240,14 +220,36 @@ static int write_folder(const struct convert_options *o, struct convert_plan *p,
         r->numbers += feed_rows_of(&p->feed.v[i]) * feed_cols(&p->feed.v[i]);
         r->totals.total += p->feed.v[i].bytes;
     }
-    TRY(check_folder(o->out, s, e));
-    TRY(convert_check_space(o->out, r->bytes, e));
-    TRY(file_mkdirs(o->out, e));
-    TRY(path_join(path, sizeof path, o->out, "config.json", e));
+}
+
+/* Everything, into the folder o->out. What may be refused comes first: the weights take long. */
+static int write_files(const struct convert_options *o, struct convert_plan *p, const struct shards *s,
+                       const struct buf *config, struct convert_result *r, struct err *e)
+{
+    char path[PATH_MAX];
+    TRY(side_files_of(o, &p->feed, e));
     for (int i = 0; i < s->n; i++) TRY(write_shard(p, s, i, o, r, e));
     if (s->n > 1) TRY(write_index(p, s, o->out, r->bytes, e));
-    TRY(side_files_of(o, &p->feed, e));
+    TRY(path_join(path, sizeof path, o->out, "config.json", e));
     return file_replace(path, config->data, config->len, e);
+}
+
+static int write_folder(const struct convert_options *o, struct convert_plan *p, const struct shards *s,
+                        const struct buf *config, struct convert_result *r, struct err *e)
+{
+    struct convert_options in_making = *o;
+    char parent[PATH_MAX];
+    struct dir_out out;
+    count_all(p, s, r);
+    TRY(convert_check_space(o->out, r->bytes, e));
+    TRY(path_dir(parent, sizeof parent, o->out, e));
+    TRY(file_mkdirs(parent, e));
+    TRY(dir_out_open_over(&out, o->out, o->replace ? is_model_file : NULL, e));
+    in_making.out = dir_out_path(&out);
+    int rc = write_files(&in_making, p, s, config, r, e);
+    if (!rc) rc = dir_out_commit(&out, e);
+    dir_out_abort(&out); /* no effect after commit */
+    return rc;
 }
 
 int convert_to_folder(const struct convert_options *o, struct convert_result *r, struct err *e)

@@ -5,15 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "sys/temp.h"
 
 struct shared {
-    uint8_t *data; /* NULL: closed */
+    uint8_t *data;    /* NULL: closed */
     size_t bytes;
-    int fd;        /* while being made, else -1 */
-    char *path, *tmp;
+    struct temp temp; /* while being made */
+    char *path;       /* owned */
 };
 
-/* Maps an existing file of exactly this size read-only; ERR_NOTFOUND when there is none. */
+/* Maps an existing file of exactly this size read-only; ERR_NOTFOUND when there is none, or another. */
 int shared_open(struct shared *s, const char *path, size_t bytes, struct err *e);
 /* A new file under a temporary name, mapped for writing. ERR_LIMIT, with figures, when the disk has no room; ERR_IO. */
 int shared_create(struct shared *s, const char *path, size_t bytes, struct err *e);

@@ -2,45 +2,32 @@
 #include "sys/store.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "sys/calls.h"
 #include "sys/file.h"
 
-int flock(int fd, int operation); /* <sys/file.h> would be our own header */
-
-enum { COPY_BLOCK = 1 << 20, TREE_FDS = 16 };
-
-struct file_look file_look(const char *path, bool follow)
-{
-    struct stat st;
-    struct file_look l = {.kind = FILE_MISSING};
-    if ((follow ? stat(path, &st) : lstat(path, &st)) != 0) return l;
-    l.kind = S_ISREG(st.st_mode)   ? FILE_REGULAR
-             : S_ISDIR(st.st_mode) ? FILE_FOLDER
-             : S_ISLNK(st.st_mode) ? FILE_LINK
-                                   : FILE_OTHER;
-    l.size = l.kind == FILE_REGULAR ? (uint64_t)st.st_size : 0;
-    l.modified = (int64_t)st.st_mtime;
-    return l;
-}
+enum { COPY_BLOCK = 1 << 20, TRIES = 100 };
 
 int file_link(const char *target, const char *path, struct err *e)
 {
-    char tmp[PATH_MAX];
-    int n = snprintf(tmp, sizeof tmp, "%s.tmp.%ld", path, (long)getpid());
-    if (n < 0 || (size_t)n >= sizeof tmp) FAIL(e, ERR_LIMIT, "path is too long: %s", path);
-    unlink(tmp); /* of a process that had our number and died */
-    if (symlink(target, tmp) != 0) FAIL(e, ERR_IO, "%s: cannot make a symbolic link: %s", path, strerror(errno));
-    if (rename(tmp, path) == 0) return OK;
-    int no = errno;
-    unlink(tmp);
-    FAIL(e, ERR_IO, "%s: cannot make a symbolic link: %s", path, strerror(no));
+    char *tmp = NULL;
+    int no = EEXIST;
+    temp_sweep(path);
+    for (int i = 0; i < TRIES && (no == EEXIST || no == ENOENT); i++) { /* ENOENT: a sweep came between */
+        TRY(temp_name(&tmp, path, e));
+        no = sys_symlink(target, tmp) ? errno : 0;
+        bool made = no == 0;
+        if (made && sys_rename(tmp, path)) no = errno;
+        if (made && no) sys_unlink_at(AT_FDCWD, tmp, 0);
+        mem_free(tmp);
+        if (!made && no == ENOENT) break; /* no such folder */
+    }
+    if (no) FAIL(e, call_error(no), "%s: cannot make a symbolic link: %s", path, strerror(no));
+    return OK;
 }
 
 int file_link_target(char *out, size_t cap, const char *path, struct err *e)
@@ -54,11 +41,11 @@ int file_link_target(char *out, size_t cap, const char *path, struct err *e)
 
 int file_try_lock(int *fd, const char *path, struct err *e)
 {
-    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0664);
-    if (*fd < 0) FAIL(e, ERR_IO, "%s: cannot open: %s", path, strerror(errno));
-    if (flock(*fd, LOCK_EX | LOCK_NB) == 0) return OK;
+    *fd = sys_open(path, O_RDWR | O_CREAT | O_NONBLOCK, 0664);
+    if (*fd < 0) FAIL(e, call_error(errno), "%s: cannot open: %s", path, strerror(errno));
+    if (sys_lock(*fd) == 0) return OK;
     int no = errno;
-    close(*fd);
+    sys_close(*fd);
     *fd = -1;
     if (no == EWOULDBLOCK) return OK;
     FAIL(e, ERR_IO, "%s: cannot lock: %s", path, strerror(no));
@@ -66,7 +53,7 @@ int file_try_lock(int *fd, const char *path, struct err *e)
 
 void file_unlock(int fd)
 {
-    if (fd >= 0) close(fd);
+    if (fd >= 0) sys_close(fd);
 }
 
 int file_free_space(const char *path, uint64_t *out, struct err *e)
@@ -74,7 +61,7 @@ int file_free_space(const char *path, uint64_t *out, struct err *e)
     char at[PATH_MAX], up[PATH_MAX];
     struct statvfs v;
     if (snprintf(at, sizeof at, "%s", path) >= (int)sizeof at) FAIL(e, ERR_LIMIT, "path is too long: %s", path);
-    while (statvfs(at, &v) != 0) {
+    while (sys_statvfs(&v, at) != 0) {
         if (errno != ENOENT || !strcmp(at, "/") || !strcmp(at, "."))
             FAIL(e, ERR_IO, "%s: cannot ask for the free space: %s", at, strerror(errno));
         TRY(path_dir(up, sizeof up, at, e));
@@ -87,25 +74,25 @@ int file_free_space(const char *path, uint64_t *out, struct err *e)
 int part_open(struct part *p, const char *path, struct err *e)
 {
     struct stat st;
-    *p = (struct part){.fd = -1, .path = mem_strdup(path)};
+    *p = (struct part){.path = mem_strdup(path)};
     if (!p->path) FAIL(e, ERR_MEMORY, "%s: out of memory", path);
     /* O_NOFOLLOW: the folder may be shared, and a link there must not choose what we write to. */
-    p->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (p->fd >= 0 && fstat(p->fd, &st) == 0 && S_ISREG(st.st_mode)) {
-        p->size = (uint64_t)st.st_size;
-        return OK;
+    int fd = sys_open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0644);
+    int no = fd < 0 || sys_fstat(&st, fd) ? errno : S_ISREG(st.st_mode) ? 0 : EINVAL;
+    p->fd = fd > 0 ? fd : 0;
+    if (no) {
+        part_close(p);
+        FAIL(e, call_error(no), "%s: cannot create or go on with it: %s", path, strerror(no));
     }
-    int no = p->fd < 0 ? errno : EINVAL;
-    part_close(p);
-    FAIL(e, ERR_IO, "%s: cannot create or go on with it: %s", path, strerror(no));
+    p->size = (uint64_t)st.st_size;
+    return OK;
 }
 
 int part_read(struct part *p, uint64_t at, void *out, size_t n, struct err *e)
 {
     char *to = out;
     while (n > 0) {
-        ssize_t k = pread(p->fd, to, n, (off_t)at);
-        if (k < 0 && errno == EINTR) continue;
+        ssize_t k = sys_pread(p->fd, to, n, at);
         if (k <= 0)
             FAIL(e, ERR_IO, "%s: cannot read at byte %llu: %s", p->path, (unsigned long long)at,
                  k ? strerror(errno) : "end of file");
@@ -120,10 +107,10 @@ int part_append(struct part *p, const void *data, size_t n, struct err *e)
 {
     const char *from = data;
     while (n > 0) {
-        ssize_t k = write(p->fd, from, n);
-        if (k < 0 && errno == EINTR) continue;
-        if (k < 0)
-            FAIL(e, ERR_IO, "%s: cannot write at byte %llu: %s", p->path, (unsigned long long)p->size, strerror(errno));
+        ssize_t k = sys_write(p->fd, from, n);
+        if (k <= 0)
+            FAIL(e, ERR_IO, "%s: cannot write at byte %llu: %s", p->path, (unsigned long long)p->size,
+                 k ? strerror(errno) : "nothing was taken");
         from += k;
         n -= (size_t)k;
         p->size += (uint64_t)k;
@@ -133,7 +120,7 @@ int part_append(struct part *p, const void *data, size_t n, struct err *e)
 
 int part_restart(struct part *p, struct err *e)
 {
-    if (ftruncate(p->fd, 0) != 0) FAIL(e, ERR_IO, "%s: cannot empty it: %s", p->path, strerror(errno));
+    if (sys_ftruncate(p->fd, 0) != 0) FAIL(e, ERR_IO, "%s: cannot empty it: %s", p->path, strerror(errno));
     p->size = 0;
     return OK;
 }
@@ -141,8 +128,8 @@ int part_restart(struct part *p, struct err *e)
 int part_finish(struct part *p, const char *name, struct err *e)
 {
     char dir[PATH_MAX];
-    if (fsync(p->fd) != 0) FAIL(e, ERR_IO, "%s: cannot sync: %s", p->path, strerror(errno));
-    if (rename(p->path, name) != 0) FAIL(e, ERR_IO, "%s: cannot rename to %s: %s", p->path, name, strerror(errno));
+    if (sys_fsync(p->fd) != 0) FAIL(e, ERR_IO, "%s: cannot sync: %s", p->path, strerror(errno));
+    if (sys_rename(p->path, name) != 0) FAIL(e, ERR_IO, "%s: cannot rename to %s: %s", p->path, name, strerror(errno));
     part_close(p);
     TRY(path_dir(dir, sizeof dir, name, e));
     return file_sync_dir(dir, e);
@@ -157,9 +144,9 @@ int part_drop(struct part *p, struct err *e)
 
 void part_close(struct part *p)
 {
-    if (p->path && p->fd >= 0) close(p->fd);
+    if (p->fd > 0) sys_close(p->fd);
     mem_free(p->path);
-    *p = (struct part){.fd = -1};
+    *p = (struct part){0};
 }
 
 /* Inside the kernel where it can (on some file systems the blocks are then shared), else through memory. */
@@ -174,16 +161,16 @@ static int copy_bytes(int in, struct file_out *out, const char *from, bool (*sto
             rc = err_set(e, ERR_INTERRUPTED, __FILE__, __LINE__, "%s: copying was stopped", from);
             break;
         }
-        ssize_t n = in_kernel ? copy_file_range(in, NULL, out->fd, NULL, 64 * (size_t)COPY_BLOCK, 0)
-                              : read(in, block, COPY_BLOCK);
-        if (n < 0 && errno == EINTR) continue;
+        ssize_t n = in_kernel ? sys_copy(in, out->temp.fd, 64 * (size_t)COPY_BLOCK) : sys_read(in, block, COPY_BLOCK);
         if (n <= 0 && in_kernel) {
             in_kernel = false; /* another file system, or the end: reading tells */
         } else if (n < 0) {
             rc = err_set(e, ERR_IO, __FILE__, __LINE__, "%s: cannot read: %s", from, strerror(errno));
         } else if (n == 0) {
             break;
-        } else if (!in_kernel) {
+        } else if (in_kernel) {
+            out->written += (uint64_t)n;
+        } else {
             rc = file_out_write(out, block, (size_t)n, e);
         }
     }
@@ -195,38 +182,20 @@ int file_copy(const char *from, const char *to, bool (*stop)(void), struct err *
 {
     struct file_out out;
     struct stat st;
-    int in = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (in < 0) FAIL(e, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "%s: cannot open: %s", from, strerror(errno));
+    int in = sys_open(from, O_RDONLY | O_NONBLOCK, 0);
+    if (in < 0) FAIL(e, errno == ENOENT ? ERR_NOTFOUND : call_error(errno), "%s: cannot open: %s", from, strerror(errno));
     int rc = OK;
-    if (fstat(in, &st) != 0 || !S_ISREG(st.st_mode))
-        rc = err_set(e, ERR_IO, __FILE__, __LINE__, "%s: not a regular file", from);
+    if (sys_fstat(&st, in) != 0) rc = err_set(e, ERR_IO, __FILE__, __LINE__, "%s: %s", from, strerror(errno));
+    else if (!S_ISREG(st.st_mode)) rc = err_set(e, ERR_IO, __FILE__, __LINE__, "%s: not a regular file", from);
     if (!rc) rc = file_out_open(&out, to, e);
     if (!rc) {
         rc = copy_bytes(in, &out, from, stop, e);
+        if (!rc && out.written != (uint64_t)st.st_size)
+            rc = err_set(e, ERR_IO, __FILE__, __LINE__, "%s: had %llu bytes, %llu were read: it changed meanwhile", from,
+                         (unsigned long long)st.st_size, (unsigned long long)out.written);
         if (rc) file_out_abort(&out);
         else rc = file_out_commit(&out, e);
     }
-    close(in);
+    sys_close(in);
     return rc;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-    (void)st;
-    (void)type;
-    (void)where;
-    return remove(path);
-}
-
-int dir_remove_tree(const char *path, struct err *e)
-{
-    if (file_look(path, false).kind == FILE_MISSING) return OK;
-    if (nftw(path, remove_one, TREE_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0)
-        FAIL(e, ERR_IO, "%s: cannot remove all of it: %s", path, strerror(errno));
-    return OK;
-}
-
-void dir_remove_empty(const char *path)
-{
-    if (rmdir(path) != 0) return; /* not empty: it stays */
 }

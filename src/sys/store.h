@@ -1,5 +1,5 @@
-/* What a store of downloaded files needs beyond sys/file.h: a look at a name without opening it, symbolic links, locks
- * that other programs honour, partial files, free space, copies, removal of trees. */
+/* What a store of downloaded files needs beyond sys/file.h: symbolic links, locks that other programs honour, partial files,
+ * free space, copies. */
 #ifndef SYS_STORE_H
 #define SYS_STORE_H
 
@@ -7,15 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
-
-enum file_kind { FILE_MISSING, FILE_REGULAR, FILE_FOLDER, FILE_LINK, FILE_OTHER };
-struct file_look {
-    enum file_kind kind;
-    uint64_t size;    /* of a regular file */
-    int64_t modified; /* seconds since 1970 */
-};
-/* What path is. follow: what a link leads to (a link that leads nowhere is missing). Never fails. */
-struct file_look file_look(const char *path, bool follow);
 
 /* Makes path a symbolic link to target, in place of a file or link that may be there, in one step. */
 int file_link(const char *target, const char *path, struct err *e);
@@ -31,7 +22,7 @@ int file_free_space(const char *path, uint64_t *out, struct err *e);
 
 /* A file that grows over several runs of the program, and gets its name only when it is whole. */
 struct part {
-    int fd; /* -1: closed */
+    int fd; /* 0: closed */
     char *path; /* owned */
     uint64_t size;
 };
@@ -46,9 +37,5 @@ void part_close(struct part *p);                                  /* keeps the f
 /* Copies a regular file; the copy appears under its name when it is whole. stop (NULL allowed) is asked now and then:
  * true ends the copying with ERR_INTERRUPTED. */
 int file_copy(const char *from, const char *to, bool (*stop)(void), struct err *e);
-/* Removes path and everything below it; links are removed, not followed. Missing is OK. */
-int dir_remove_tree(const char *path, struct err *e);
-/* Removes path if it is an empty folder; otherwise nothing happens. */
-void dir_remove_empty(const char *path);
 
 #endif

@@ -63,7 +63,7 @@ static int save_state(const struct trainer *t, const struct train_state *s, cons
                           "tokenizer_sha256", s->tokenizer_hash, "data_sha256", s->data_hash, "recipe", s->recipe);
     if (j) text = json_text_pretty(j);
     json_decref(j);
-    if (!text) FAIL(e, ERR_MEMORY, "%s: cannot be made: out of memory, or a text in it is not UTF-8", path);
+    if (!text) return json_bad(path, e);
     int rc = file_replace(path, text, strlen(text), e);
     mem_free(text);
     return rc;
@@ -91,12 +91,6 @@ static int hash_file(const char *dir, const char *name, char out[65], struct err
     return rc;
 }
 
-static void free_names(char **names, size_t n)
-{
-    for (size_t i = 0; i < n; i++) mem_free(names[i]);
-    mem_free(names);
-}
-
 static int save_sums(const char *dir, struct err *e)
 {
     char **names, path[PATH_MAX], hash[65];
@@ -106,7 +100,7 @@ static int save_sums(const char *dir, struct err *e)
     int rc = path_join(path, sizeof path, dir, "SHA256SUMS", e);
     for (size_t i = 0; i < n && !rc; i++)
         if (!(rc = hash_file(dir, names[i], hash, e))) buf_printf(&b, "%s  %s\n", hash, names[i]);
-    free_names(names, n);
+    names_free(names, n);
     if (!rc) rc = buf_check(&b, path, e);
     if (!rc) rc = file_replace(path, b.data, b.len, e);
     buf_free(&b);
@@ -138,7 +132,7 @@ static int list_numbers(int64_t **out, size_t *count, const char *run, struct er
         for (; at > 0 && v[at - 1] < x; at--) v[at] = v[at - 1];
         v[at] = x;
     }
-    free_names(names, n);
+    names_free(names, n);
     if (!v) FAIL(e, ERR_MEMORY, "%s: out of memory for the list of checkpoints", run);
     *out = v;
     *count = k;
@@ -161,7 +155,7 @@ static int remove_old(const char *run, int64_t keep, struct err *e)
     int rc = OK;
     for (size_t i = (size_t)keep; i < n && !rc; i++) {
         rc = folder_of(path, sizeof path, run, v[i], e);
-        if (!rc) rc = dir_remove(path, e);
+        if (!rc) rc = dir_remove_tree(path, e);
     }
     mem_free(v);
     return rc;
@@ -175,48 +169,53 @@ static int write_latest(const char *run, int64_t step, struct err *e)
     return file_replace(path, text, (size_t)n, e);
 }
 
-int checkpoint_save(const struct trainer *t, const char *run, const struct train_state *s, const char *tokenizer_json,
-                    int64_t keep, struct err *e)
+/* All files of a checkpoint. */
+static int save_files(const struct trainer *t, const struct train_state *s, const char *tokenizer_json, const char *dir,
+                      struct err *e)
 {
-    char tmp[PATH_MAX], path[PATH_MAX];
-    TRY(path_join(tmp, sizeof tmp, run, "checkpoint.tmp", e));
-    TRY(folder_of(path, sizeof path, run, t->step, e));
-    TRY(dir_remove(tmp, e));
-    TRY(file_mkdirs(tmp, e));
-    TRY(net_save_folder(&t->net, tmp, DT_F32, e));
-    TRY(save_moments(t, tmp, e));
-    if (tokenizer_json) TRY(copy_file(tokenizer_json, tmp, "tokenizer.json", e));
-    TRY(save_state(t, s, tmp, e));
-    TRY(save_sums(tmp, e));
-    TRY(dir_remove(path, e)); /* a damaged one of the same number */
-    TRY(dir_publish(tmp, path, e));
-    TRY(write_latest(run, t->step, e));
+    TRY(net_save_folder(&t->net, dir, DT_F32, e));
+    TRY(save_moments(t, dir, e));
+    if (tokenizer_json) TRY(copy_file(tokenizer_json, dir, "tokenizer.json", e));
+    TRY(save_state(t, s, dir, e));
+    return save_sums(dir, e);
+}
+
+int checkpoint_settle(const char *run, int64_t step, int64_t keep, struct err *e)
+{
+    TRY(write_latest(run, step, e));
     return remove_old(run, keep, e);
 }
 
-int checkpoint_clean(const char *run, struct err *e)
+int checkpoint_save(const struct trainer *t, const char *run, const struct train_state *s, const char *tokenizer_json,
+                    int64_t keep, struct err *e)
 {
-    char tmp[PATH_MAX];
-    TRY(path_join(tmp, sizeof tmp, run, "checkpoint.tmp", e));
-    return dir_remove(tmp, e);
+    char path[PATH_MAX];
+    struct dir_out o;
+    TRY(folder_of(path, sizeof path, run, t->step, e));
+    TRY(dir_out_open(&o, path, e));
+    int rc = save_files(t, s, tokenizer_json, dir_out_path(&o), e);
+    if (!rc) rc = dir_remove_tree(path, e); /* a damaged one of the same number */
+    if (!rc) rc = dir_out_commit(&o, e);
+    dir_out_abort(&o); /* no effect after commit */
+    return rc ? rc : checkpoint_settle(run, t->step, keep, e);
 }
 
 int checkpoint_remove_all(const char *run, struct err *e)
 {
     char path[PATH_MAX];
-    TRY(checkpoint_clean(run, e));
     TRY(remove_old(run, 0, e));
     TRY(path_join(path, sizeof path, run, "latest", e));
     return file_remove(path, e);
 }
 
-bool checkpoint_any(const char *run)
+int checkpoint_any(bool *any, const char *run, struct err *e)
 {
     int64_t *v;
     size_t n;
-    if (list_numbers(&v, &n, run, NULL)) return false;
+    TRY(list_numbers(&v, &n, run, e)); /* a folder that cannot be listed is no empty one */
     mem_free(v);
-    return n > 0;
+    *any = n > 0;
+    return OK;
 }
 
 /* ---- Reading ---- */
@@ -311,7 +310,9 @@ static int find_good(const char *run, const int64_t *v, size_t n, size_t *good, 
     struct err why = {0};
     for (*good = 0; *good < n; (*good)++) {
         TRY(folder_of(path, cap, run, v[*good], e));
-        if (!read_state(s, path, &why)) return OK;
+        int rc = read_state(s, path, &why);
+        if (!rc) return OK;
+        if (rc == ERR_IO || rc == ERR_MEMORY) return err_set(e, why.code, why.file, why.line, "%s", why.msg);
         log_warn("checkpoint-%" PRId64 " is damaged and not used: %s", v[*good], why.msg);
     }
     if (n == 0) FAIL(e, ERR_NOTFOUND, "%s: no checkpoint", run);
@@ -327,7 +328,7 @@ int checkpoint_find(const char *run, char *path, size_t cap, struct train_state 
     int rc = find_good(run, v, n, &good, path, cap, s, e);
     for (size_t i = 0; i < good && !rc; i++) { /* they would count as newer than those to come */
         rc = folder_of(bad, sizeof bad, run, v[i], e);
-        if (!rc) rc = dir_remove(bad, e);
+        if (!rc) rc = dir_remove_tree(bad, e);
         if (rc) train_state_free(s);
     }
     mem_free(v);

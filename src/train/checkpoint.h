@@ -25,14 +25,16 @@ void train_state_free(struct train_state *s);
 int checkpoint_save(const struct trainer *t, const char *run, const struct train_state *s, const char *tokenizer_json,
                     int64_t keep, struct err *e);
 
-/* Removes what an interrupted write left behind. */
-int checkpoint_clean(const char *run, struct err *e);
+/* The end of checkpoint_save alone: RUN/latest names `step`, and all but the newest `keep` go. For a resume, since the run
+ * may have ended just before it. */
+int checkpoint_settle(const char *run, int64_t step, int64_t keep, struct err *e);
 /* Removes all checkpoints, for a run that begins again. */
 int checkpoint_remove_all(const char *run, struct err *e);
-/* True when the run folder has a checkpoint, good or bad. */
-bool checkpoint_any(const char *run);
-/* Reads the state of the newest good checkpoint and writes its folder's path. Bad ones on the way are named in
- * warnings, and removed when a good one is found. ERR_NOTFOUND without any, ERR_INTEGRITY when none is good. */
+/* Whether the run folder has a checkpoint, good or bad. */
+int checkpoint_any(bool *any, const char *run, struct err *e);
+/* Reads the state of the newest good checkpoint and writes its folder's path. Damaged ones on the way are named in
+ * warnings, and removed when a good one is found; one that cannot be read at the moment is an error, and stays.
+ * ERR_NOTFOUND without any, ERR_INTEGRITY when none is good. */
 int checkpoint_find(const char *run, char *path, size_t cap, struct train_state *s, struct err *e);
 /* Weights, moments and step number from that folder. */
 int checkpoint_load(struct trainer *t, const char *path, const struct train_state *s, struct err *e);

@@ -23,7 +23,7 @@ static int add_file(struct identity *id, const struct recipe *r, const char *inp
     struct file_map m;
     if (!strncmp(input, "generate:", 9)) return OK;
     TRY(recipe_resolve_input(r, path, sizeof path, input, e));
-    if (!file_exists(path)) {
+    if (file_absent(path)) {
         id->absent = input;
         return OK;
     }
@@ -49,7 +49,7 @@ static bool is_ready(const struct identity *id, const char *path)
 {
     char *old;
     size_t len;
-    if (!file_exists(path) || file_read(&old, &len, path, MAX_IDENTITY, NULL)) return false;
+    if (file_absent(path) || file_read(&old, &len, path, MAX_IDENTITY, NULL)) return false;
     bool same = id->absent ? len >= id->recipe_len && !memcmp(old, id->b.data, id->recipe_len)
                            : len == id->b.len && !memcmp(old, id->b.data, len);
     if (same && id->absent) log_warn("%s is not there any more; the prepared data is used", id->absent);

@@ -48,6 +48,12 @@ int report_rewind(struct report *r, int64_t metrics_bytes, int64_t samples_bytes
     return file_truncate(r->samples, (uint64_t)samples_bytes, e);
 }
 
+int report_sync(const struct report *r, struct err *e)
+{
+    TRY(file_sync(r->metrics, e));
+    return file_sync(r->samples, e);
+}
+
 void report_say(struct report *r, const char *fmt, ...)
 {
     if (r->quiet) return;
@@ -71,8 +77,9 @@ static int append_metrics(struct report *r, struct err *e)
 {
     buf_add_str(&r->line, "}\n");
     TRY(buf_check(&r->line, "a line of metrics", e));
-    TRY(file_append(r->metrics, r->line.data, r->line.len, e));
-    r->metrics_bytes += (int64_t)r->line.len;
+    uint64_t size;
+    TRY(file_append(r->metrics, r->line.data, r->line.len, &size, e));
+    r->metrics_bytes = (int64_t)size;
     return OK;
 }
 
@@ -206,8 +213,9 @@ int report_sample(struct report *r, int64_t step, const char *text, size_t len, 
     buf_add(b, text, len);
     buf_add_str(b, "\n\n");
     TRY(buf_check(b, "a sample", e));
-    TRY(file_append(r->samples, b->data, b->len, e));
-    r->samples_bytes += (int64_t)b->len;
+    uint64_t size;
+    TRY(file_append(r->samples, b->data, b->len, &size, e));
+    r->samples_bytes = (int64_t)size;
     char shown[900];
     size_t n = len < sizeof shown - 1 ? len : sizeof shown - 1;
     for (size_t i = 0; i < n; i++) /* control characters of a half-trained model must not reach the terminal */

@@ -26,6 +26,8 @@ int report_open(struct report *r, const char *run, struct err *e);
 void report_close(struct report *r); /* accepts a zeroed report; ends an open progress line */
 /* Cuts both logs to the lengths of a checkpoint. */
 int report_rewind(struct report *r, int64_t metrics_bytes, int64_t samples_bytes, struct err *e);
+/* Makes both logs last: a checkpoint counts on what is in them. */
+int report_sync(const struct report *r, struct err *e);
 
 int report_step(struct report *r, const struct trainer *t, const struct step_stats *s, int64_t total_tokens, double seconds,
                 struct err *e);

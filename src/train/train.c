@@ -120,6 +120,7 @@ static int resume(struct session *s, struct err *e)
     TRY(checkpoint_find(s->o->run, path, sizeof path, &s->state, e));
     TRY(check_state(s, path, e));
     TRY(checkpoint_load(&s->trainer, path, &s->state, e));
+    TRY(checkpoint_settle(s->o->run, s->state.step, s->o->recipe->checkpoint_keep, e));
     TRY(report_rewind(&s->report, s->state.metrics_bytes, s->state.samples_bytes, e));
     s->saved_at = s->state.step; /* what was due at this step was done before it was saved */
     if (due(s->state.step, s->o->recipe->eval_every, s->o->recipe->steps)) s->evaluated_at = s->state.step;
@@ -132,14 +133,16 @@ int train_check_folder(const char *run, const struct recipe *r, bool resume_it, 
 {
     char path[PATH_MAX], *before;
     size_t len;
-    if (!checkpoint_any(run)) return OK;
+    bool any;
+    TRY(checkpoint_any(&any, run, e));
+    if (!any) return OK;
     if (!resume_it)
         FAIL(e, ERR_USAGE,
              "%s: has checkpoints of an earlier run: go on with --resume, begin again with --fresh, or name another "
              "folder with --out",
              run);
     TRY(path_join(path, sizeof path, run, "recipe.txt", e));
-    if (!file_exists(path)) return OK; /* the checkpoint has it too */
+    if (file_absent(path)) return OK; /* the checkpoint has it too */
     TRY(file_read(&before, &len, path, MAX_RECIPE, e));
     int rc = recipe_same(r, before, e);
     mem_free(before);
@@ -150,11 +153,11 @@ static int start(struct session *s, struct err *e)
 {
     const struct train_options *o = s->o;
     struct trainer_options t = {o->recipe, &s->config, &o->corpus->data, &o->corpus->val, o->corpus->tok, o->ks, o->pool};
-    bool any = checkpoint_any(o->run);
+    bool any;
+    TRY(checkpoint_any(&any, o->run, e));
     TRY(train_check_folder(o->run, o->recipe, o->resume, e));
     TRY(train_config(&s->config, o->recipe, o->corpus, e));
     TRY(report_open(&s->report, o->run, e));
-    TRY(checkpoint_clean(o->run, e));
     TRY(trainer_open(&s->trainer, &t, e));
     s->report.quiet = o->quiet;
     s->report.columns = o->columns;
@@ -204,6 +207,7 @@ static int save(struct session *s, struct err *e)
     if (s->saved_at == s->trainer.step) return OK;
     s->state.metrics_bytes = s->report.metrics_bytes;
     s->state.samples_bytes = s->report.samples_bytes;
+    TRY(report_sync(&s->report, e));
     TRY(checkpoint_save(&s->trainer, s->o->run, &s->state, s->o->corpus->tokenizer_json, s->o->recipe->checkpoint_keep, e));
     s->saved_at = s->trainer.step;
     return OK;
