@@ -507,6 +507,10 @@ static void test_sampler(void)
     p.repeat = 1.5;
     p.repeat_window = 5;
     CHECK_OK(sample_token(&out, &ks, logits, 6, &p, history, 5, 0, scratch, &e), &e);
+    CHECK(out == 1, "at temperature 0 nothing but the logits counts: %d", out);
+    p.temp = 1;
+    p.top_k = 1;
+    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, history, 5, 0, scratch, &e), &e);
     CHECK(out == 3, "repetition penalty: %d", out);
     p.repeat_window = 2; /* only 99 and -1 are seen */
     CHECK_OK(sample_token(&out, &ks, logits, 6, &p, history, 5, 0, scratch, &e), &e);

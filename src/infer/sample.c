@@ -25,7 +25,7 @@ struct space {
 void sample_defaults(struct sample_params *p)
 {
     *p = (struct sample_params){
-        .temp = 0.7, .top_k = 0, .top_p = 0.95, .min_p = 0.05, .repeat = 1.05, .repeat_window = 64};
+        .temp = 0.7, .top_k = 0, .top_p = 0.95, .min_p = 0.05, .repeat = 1, .repeat_window = 64};
 }
 
 static int check_range(const char *where, const char *name, double v, double lo, double hi, struct err *e)
@@ -105,7 +105,7 @@ static int check_logits(const struct kernels *ks, const float *logits, int64_t v
 static void penalise(float *x, const float *logits, int64_t vocab, const struct sample_params *p, const int32_t *history,
                      int64_t n_history)
 {
-    if (p->repeat == 1 || p->repeat_window == 0) return;
+    if (p->repeat == 1 || p->repeat_window == 0 || p->temp == 0) return;
     for (int64_t i = max_i64(0, n_history - p->repeat_window); i < n_history; i++) {
         int32_t id = history[i];
         if (id < 0 || id >= vocab) continue;

@@ -2,9 +2,9 @@
  * have a fixed order, so equal logits give equal tokens on every level of kernels.
  *
  * Order of the filters, each working on what the one before left:
- *   1. repetition penalty on the logits (arXiv 1909.05858): tokens of the last `repeat_window` are divided by
+ *   1. temp == 0: the highest logit, ties to the lowest id; nothing else applies
+ *   2. repetition penalty on the logits (arXiv 1909.05858): tokens of the last `repeat_window` are divided by
  *      `repeat` when positive, multiplied when negative, once however often they occur
- *   2. temp == 0: the highest logit, ties to the lowest id; nothing below applies
  *   3. temperature: logits / temp
  *   4. top-k: the k highest (ties to the lower id)
  *   5. top-p: the shortest prefix, from the highest down, whose probability is at least top_p
@@ -25,7 +25,7 @@ struct sample_params {
     int64_t top_k;         /* 0: off */
     double top_p;          /* 1: off */
     double min_p;          /* 0: off */
-    double repeat;         /* 1: off */
+    double repeat;         /* 1: off, and without effect when temp is 0 */
     int64_t repeat_window; /* tokens looked back; 0: off */
     uint64_t seed;
 };

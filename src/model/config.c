@@ -70,6 +70,19 @@ const int config_n_fields = ARRAY_LEN(config_fields);
 
 const char *const rope_kind_names[] = {"default", "linear", "yarn", "llama3", ""};
 
+void config_keys_help(struct buf *out)
+{
+    for (int i = 0; i < config_n_fields; i++) {
+        const struct field *f = &config_fields[i];
+        static const char *const types[] = {"integer", "number", "true or false"};
+        if (i && !strcmp(f->json, config_fields[i - 1].json)) continue;
+        buf_printf(out, "  %-18s %s", f->json, types[f->type]);
+        if (f->type != FIELD_BOOL) buf_printf(out, ", %.12g to %.12g", f->lo, f->hi);
+        if (f->archs != ALL) buf_add_str(out, ", of some families");
+        buf_add_str(out, f->required ? ", must be given there\n" : "\n");
+    }
+}
+
 int64_t config_first_moe(const struct config *c)
 {
     int64_t all = c->layers + c->mtp_layers;

@@ -66,6 +66,8 @@ int config_from_gguf(struct config *c, const struct tf *f, struct err *e);
 /* Sets one field by its Hugging Face key, from a recipe line: integer, number, true or false. Keys of the rotary object
  * are written rope_scaling.factor and so on. model_type must come first. ERR_NOTFOUND: no such key. */
 int config_set(struct config *c, const char *key, const char *value, const char *where, struct err *e);
+/* Appends the keys that config_set knows, a line each, for people. */
+void config_keys_help(struct buf *out);
 /* Writers: config.json as transformers reads it; GGUF metadata as llama.cpp reads it. */
 int config_to_json(const struct config *c, struct buf *out, struct err *e);
 int config_to_gguf(const struct config *c, struct tf_writer *w, struct err *e);

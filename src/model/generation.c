@@ -1,6 +1,8 @@
 /* Ends of answers and advised sampling. */
 #include "model/generation.h"
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/checked.h"
 
@@ -18,6 +20,7 @@ static const struct number numbers[] = {
 };
 static const char *const gguf_ends[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
                                         "tokenizer.ggml.eom_token_id"};
+static const char gguf_top_k[] = "general.sampling.top_k";
 enum { TOP_K_MAX = 1 << 20 };
 
 static double *number_at(struct generation *g, const struct number *n)
@@ -104,13 +107,52 @@ static int from_gguf(struct generation *g, const struct tf *f, int64_t vocab, st
                  numbers[i].lo, numbers[i].hi);
         *number_at(g, &numbers[i]) = (double)(float)v;
     }
-    return tf_kv_i64(f, "general.sampling.top_k", -1, TOP_K_MAX, &g->top_k, &found, e);
+    return tf_kv_i64(f, gguf_top_k, -1, TOP_K_MAX, &g->top_k, &found, e);
 }
 
 int model_generation(struct generation *g, struct model_file *m, int64_t vocab, struct err *e)
 {
     generation_init(g);
     return m->gguf ? from_gguf(g, &m->tf, vocab, e) : from_folder(g, m, vocab, e);
+}
+
+/* ---- advice of one's own ---- */
+
+int generation_advise(struct generation *g, const char *setting, struct err *e)
+{
+    size_t len = strcspn(setting, "=");
+    const char *value = setting + len + (setting[len] == '=');
+    char *end;
+    double v = strtod(value, &end), lo = 0, hi = 0;
+    bool number = setting[len] && end != value && !*end, top_k = len == 5 && !memcmp(setting, "top_k", 5);
+    const struct number *n = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        if (strlen(numbers[i].json) == len && !memcmp(numbers[i].json, setting, len)) n = &numbers[i];
+    if (!n && !top_k)
+        FAIL(e, ERR_USAGE, "\"%.60s\" is no advice; temperature=, top_k=, top_p=, min_p= and repetition_penalty= are", setting);
+    if (n) lo = n->lo;
+    hi = n ? n->hi : TOP_K_MAX;
+    if (!number || !(v >= lo && v <= hi) || (top_k && v != floor(v)))
+        FAIL(e, ERR_USAGE, "%.*s is \"%.40s\", expected %s from %g to %g", (int)len, setting, value,
+             top_k ? "a whole number" : "a number", lo, hi);
+    if (n) *number_at(g, n) = v;
+    else g->top_k = (int64_t)v;
+    return OK;
+}
+
+void generation_replace(struct generation *g, const struct generation *over)
+{
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        if (number_of(over, &numbers[i]) >= 0) *number_at(g, &numbers[i]) = number_of(over, &numbers[i]);
+    if (over->top_k >= 0) g->top_k = over->top_k;
+}
+
+bool generation_gguf_key(const char *key)
+{
+    if (!strcmp(key, gguf_top_k)) return true;
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        if (!strcmp(key, numbers[i].gguf)) return true;
+    return false;
 }
 
 /* ---- writing ---- */
@@ -134,14 +176,19 @@ int generation_to_json(const struct generation *g, int64_t bos, struct buf *out,
     return buf_check(out, "generation_config.json", e);
 }
 
+int generation_sampling_to_gguf(const struct generation *g, struct tf_writer *w, struct err *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        double v = number_of(g, &numbers[i]);
+        if (v >= 0) TRY(tf_writer_kv_f32(w, numbers[i].gguf, (float)v, e));
+    }
+    return g->top_k >= 0 ? tf_writer_kv_u32(w, gguf_top_k, (uint32_t)g->top_k, e) : OK;
+}
+
 int generation_to_gguf(const struct generation *g, int64_t eos, struct tf_writer *w, struct err *e)
 {
     size_t key = 1;
     for (int i = 0; i < g->n_ends && key < ARRAY_LEN(gguf_ends); i++)
         if (g->ends[i] != eos) TRY(tf_writer_kv_u32(w, gguf_ends[key++], (uint32_t)g->ends[i], e));
-    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-        double v = number_of(g, &numbers[i]);
-        if (v >= 0) TRY(tf_writer_kv_f32(w, numbers[i].gguf, (float)v, e));
-    }
-    return g->top_k >= 0 ? tf_writer_kv_u32(w, "general.sampling.top_k", (uint32_t)g->top_k, e) : OK;
+    return generation_sampling_to_gguf(g, w, e);
 }

@@ -24,9 +24,17 @@ int model_generation(struct generation *g, struct model_file *m, int64_t vocab, 
 /* Adds what one generation_config.json, an object, says. */
 int generation_from_json(struct generation *g, const json_t *root, int64_t vocab, const char *name, struct err *e);
 
+/* Advice of one's own: "temperature=0.7"; also top_k, top_p, min_p, repetition_penalty. ERR_USAGE names what is wrong. */
+int generation_advise(struct generation *g, const char *setting, struct err *e);
+/* What `over` says about sampling takes the place of what g says. */
+void generation_replace(struct generation *g, const struct generation *over);
+/* Is this key of GGUF metadata advice on sampling? */
+bool generation_gguf_key(const char *key);
+
 /* Appends generation_config.json. bos: -1 for none. */
 int generation_to_json(const struct generation *g, int64_t bos, struct buf *out, struct err *e);
-/* The ends but for eos, which the tokenizer's keys hold, and the sampling. */
+/* The sampling alone, and with it the ends but for eos, which the tokenizer's keys hold. */
+int generation_sampling_to_gguf(const struct generation *g, struct tf_writer *w, struct err *e);
 int generation_to_gguf(const struct generation *g, int64_t eos, struct tf_writer *w, struct err *e);
 
 #endif

@@ -53,6 +53,18 @@ enum dtype convert_main_type(const struct feed *f, const enum dtype *types)
     return most(bytes);
 }
 
+void convert_count(struct convert_result *r, const struct convert_plan *p, size_t i)
+{
+    const struct feed_tensor *t = &p->feed.v[i];
+    int64_t n = feed_rows_of(t) * feed_cols(t);
+    uint64_t bytes = format_bytes(p->to[i], n);
+    r->of[p->to[i]].tensors++;
+    r->of[p->to[i]].bytes += bytes;
+    r->bytes += bytes;
+    r->numbers += n;
+    r->totals.total += t->bytes;
+}
+
 int convert_check_space(const char *out, uint64_t bytes, struct err *e)
 {
     uint64_t room;
@@ -112,18 +124,46 @@ static int choose_types(struct convert_plan *p, const struct convert_options *o,
 
 static bool starts(const char *s, const char *with) { return !strncmp(s, with, strlen(with)); }
 
-/* What says how the numbers are stored is said anew. */
-static bool is_replaced(const char *key)
+/* What says how the numbers are stored is said anew, and what the caller says otherwise. */
+static bool is_replaced(const struct convert_options *o, const char *key)
 {
+    if (o->advice && generation_gguf_key(key)) return true;
+    if (o->name && !strcmp(key, "general.name")) return true;
     return !strcmp(key, "general.file_type") || !strcmp(key, "general.quantization_version") ||
            !strcmp(key, "general.alignment") || starts(key, "split.") || starts(key, "quantize.imatrix.");
 }
 
-static int copy_metadata(const struct tf *f, struct tf_writer *w, struct err *e)
+/* The last part of a path, without ".gguf"; empty when it is no UTF-8. */
+static void last_name(char *out, size_t cap, const char *path)
 {
-    for (size_t i = 0; i < f->n_kv; i++)
-        if (!is_replaced(f->kv[i].key)) TRY(tf_writer_kv_copy(w, &f->kv[i], e));
-    return OK;
+    size_t n = strlen(path), from;
+    while (n > 0 && path[n - 1] == '/') n--;
+    for (from = n; from > 0 && path[from - 1] != '/';) from--;
+    if (n - from > 5 && !memcmp(path + n - 5, ".gguf", 5)) n -= 5;
+    bool plain = n - from < cap && utf8_valid(path + from, n - from, NULL);
+    snprintf(out, cap, "%.*s", plain ? (int)(n - from) : 0, path + from);
+}
+
+/* As the caller says, else `known`, else the name of what is read. */
+static int write_name(const struct convert_options *o, const char *known, struct tf_writer *w, struct err *e)
+{
+    char last[256];
+    last_name(last, sizeof last, o->in);
+    const char *best = o->name ? o->name : known && *known ? known : last;
+    return *best ? tf_writer_kv_str(w, "general.name", best, e) : OK;
+}
+
+static int copy_metadata(const struct convert_options *o, const struct tf *f, struct tf_writer *w, struct err *e)
+{
+    const struct generation *said = o->advice;
+    bool named = false;
+    for (size_t i = 0; i < f->n_kv; i++) {
+        if (is_replaced(o, f->kv[i].key)) continue;
+        TRY(tf_writer_kv_copy(w, &f->kv[i], e));
+        named |= !strcmp(f->kv[i].key, "general.name");
+    }
+    if (!named) TRY(write_name(o, NULL, w, e));
+    return said ? generation_sampling_to_gguf(said, w, e) : OK;
 }
 
 /* Begin and end as config.json has them, where the tokenizer's files name none. */
@@ -151,6 +191,7 @@ static int write_folder_vocab(const struct convert_options *o, struct model_file
     }
     if (rc) return err_set(e, why.code, why.file, why.line, "%s", why.msg);
     rc = model_generation(&g, m, c->vocab, e);
+    if (!rc && o->advice) generation_replace(&g, o->advice);
     if (!rc) rc = model_chat_templates(&templates, m, e);
     if (!rc) rc = name_specials(tok, c, e);
     v.tok = tok;
@@ -163,26 +204,14 @@ static int write_folder_vocab(const struct convert_options *o, struct model_file
     return rc;
 }
 
-/* The folder's own name. */
-static void last_name(char *out, size_t cap, const char *path)
-{
-    size_t n = strlen(path), from;
-    while (n > 0 && path[n - 1] == '/') n--;
-    for (from = n; from > 0 && path[from - 1] != '/';) from--;
-    bool plain = n - from < cap && utf8_valid(path + from, n - from, NULL);
-    snprintf(out, cap, "%.*s", plain ? (int)(n - from) : 0, path + from);
-}
-
 static int write_folder_metadata(const struct convert_options *o, const struct feed *f, struct tf_writer *w,
                                  struct err *e)
 {
     const struct config *c = &net_source_net(f->net)->config;
-    char *name = NULL, last[256];
+    char *name = NULL;
     TRY(config_to_gguf(c, w, e));
     TRY(model_name(&name, f->model, e));
-    last_name(last, sizeof last, f->model->path);
-    const char *best = name && *name ? name : last;
-    int rc = *best ? tf_writer_kv_str(w, "general.name", best, e) : OK;
+    int rc = write_name(o, name, w, e);
     mem_free(name);
     return rc ? rc : write_folder_vocab(o, f->model, c, w, e);
 }
@@ -199,7 +228,7 @@ static int write_metadata(const struct convert_options *o, const struct convert_
 {
     const struct imatrix *im = o->write.importance;
     if (p->feed.net) TRY(write_folder_metadata(o, &p->feed, w, e));
-    else TRY(copy_metadata(feed_file(&p->feed), w, e));
+    else TRY(copy_metadata(o, feed_file(&p->feed), w, e));
     TRY(tf_writer_kv_u32(w, "general.file_type", file_type_of(o, type), e));
     TRY(tf_writer_kv_u32(w, "general.quantization_version", GGUF_QUANT_VERSION, e));
     if (!im) return OK;
@@ -221,9 +250,7 @@ static int write_gguf(const struct convert_options *o, struct convert_plan *p, s
     for (size_t i = 0; i < f->n; i++) {
         const struct feed_tensor *t = &f->v[i];
         TRY(tf_writer_declare(w, t->name, p->to[i], t->nd, t->ne, e));
-        r->bytes += format_bytes(p->to[i], feed_rows_of(t) * feed_cols(t));
-        r->numbers += feed_rows_of(t) * feed_cols(t);
-        r->totals.total += t->bytes;
+        convert_count(r, p, i);
         r->requantised |= t->matrix && formats[t->from].block > 1 && formats[p->to[i]].block > 1 && t->from != p->to[i];
     }
     TRY(convert_check_space(o->out, r->bytes, e));

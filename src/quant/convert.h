@@ -3,6 +3,7 @@
 #ifndef QUANT_CONVERT_H
 #define QUANT_CONVERT_H
 
+#include "model/generation.h"
 #include "quant/mix.h"
 #include "quant/rules.h"
 #include "quant/write.h"
@@ -15,6 +16,8 @@ struct convert_options {
     enum dtype type;             /* folder: of matrices; DT_COUNT: as they are, bf16 for what safetensors cannot hold */
     uint64_t shard;              /* folder: most bytes of a file */
     bool replace;                /* folder: also in place of one that holds a model and nothing else */
+    const char *name;                /* of the model in the new file; NULL: as in the old one, else its file's name */
+    const struct generation *advice; /* on sampling, in place of the model's own; NULL: none */
     const char *importance_file; /* for the metadata, with write.importance */
     struct write_options write;
 };
@@ -24,6 +27,10 @@ struct convert_result {
     int64_t numbers;
     int files;
     enum dtype from, to; /* in which most matrices were, and are */
+    struct {
+        int tensors;
+        uint64_t bytes;
+    } of[DT_COUNT];      /* what is written, by format */
     bool requantised;    /* matrices that were in blocks have been put into other blocks */
     struct write_totals totals;
 };
@@ -45,6 +52,8 @@ void convert_plan_free(struct convert_plan *p);
 int convert_plan_init(struct convert_plan *p, struct err *e); /* after the feed is open */
 /* The format in which most bytes of the feed's matrices are; FP8, which nothing writes, counts as bf16. */
 enum dtype convert_main_type(const struct feed *f, const enum dtype *types);
+/* Adds tensor i of the plan to the sums of what is written. */
+void convert_count(struct convert_result *r, const struct convert_plan *p, size_t i);
 /* ERR_LIMIT with figures when the disk has not the room. */
 int convert_check_space(const char *out, uint64_t bytes, struct err *e);
 

@@ -159,13 +159,14 @@ static int copy_side_files(const char *from, const char *to, struct err *e)
     return copy_templates(from, to, e);
 }
 
-static int write_generation(struct model_file *m, const struct config *c, const char *folder, struct err *e)
+static int write_generation(const struct convert_options *o, struct model_file *m, const struct config *c, struct err *e)
 {
     struct generation g;
     struct buf b = {0};
     char path[PATH_MAX];
     TRY(model_generation(&g, m, c->vocab, e));
-    TRY(path_join(path, sizeof path, folder, "generation_config.json", e));
+    if (o->advice) generation_replace(&g, o->advice);
+    TRY(path_join(path, sizeof path, o->out, "generation_config.json", e));
     int rc = generation_to_json(&g, c->bos, &b, e);
     if (!rc) rc = file_replace(path, b.data, b.len, e);
     buf_free(&b);
@@ -182,7 +183,7 @@ static int write_side_files(const struct convert_options *o, struct model_file *
     int rc = model_load_tokenizer(&tok, m, &why);
     if (rc == ERR_NOTFOUND || (rc == ERR_UNSUPPORTED && strstr(why.msg, "\"none\""))) {
         if (o->write.warn) o->write.warn(o->write.ctx, "the model has no tokenizer, and so has the folder");
-        return write_generation(m, c, o->out, e);
+        return write_generation(o, m, c, e);
     }
     if (rc) return err_set(e, why.code, why.file, why.line, "%s", why.msg);
     rc = model_chat_templates(&templates, m, e);
@@ -190,7 +191,7 @@ static int write_side_files(const struct convert_options *o, struct model_file *
     v.chat_template = chat_templates_find(&templates, CHAT_TEMPLATE_MAIN);
     v.templates = &templates;
     if (!rc) rc = model_save_tokenizer(&v, c->context, o->out, e);
-    if (!rc) rc = write_generation(m, c, o->out, e);
+    if (!rc) rc = write_generation(o, m, c, e);
     chat_templates_free(&templates);
     tokenizer_free(tok);
     return rc;
@@ -199,7 +200,8 @@ static int write_side_files(const struct convert_options *o, struct model_file *
 static int side_files_of(const struct convert_options *o, const struct feed *f, struct err *e)
 {
     if (f->model->gguf) return write_side_files(o, f->model, &net_source_net(f->net)->config, e);
-    return copy_side_files(f->model->folder, o->out, e);
+    TRY(copy_side_files(f->model->folder, o->out, e));
+    return o->advice ? write_generation(o, f->model, &net_source_net(f->net)->config, e) : OK;
 }
 
 static bool is_model_file(const char *name)
@@ -215,11 +217,7 @@ static void count_all(const struct convert_plan *p, const struct shards *s, stru
     r->files = s->n;
     r->from = convert_main_type(&p->feed, NULL);
     r->to = convert_main_type(&p->feed, p->to);
-    for (size_t i = 0; i < p->feed.n; i++) {
-        r->bytes += bytes_of(p, i);
-        r->numbers += feed_rows_of(&p->feed.v[i]) * feed_cols(&p->feed.v[i]);
-        r->totals.total += p->feed.v[i].bytes;
-    }
+    for (size_t i = 0; i < p->feed.n; i++) convert_count(r, p, i);
 }
 
 /* Everything, into the folder o->out. What may be refused comes first: the weights take long. */

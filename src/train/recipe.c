@@ -165,8 +165,27 @@ int recipe_load(struct recipe *r, const char *path, struct err *e)
     return rc;
 }
 
+int recipe_advice(const struct recipe *r, struct generation *g, bool *any, struct err *e)
+{
+    char word[80];
+    struct err why = {0};
+    generation_init(g);
+    *any = false;
+    for (const char *s = r->advise + strspn(r->advise, " \t"); *s;) {
+        size_t n = strcspn(s, " \t");
+        snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), s);
+        if (generation_advise(g, word, &why)) FAIL(e, ERR_USAGE, "%s: advise: %s", r->path, why.msg);
+        *any = true;
+        s += n + strspn(s + n, " \t");
+    }
+    return OK;
+}
+
 int recipe_check(const struct recipe *r, struct err *e)
 {
+    struct generation advice;
+    bool any;
+    TRY(recipe_advice(r, &advice, &any, e));
     int64_t micro = r->micro_batch * r->seq_len;
     if (micro > 1 << 24) FAIL(e, ERR_LIMIT, "%s: micro_batch x seq_len is %" PRId64 " tokens, at most 16777216", r->path, micro);
     if (r->batch_tokens % micro != 0)
@@ -259,14 +278,17 @@ int recipe_same(const struct recipe *r, const char *before, struct err *e)
 
 void recipe_help(struct buf *out)
 {
-    buf_add_str(out, "[model]\n  the keys of a Hugging Face config.json; model_type, the first of them, is deepseek_v3 "
-                     "if it is not given\n");
+    buf_add_str(out, "[model]: the keys of a Hugging Face config.json\n  model_type         the first key [deepseek_v3]\n");
+    config_keys_help(out);
     const char *section = "";
     for (size_t i = 0; i < recipe_n_keys; i++) {
         const struct recipe_key *k = &recipe_keys[i];
         if (strcmp(section, k->section) != 0) buf_printf(out, "[%s]\n", section = k->section);
         buf_printf(out, "  %-18s %s", k->name, k->help);
-        if (k->choices) buf_printf(out, " (one of%s)", k->choices);
+        if (k->type == KEY_INT) buf_printf(out, " (integer, %.0f to %.0f)", k->lo, k->hi);
+        if (k->type == KEY_NUM) buf_printf(out, " (number, %g to %g)", k->lo, k->hi);
+        if (k->type == KEY_BOOL) buf_add_str(out, " (true or false)");
+        if (k->choices) buf_printf(out, " (one of%.*s)", (int)strlen(k->choices) - 1, k->choices);
         if (*k->preset) buf_printf(out, " [%s]", k->preset);
         buf_add_byte(out, '\n');
     }

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "model/config.h"
+#include "model/generation.h"
 
 enum { RECIPE_MAX_SOURCES = 64, RECIPE_MAX_INPUTS = 32, RECIPE_MAX_PROMPTS = 16, RECIPE_MAX_MODEL_KEYS = 64 };
 
@@ -58,6 +59,7 @@ struct recipe {
 
     char *out, *export_folder, *export_gguf;
     bool export_gguf_f32;
+    char *model_name, *advise;
 };
 
 int recipe_load(struct recipe *r, const char *path, struct err *e);
@@ -67,6 +69,8 @@ void recipe_free(struct recipe *r); /* accepts a zeroed or half-built recipe */
 
 /* Relations between keys; also called after the command line has changed a value. */
 int recipe_check(const struct recipe *r, struct err *e);
+/* The key advise as numbers; *any: there are some. */
+int recipe_advice(const struct recipe *r, struct generation *g, bool *any, struct err *e);
 /* Appends the full effective configuration: every key with its value, in the form of a recipe. */
 void recipe_print(const struct recipe *r, struct buf *out);
 /* Appends the lines that decide the tokenizer and the shards only: their identity. */

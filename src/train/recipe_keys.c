@@ -63,6 +63,8 @@ const struct recipe_key recipe_keys[] = {
     CHOICE("out", "model", export_folder, "f32", " f32 bf16 f16 none ", KEY_FREE, "number format of model/ (safetensors)"),
     CHOICE("out", "gguf", export_gguf, "q8_0", " f32 bf16 f16 q8_0 none ", KEY_FREE, "number format of model.gguf"),
     BOOL("out", "gguf_f32", export_gguf_f32, "false", KEY_FREE, "also write model-f32.gguf"),
+    STR("out", "model_name", model_name, "", KEY_FREE, "name that the GGUF files say; empty: that of the recipe"),
+    STR("out", "advise", advise, "", KEY_FREE, "sampling that the files advise, as temperature=0.7 top_p=0.95; empty: none"),
 };
 /* clang-format on */
 const size_t recipe_n_keys = ARRAY_LEN(recipe_keys);
