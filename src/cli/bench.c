@@ -4,10 +4,9 @@
 #include "base/checked.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
-#include "cli/hub_env.h"
+#include "cli/model_name.h"
 #include "cli/options.h"
 #include "cli/setup.h"
-#include "sys/file.h"
 
 int cmd_bench(int argc, char **argv)
 {
@@ -16,7 +15,7 @@ int cmd_bench(int argc, char **argv)
                "       autarky bench kernels [OPTIONS]       every kernel of every level\n"
                "       autarky bench train [OPTIONS]         a training step\n"
                "       autarky bench tokenizer MODEL         text to token ids\n");
-        return EXIT_OK;
+        return exit_flushed("bench");
     }
     if (argc > 1 && !strcmp(argv[1], "kernels")) return cmd_bench_kernels(argc - 1, argv + 1);
     if (argc > 1 && !strcmp(argv[1], "train")) return cmd_bench_train(argc - 1, argv + 1);
@@ -25,7 +24,7 @@ int cmd_bench(int argc, char **argv)
     static const char *const parts[] = {"kernels", "train", "tokenizer", "model"};
     const char *near = argc > 1 && argv[1][0] != '-' ? nearest_name(argv[1], parts, ARRAY_LEN(parts)) : NULL;
     char found[SETUP_PATH];
-    if (near && file_absent(argv[1]) && model_find_local(found, argv[1], NULL) != OK) {
+    if (near && model_resolve(found, argv[1], NULL) != OK) {
         struct err e = {0};
         err_set(&e, ERR_USAGE, __FILE__, __LINE__, "\"%s\" is no model and no part of bench; did you mean %s?", argv[1],
                 near);

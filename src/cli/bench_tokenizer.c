@@ -169,7 +169,7 @@ int cmd_bench_tokenizer(int argc, char **argv)
     bool json = false;
     struct opts o = {
         .command = "bench tokenizer",
-        .usage = "MODEL [OPTIONS]",
+        .usage = "MODEL",
         .summary = "Text to token ids on one core. MODEL is a tokenizer.json, a folder that holds one, or a GGUF\n"
                    "file. The texts are made here: stories, and runs without a break, the worst case."};
     opts_add(&o, (struct opt){"text", 0, OPT_LIST, &texts, .arg = "FILE", .help = "measure this instead (repeatable)"});

@@ -8,7 +8,7 @@
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
-#include "cli/hub_env.h"
+#include "cli/model_name.h"
 #include "cli/setup.h"
 #include "cli/term.h"
 #include "quant/compare.h"
@@ -35,10 +35,10 @@ struct compare_job {
 static void show(void *ctx, int64_t done, int64_t total)
 {
     struct compare_job *j = ctx;
-    if (!term_is_tty(stderr) || term_plain()) return;
     double spent = clock_seconds() - j->start;
-    fprintf(stderr, "\r%3.0f%%  %.0f tok/s  %.0f s left\033[K%s", 100 * (double)done / (double)total,
-            (double)done / spent, spent * (double)(total - done) / (double)done, done < total ? "" : "\r\033[K");
+    term_status("%3.0f%%  %.0f tok/s  %.0f s left", 100 * (double)done / (double)total, (double)done / spent,
+                spent * (double)(total - done) / (double)done);
+    if (done == total) term_status_end();
 }
 
 static struct engine_options options_of(struct compare_job *j, int i, int64_t context, uint64_t memory)
@@ -76,8 +76,8 @@ static int open_models(struct compare_job *j, struct err *e)
     if (j->text && file_absent(j->text)) FAIL(e, ERR_NOTFOUND, "%s: there is no such file", j->text);
     for (int i = 0; i < 2; i++) {
         struct config c;
-        if (file_absent(j->path[i]) && model_find_local(j->found[i], j->path[i], NULL) == OK) j->path[i] = j->found[i];
-        TRY(model_check_path(j->path[i], e));
+        TRY(model_resolve(j->found[i], j->path[i], e));
+        j->path[i] = j->found[i];
         TRY(model_file_open(&j->file[i], j->path[i], e));
         TRY(net_read_config(&c, &j->file[i], e));
         if (!j->model.ctx) context = min_i64(context, c.context);
@@ -160,6 +160,7 @@ int cmd_compare(int argc, char **argv)
     opts_add(&o, (struct opt){"limit", 'n', OPT_I64, &j.limit, 2, 1e15, .help = "only the first N tokens of the text"});
     opts_flag(&o, "json", 0, &j.json, "one JSON object");
     model_args_add(&o, &j.model);
+    model_args_window(&o, "tokens of a window (512, or what the model holds if that is less)");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     j.path[0] = argv[1];
     j.path[1] = n > 1 ? argv[2] : NULL;

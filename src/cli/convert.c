@@ -13,9 +13,10 @@
 static const char folder_formats[] = "f32, bf16 or f16";
 
 struct convert_args {
-    const char *to;
+    const char *to, *name;
     int64_t shard, threads;
-    bool json, quiet;
+    struct opt_list advice;
+    bool json, quiet, force;
 };
 
 static int set_formats(struct convert_options *o, struct mix *mix, const char *to, bool gguf, struct err *e)
@@ -36,14 +37,18 @@ static int report(const struct convert_args *a, const struct convert_options *o,
 {
     const char *from = formats[r->from].name, *to = formats[r->to].name;
     if (!a->json) {
-        fprintf(stderr, "%s: %.1f MiB in %d file%s, %s\n", o->out, (double)r->bytes / (1 << 20), r->files,
-                r->files == 1 ? "" : "s", to);
+        struct buf sizes = {0};
+        recast_sizes(r, &sizes);
+        TRY(buf_check(&sizes, "the report", e));
+        fprintf(stderr, "%s: %d file%s; %s\n", o->out, r->files, r->files == 1 ? "" : "s", sizes.data);
+        buf_free(&sizes);
         if (!gguf && formats[r->from].block > 1 && o->type == DT_COUNT)
             fprintf(stderr, "safetensors cannot hold %s: rounded to %s; --to f32 keeps every bit\n", from, to);
         return OK;
     }
-    json_t *x = json_pack("{s:s,s:s,s:s,s:s,s:I,s:i}", "path", o->out, "container", gguf ? "gguf" : "folder", "from",
-                          from, "type", to, "bytes", (json_int_t)r->bytes, "files", r->files);
+    json_t *x = json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:o,s:i}", "path", o->out, "container", gguf ? "gguf" : "folder",
+                          "from", from, "type", to, "bytes_before", (json_int_t)r->totals.total, "bytes",
+                          (json_int_t)r->bytes, "types", recast_types(r), "files", r->files);
     if (!x) return json_bad("the report", e);
     return answer_print_json(x, e);
 }
@@ -53,9 +58,13 @@ static int convert(const struct convert_args *a, const char *in, const char *out
     char found[SETUP_PATH];
     struct mix mix;
     struct convert_result r;
-    struct recast c = {.command = "convert", .quiet = a->quiet || a->json};
-    struct convert_options o = {.out = out, .shard = (uint64_t)a->shard << 20};
+    struct generation advice;
+    struct recast c = {.command = "convert", .quiet = a->quiet || a->json, .force = a->force};
+    struct convert_options o = {.out = out, .shard = (uint64_t)a->shard << 20, .name = a->name};
     bool gguf = str_ends_with(out, ".gguf");
+    generation_init(&advice);
+    for (size_t i = 0; i < a->advice.n; i++) TRY(generation_advise(&advice, a->advice.v[i], e));
+    if (a->advice.n) o.advice = &advice;
     TRY(set_formats(&o, &mix, a->to, gguf, e));
     TRY(recast_begin(&c, &o, found, in, a->threads, e));
     int rc = gguf ? convert_to_gguf(&o, &r, e) : convert_to_folder(&o, &r, e);
@@ -82,6 +91,11 @@ int cmd_convert(int argc, char **argv)
     opts_add(&o, (struct opt){"shard", 0, OPT_I64, &a.shard, 1, 1 << 30, .arg = "MIB",
                               .help = "several files with an index in a folder of more than MIB (5120)"});
     opts_add(&o, (struct opt){"threads", 't', OPT_I64, &a.threads, 0, 1024, .help = "threads (all)"});
+    opts_add(&o, (struct opt){"name", 0, OPT_STR, &a.name, .arg = "TEXT",
+                              .help = "of the model, in a GGUF file (default: as IN has it, else its file name)"});
+    opts_add(&o, (struct opt){"advise", 0, OPT_LIST, &a.advice, .arg = "NAME=VALUE",
+                              .help = "sampling that the file advises: temperature, top_k, ... (repeatable)"});
+    opts_flag(&o, "force", 0, &a.force, "replace OUT without asking");
     opts_flag(&o, "quiet", 'q', &a.quiet, "no progress");
     opts_flag(&o, "json", 0, &a.json, "what was written as JSON on stdout");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;

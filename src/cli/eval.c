@@ -17,7 +17,7 @@
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
-#include "cli/hub_env.h"
+#include "cli/model_name.h"
 #include "cli/setup.h"
 #include "cli/term.h"
 #include "quant/windows.h"
@@ -45,9 +45,8 @@ static void ppl_free(struct ppl *p)
 static int open_all(struct ppl *p, const char *model, const struct model_args *m, struct err *e)
 {
     char found[SETUP_PATH];
-    if (file_absent(model) && model_find_local(found, model, NULL) == OK) model = found;
-    TRY(model_check_path(model, e));
-    struct engine_options o = model_engine_options(model, m);
+    TRY(model_resolve(found, model, e));
+    struct engine_options o = model_engine_options(found, m);
     o.all_logits = true;
     o.context_most = DEFAULT_WINDOW;
     TRY(engine_open(&p->t.engine, &o, e));
@@ -106,16 +105,14 @@ static int score_window(struct ppl *p, int64_t i, struct err *e)
 
 static int score(struct ppl *p, struct err *e)
 {
-    bool tell = term_is_tty(stderr) && !term_plain();
     double t0 = clock_seconds(), n = (double)p->w.ids.n;
     for (int64_t i = 0; i < p->w.count; i++) {
         TRY(score_window(p, i, e));
         double done = (double)windows_end(&p->w, i), spent = clock_seconds() - t0;
-        if (tell)
-            fprintf(stderr, "\r%3.0f%%  %.0f tok/s  %.0f s left  perplexity %.3f\033[K", 100 * done / n, done / spent,
+        term_status("%3.0f%%  %.0f tok/s  %.0f s left  perplexity %.3f", 100 * done / n, done / spent,
                     spent * (n - done) / done, exp(p->sum / (double)p->predicted));
     }
-    if (tell) fprintf(stderr, "\r\033[K");
+    term_status_end();
     p->seconds = clock_seconds() - t0;
     if (!isfinite(p->sum)) FAIL(e, ERR_NUMERIC, "%s: a probability is not a number", p->t.engine.path);
     return OK;
@@ -152,9 +149,9 @@ int cmd_perplexity(int argc, char **argv)
     bool json = false;
     int64_t limit = 0;
     struct opts o = {.command = argv[0],
-                     .usage = "MODEL FILE",
+                     .usage = "MODEL TEXT",
                      .summary =
-                         "Tells how well MODEL predicts the text in FILE: nats per token, perplexity, bits per byte.\n"
+                         "Tells how well MODEL predicts the text file TEXT: nats per token, perplexity, bits per byte.\n"
                          "Windows of --ctx tokens that do not overlap, each after the token that begins a text;\n"
                          "every token of the file is predicted exactly once. A model whose texts begin without one\n"
                          "predicts all but the first of each window.\n"};
@@ -163,6 +160,7 @@ int cmd_perplexity(int argc, char **argv)
                               .help = "write the logits to OUT, to compare with other programs: f32 (tokens, vocabulary)"});
     opts_flag(&o, "json", 0, &json, "one JSON object");
     model_args_add(&o, &m);
+    model_args_window(&o, "tokens of a window (2048, or what the model holds if that is less)");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     if (n != 2) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d names, expected MODEL and FILE", n);
     else rc = open_all(&p, argv[1], &m, &e);

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include "autarky.h"
 #include "base/mem.h"
+#include "cli/model_name.h"
 #include "sys/file.h"
 
 enum { CONNECT_SECONDS = 15, STALL_SECONDS = 30, TRIES = 6 };
@@ -105,6 +106,8 @@ static int read_folders(struct hub_env *h, struct err *e)
     set = getenv("LLAMA_CACHE");
     if (set && *set ? put_path(h->llama_cpp, set, "") : xdg_path(h->llama_cpp, "XDG_CACHE_HOME", ".cache", "llama.cpp"))
         h->places.root[PLACE_LLAMA_CPP] = h->llama_cpp;
+    if (model_shipped_folder(h->shipped)) h->places.root[PLACE_SHIPPED] = h->shipped;
+    h->places.root[PLACE_RUNS] = "runs";
     h->places.ollama_system = "/usr/share/ollama/.ollama/models";
     return OK;
 }
@@ -134,11 +137,4 @@ int hub_env_read(struct hub_env *h, struct err *e)
     if (!o->http.proxy_https) o->http.proxy_https = first_of("all_proxy", "ALL_PROXY", NULL);
     if (!o->http.proxy_http) o->http.proxy_http = first_of("all_proxy", "ALL_PROXY", NULL);
     return OK;
-}
-
-int model_find_local(char out[SETUP_PATH], const char *name, struct err *e)
-{
-    struct hub_env h;
-    TRY(hub_env_read(&h, e));
-    return hub_find(out, &h.places, name, e);
 }

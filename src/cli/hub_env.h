@@ -13,12 +13,9 @@ struct hub_env {
     struct hub_options options; /* endpoints, tokens, proxies, folders, patience; no callbacks */
     struct hub_places places;
     char endpoint[HUB_URL_MAX], ms_endpoint[HUB_URL_MAX], token[HUB_TOKEN], ms_token[HUB_TOKEN];
-    char cache[SETUP_PATH], own[SETUP_PATH], ollama[SETUP_PATH], lmstudio[SETUP_PATH], llama_cpp[SETUP_PATH];
+    char shipped[SETUP_PATH], cache[SETUP_PATH], own[SETUP_PATH], ollama[SETUP_PATH], lmstudio[SETUP_PATH], llama_cpp[SETUP_PATH];
 };
 /* The structs point into *h itself: it must not be moved. */
 int hub_env_read(struct hub_env *h, struct err *e);
-
-/* For every command that takes a model: the path of the model that name means on this machine (hub_find). */
-int model_find_local(char out[SETUP_PATH], const char *name, struct err *e);
 
 #endif

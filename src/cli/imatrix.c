@@ -5,8 +5,9 @@
 #include "base/mem.h"
 #include "cli/answer.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/exit.h"
-#include "cli/hub_env.h"
+#include "cli/model_name.h"
 #include "cli/setup.h"
 #include "cli/term.h"
 #include "quant/collect.h"
@@ -19,7 +20,7 @@ struct imatrix_job {
     struct model_args model;
     const char *out;
     int64_t limit;
-    bool json;
+    bool json, force;
     struct talker t;
     struct windows w;
     struct collector c;
@@ -30,19 +31,17 @@ struct imatrix_job {
 static void show(void *ctx, int64_t done, int64_t total, const struct collect_result *r)
 {
     struct imatrix_job *j = ctx;
-    if (!term_is_tty(stderr) || term_plain()) return;
     double spent = clock_seconds() - j->start;
-    fprintf(stderr, "\r%3.0f%%  %.0f tok/s  %.0f s left  perplexity %.3f\033[K%s", 100 * (double)done / (double)total,
-            (double)done / spent, spent * (double)(total - done) / (double)done, exp(r->nats / (double)r->tokens),
-            done < total ? "" : "\r\033[K");
+    term_status("%3.0f%%  %.0f tok/s  %.0f s left  perplexity %.3f", 100 * (double)done / (double)total, (double)done / spent,
+                spent * (double)(total - done) / (double)done, exp(r->nats / (double)r->tokens));
+    if (done == total) term_status_end();
 }
 
 static int open_model(struct imatrix_job *j, const char *model, struct err *e)
 {
     char found[SETUP_PATH];
-    if (file_absent(model) && model_find_local(found, model, NULL) == OK) model = found;
-    TRY(model_check_path(model, e));
-    struct engine_options o = model_engine_options(model, &j->model);
+    TRY(model_resolve(found, model, e));
+    struct engine_options o = model_engine_options(found, &j->model);
     o.all_logits = true;
     o.context_most = DEFAULT_WINDOW;
     TRY(engine_open(&j->t.engine, &o, e));
@@ -84,6 +83,7 @@ static int run(struct imatrix_job *j, const char *model, const char *text, struc
     size_t written = 0;
     int64_t unmet = 0;
     if (file_absent(text)) FAIL(e, ERR_NOTFOUND, "%s: there is no such file", text);
+    TRY(confirm_replace(j->out, j->force, e));
     TRY(open_model(j, model, e));
     TRY(read_text(j, text, e));
     TRY(collector_init(&j->c, &j->t.engine.net, e));
@@ -113,8 +113,10 @@ int cmd_imatrix(int argc, char **argv)
             "will be used for are plenty. The file has the form that llama.cpp reads and writes.\n"};
     opts_add(&o, (struct opt){"out", 'o', OPT_STR, &j.out, .arg = "FILE", .help = "where to write it"});
     opts_add(&o, (struct opt){"limit", 'n', OPT_I64, &j.limit, 2, 1e15, .help = "only the first N tokens of the text"});
+    opts_flag(&o, "force", 0, &j.force, "replace FILE without asking");
     opts_flag(&o, "json", 0, &j.json, "one JSON object on stdout");
     model_args_add(&o, &j.model);
+    model_args_window(&o, "tokens of a window (512, or what the model holds if that is less)");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     if (n != 2) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d names, expected MODEL and TEXT", n);
     else if (!j.out) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "-o is missing: where to write the result");

@@ -5,6 +5,7 @@
 #include <time.h>
 #include "cli/answer.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/exit.h"
 #include "cli/hub_env.h"
 #include "cli/options.h"
@@ -133,16 +134,11 @@ int cmd_cp(int argc, char **argv)
 static int ask_removal(void *ctx, const struct hub_removal *r, struct err *e)
 {
     const bool *yes = ctx;
-    char line[16], size[24];
+    char question[sizeof r->name + 80], size[24];
     if (*yes) return OK;
-    hub_size_text(size, r->bytes);
-    if (!term_is_tty(stdin) || !term_is_tty(stderr))
-        FAIL(e, ERR_USAGE, "%s: %zu files, %s, and no terminal to ask on: say -y", r->name, r->files, size);
-    fprintf(stderr, "%s: remove %zu file%s and free %s? [y/N] ", r->name, r->files, r->files == 1 ? "" : "s", size);
-    fflush(stderr);
-    if (term_read_line(line, sizeof line) && (line[0] == 'y' || line[0] == 'Y')) return OK;
-    if (term_interrupted) FAIL(e, ERR_INTERRUPTED, "stopped; nothing is removed");
-    FAIL(e, ERR_USAGE, "not agreed to: nothing is removed");
+    snprintf(question, sizeof question, "%s: remove %zu file%s and free %s?", r->name, r->files, r->files == 1 ? "" : "s",
+             hub_size_text(size, r->bytes));
+    return confirm(question, "say -y", "nothing is removed", e);
 }
 
 static int remove_model(const char *name, bool yes, bool json, struct err *e)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/checked.h"
 #include "cli/exit.h"
+#include "cli/options_other.h"
 #include "sys/file.h"
 
 void opts_add(struct opts *o, struct opt row)
@@ -107,11 +108,23 @@ static int set_f64(const struct opt *row, const char *label, const char *value, 
     return OK;
 }
 
+/* Yes and no in other words, where a choice is on or off. */
+static bool same_switch(const char *value, const char *choice)
+{
+    if (!strcmp(choice, "on")) return !strcmp(value, "true") || !strcmp(value, "yes") || !strcmp(value, "1");
+    if (!strcmp(choice, "off")) return !strcmp(value, "false") || !strcmp(value, "no") || !strcmp(value, "0");
+    return false;
+}
+
 static int set_choice(const struct opt *row, const char *label, const char *value, struct err *e)
 {
     char all[200] = "";
     for (int i = 0; row->choices[i]; i++) {
         if (!strcmp(value, row->choices[i])) {
+            *(int *)row->target = i;
+            return OK;
+        }
+        if (same_switch(value, row->choices[i])) {
             *(int *)row->target = i;
             return OK;
         }
@@ -158,13 +171,22 @@ int opt_set(const struct opt *row, const char *label, const char *value, struct 
     return OK;
 }
 
+/* '_' is as good as '-': --top_p. */
+static bool same_name(const char *a, const char *b, size_t len)
+{
+    if (strlen(a) != len) return false;
+    for (size_t i = 0; i < len; i++)
+        if (a[i] != (b[i] == '_' ? '-' : b[i])) return false;
+    return true;
+}
+
 /* The row for "--name" (len bytes) or for the letter; NULL if there is none. */
 static const struct opt *find_row(const struct opts *o, const char *name, size_t len, char letter)
 {
     for (int i = 0; i < o->n; i++) {
         const struct opt *r = &o->rows[i];
         if (!r->name) continue;
-        if (letter ? r->letter == letter : strlen(r->name) == len && !memcmp(r->name, name, len)) return r;
+        if (letter ? r->letter == letter : same_name(r->name, name, len)) return r;
     }
     return NULL;
 }
@@ -182,12 +204,64 @@ static int unknown_option(const struct opts *o, const char *word, struct err *e)
     FAIL(e, ERR_USAGE, "unknown option %s; autarky %s -h lists them", word, o->command);
 }
 
-/* One option word at argv[*i]; takes its value from the same word or from the next. */
-static int parse_one(const struct opts *o, int argc, char **argv, int *i, struct err *e)
+/* The arguments so far: argv[1 .. n]. */
+struct words {
+    int argc, at, n; /* at: of the option that is read */
+    char **argv;
+    bool model;
+};
+
+/* A value for an option at w->at: in the same word behind '=', or the next word. */
+static int take_value(struct words *w, const char *label, const char *arg, const char **value, struct err *e)
 {
-    const char *word = argv[*i], *value = NULL;
+    const char *equals = strchr(w->argv[w->at], '=');
+    if (equals) *value = equals + 1;
+    else if (w->at + 1 < w->argc) *value = w->argv[++w->at];
+    else FAIL(e, ERR_USAGE, "%s needs a value (%s)", label, arg);
+    return OK;
+}
+
+/* Puts a value among the arguments, at place 1 .. n + 1. The option's own word has left room. */
+static void insert_argument(struct words *w, int place, const char *value)
+{
+    memmove(w->argv + place + 1, w->argv + place, (size_t)(w->n + 1 - place) * sizeof *w->argv);
+    w->argv[place] = (char *)(uintptr_t)value;
+    w->n++;
+}
+
+/* Options of other programs. */
+static int parse_other(const struct opts *o, const struct other_option *other, struct words *w, struct err *e)
+{
+    char label[60];
+    const char *value = NULL, *word = w->argv[w->at];
+    snprintf(label, sizeof label, "%.*s", (int)strcspn(word, "="), word);
+    const struct opt *row = other->kind == OTHER_SAME ? find_row(o, other->ours, strlen(other->ours), 0) : NULL;
+    bool fits = other->kind == OTHER_SAME     ? row != NULL
+                : other->kind == OTHER_MODEL  ? strstr(o->usage, "MODEL") != NULL
+                : other->kind == OTHER_WORD   ? strstr(o->usage, other->ours) != NULL
+                                              : strstr(o->usage, "MODEL") || strstr(o->usage, "IN ");
+    if (!fits) return unknown_option(o, word, e);
+    if (other->kind == OTHER_REFUSED) FAIL(e, ERR_USAGE, "%s: %s", label, other->ours);
+    if (other->value == OTHER_VALUE) TRY(take_value(w, label, "VALUE", &value, e));
+    else if (other->value == OTHER_MAYBE && w->at + 1 < w->argc && other_takes(w->argv[w->at + 1])) w->at++;
+    if (row) return opt_set(row, label, value, e);
+    if (other->kind == OTHER_MODEL && w->model) FAIL(e, ERR_USAGE, "%s: the model is named twice", label);
+    if (other->kind == OTHER_NOTHING) {
+        fprintf(stderr, "autarky %s: %s is passed over: %s\n", o->command, label, other->ours);
+        return OK;
+    }
+    w->model |= other->kind == OTHER_MODEL;
+    insert_argument(w, other->kind == OTHER_MODEL ? 1 : w->n + 1, value);
+    return OK;
+}
+
+/* One option word at w->at; takes its value from the same word or from the next. */
+static int parse_one(const struct opts *o, struct words *w, struct err *e)
+{
+    const char *word = w->argv[w->at], *value = NULL;
     bool is_long = word[1] == '-';
     const struct opt *row;
+    const struct other_option *other = NULL;
     if (is_long) {
         size_t len = strcspn(word + 2, "=");
         row = find_row(o, word + 2, len, 0);
@@ -195,15 +269,17 @@ static int parse_one(const struct opts *o, int argc, char **argv, int *i, struct
     } else {
         row = find_row(o, NULL, 0, word[1]);
         if (word[2]) value = word + 2;
+        if (value) other = other_find(word); /* -ngl is no -n with "gl" */
     }
+    if (!row && !other) other = other_find(word);
+    if (other) return parse_other(o, other, w, e);
     if (!row) return unknown_option(o, word, e);
     char label[80];
     snprintf(label, sizeof label, "--%s", row->name);
     if (row->type == OPT_FLAG) {
         if (value) FAIL(e, ERR_USAGE, "%s takes no value, found \"%s\"", label, value);
     } else if (!value) {
-        if (*i + 1 >= argc) FAIL(e, ERR_USAGE, "%s needs a value (%s)", label, row->arg ? row->arg : "VALUE");
-        value = argv[++*i];
+        TRY(take_value(w, label, row->arg ? row->arg : "VALUE", &value, e));
     }
     return opt_set(row, label, value, e);
 }
@@ -245,25 +321,26 @@ static void print_help(const struct opts *o)
 /* *helped: the help was asked for and printed, and nothing else was done. */
 static int parse(const struct opts *o, int argc, char **argv, int *n_args, bool *helped, struct err *e)
 {
-    int n = 0;
-    bool only_args = false;
+    struct words w = {.argc = argc, .argv = argv};
+    int literal = 0;
     *helped = false;
     *n_args = 0;
-    for (int i = 1; i < argc; i++) {
-        char *word = argv[i];
-        if (only_args || word[0] != '-' || !word[1]) {
-            argv[++n] = word;
+    for (w.at = 1; w.at < argc; w.at++) {
+        char *word = argv[w.at];
+        if (literal || word[0] != '-' || !word[1]) {
+            argv[++w.n] = word;
         } else if (!strcmp(word, "--")) {
-            only_args = true;
+            literal = w.n + 1;
         } else if (!strcmp(word, "-h") || !strcmp(word, "--help")) {
             print_help(o);
             *helped = true;
             return OK;
         } else {
-            TRY(parse_one(o, argc, argv, &i, e));
+            TRY(parse_one(o, &w, e));
         }
     }
-    *n_args = n;
+    *n_args = w.n;
+    if (o->seen) *o->seen = (struct opts_seen){.model = w.model, .literal = literal <= w.n ? literal : 0};
     return OK;
 }
 
@@ -275,6 +352,6 @@ bool opts_begin(const struct opts *o, int argc, char **argv, int *n_args, int *s
         *status = exit_fail(o->command, &e);
         return false;
     }
-    *status = EXIT_OK;
+    *status = helped ? exit_flushed(o->command) : EXIT_OK;
     return !helped;
 }

@@ -40,8 +40,14 @@ struct opts {
     const char *command; /* "run": for messages */
     const char *usage;   /* "[MODEL] [PROMPT...]" */
     const char *summary; /* what it does, and examples: printed by -h */
+    struct opts_seen *seen; /* NULL allowed */
     struct opt rows[OPT_ROWS_MAX];
     int n;
+};
+/* What the words were, beside their values. */
+struct opts_seen {
+    bool model;  /* the first argument is what -m MODEL named */
+    int literal; /* the first argument that came after "--"; 0: none */
 };
 void opts_add(struct opts *o, struct opt row);
 /* The two plainest kinds of row. */

@@ -8,8 +8,9 @@
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
-#include "cli/hub_env.h"
+#include "cli/model_name.h"
 #include "cli/term.h"
+#include "hub/known.h"
 #include "model/shapes.h"
 #include "quant/mix.h"
 #include "sys/bandwidth.h"
@@ -78,10 +79,10 @@ static int open_file(struct plan *p, struct err *e)
 static int find_model(struct plan *p, const char *name, struct err *e)
 {
     char found[SETUP_PATH];
-    bool here = !file_absent(name) || model_find_local(found, name, NULL) == OK;
+    bool here = model_resolve(found, name, NULL) == OK;
     snprintf(p->name, sizeof p->name, "%s", name);
     if (here) {
-        snprintf(p->path, sizeof p->path, "%s", !file_absent(name) ? name : found);
+        snprintf(p->path, sizeof p->path, "%s", found);
         p->bare = is_bare_folder(p->path);
         return open_file(p, e);
     }
@@ -164,18 +165,29 @@ static int make_plan(struct plan *p, const struct engine_options *base, struct e
     return OK;
 }
 
-static int list_shapes(struct err *e)
+static int list_shapes(bool json, struct err *e)
 {
+    json_t *list = json ? json_array() : NULL;
     for (size_t i = 0; shape_name(i); i++) {
         struct config c;
         int64_t active;
         if (!shape_by_name(shape_name(i), &c) || config_check(&c, shape_name(i), e)) return e->code;
+        c.mtp_layers = 0; /* as published, and as the plan itself counts */
         int64_t all = config_params(&c, &active);
+        const char *from = hub_known(shape_name(i));
+        if (json) {
+            json_array_append_new(list, json_pack("{s:s,s:I,s:I,s:s?}", "name", shape_name(i), "parameters", (json_int_t)all,
+                                                  "active", (json_int_t)active, "pull", from));
+            continue;
+        }
         printf("%-32s%8.2f billion parameters", shape_name(i), (double)all / 1e9);
         if (c.experts) printf(", %.2f used per token", (double)active / 1e9);
         putchar('\n');
     }
-    return term_flush() ? OK : err_set(e, ERR_IO, __FILE__, __LINE__, "stdout: cannot write");
+    if (!json) return term_flush() ? OK : err_set(e, ERR_IO, __FILE__, __LINE__, "stdout: cannot write");
+    json_t *o = json_pack("{s:o}", "models", list);
+    if (!o) FAIL(e, ERR_MEMORY, "out of memory for the list");
+    return answer_print_json(o, e);
 }
 
 static int run(struct plan *p, const char *model, const struct model_args *a, struct err *e)
@@ -222,7 +234,7 @@ int cmd_plan(int argc, char **argv)
         err_set(&e, ERR_USAGE, __FILE__, __LINE__, "one MODEL is expected, %d are given", n);
         return exit_fail("plan", &e);
     }
-    if (list) return list_shapes(&e) ? exit_fail("plan", &e) : EXIT_OK;
+    if (list) return list_shapes(json, &e) ? exit_fail("plan", &e) : EXIT_OK;
     if (format) snprintf(p.format_name, sizeof p.format_name, "%.31s", format);
     int rc = run(&p, n ? argv[1] : NULL, &a, &e);
     if (!rc) rc = json ? plan_print_json(&p, &e) : plan_print(&p, &e);

@@ -5,11 +5,13 @@
 #include <unistd.h>
 #include "cli/answer.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/exit.h"
 #include "cli/hub_env.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/term.h"
+#include "hub/known.h"
 #include "sys/clock.h"
 
 static const uint64_t ask_above = 100 * 1000 * 1000;
@@ -40,20 +42,6 @@ static void show(void *ctx, const struct hub_progress *p)
     progress_show(&a->progress, p->path, p->index, p->n, p->done, p->total);
 }
 
-static int ask(struct err *e)
-{
-    char line[16];
-    fprintf(stderr, "Fetch it? [y/N] ");
-    fflush(stderr);
-    if (!term_read_line(line, sizeof line)) {
-        fputc('\n', stderr);
-        if (term_interrupted) FAIL(e, ERR_INTERRUPTED, "stopped; nothing is fetched");
-        line[0] = 0;
-    }
-    if (line[0] == 'y' || line[0] == 'Y') return OK;
-    FAIL(e, ERR_USAGE, "not agreed to: nothing is fetched");
-}
-
 static int agree(void *ctx, const struct hub_plan *p, struct err *e)
 {
     struct pull_args *a = ctx;
@@ -65,8 +53,8 @@ static int agree(void *ctx, const struct hub_plan *p, struct err *e)
              p->files == 1 ? "" : "s", all, fetch, p->into, space);
     if (!a->quiet || (p->fetch > ask_above && !a->yes)) progress_say(&a->progress, line);
     if (a->yes || a->dry_run || p->fetch <= ask_above) return OK;
-    if (term_is_tty(stdin) && term_is_tty(stderr)) return ask(e);
-    FAIL(e, ERR_USAGE, "%s: %s to fetch and no terminal to ask on: say -y", p->name, fetch);
+    snprintf(line, sizeof line, "%s: fetch %s?", p->name, fetch);
+    return confirm(line, "say -y", "nothing is fetched", e);
 }
 
 static const char *state_name(enum fetch_state s)
@@ -119,6 +107,10 @@ static int report(struct pull_args *a, const struct hub_result *r, const struct 
 
 static int parse_ref(const struct pull_args *a, struct hub_ref *ref, const char *name, struct err *e)
 {
+    if (hub_known(name)) {
+        if (!a->quiet) fprintf(stderr, "%s is %s\n", name, hub_known(name));
+        name = hub_known(name);
+    }
     TRY(hub_ref_parse(ref, name, e));
     if (a->from_given && ref->source_named && ref->source != (enum hub_source)a->from)
         FAIL(e, ERR_USAGE, "\"%.200s\" names another source than --from %s", name, from_names[a->from]);
@@ -165,6 +157,16 @@ static int pull(struct pull_args *a, const char *name, struct err *e)
     return rc;
 }
 
+/* The summary with a line for each model that suits a laptop. */
+static const char *add_suggestions(char *out, size_t cap, const char *summary)
+{
+    size_t n = (size_t)snprintf(out, cap, "%s", summary);
+    const struct hub_suggestion *s;
+    for (size_t i = 0; (s = hub_suggestion(i)) && n < cap; i++)
+        n += (size_t)snprintf(out + n, cap - n, "  autarky pull %-30s %7s  %s\n", s->name, s->size, s->what);
+    return out;
+}
+
 int cmd_pull(int argc, char **argv)
 {
     struct pull_args a = {0};
@@ -181,7 +183,11 @@ int cmd_pull(int argc, char **argv)
             "  org/name@revision     another branch, tag or commit\n"
             "  modelscope://org/name the same from ModelScope\n"
             "  https://...           a single file, best with --sha256\n"
-            "Honours HF_ENDPOINT (a mirror), HF_TOKEN, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE and proxies.\n"};
+            "  qwen3-8b, ...         a name of autarky plan --list\n"
+            "Honours HF_ENDPOINT (a mirror), HF_TOKEN, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE and proxies.\n\n"
+            "Models that suit a laptop:\n"};
+    char text[2400];
+    o.summary = add_suggestions(text, sizeof text, o.summary);
     opts_add(&o, (struct opt){"from", 0, OPT_CHOICE, &a.from, .choices = from_names, .help = "the hub (hf)",
                               .given = &a.from_given});
     opts_add(&o,

@@ -17,7 +17,7 @@ struct quantize {
     const char *to, *head, *embed, *experts, *imatrix;
     struct opt_list types;
     int64_t threads;
-    bool json, quiet;
+    bool json, quiet, force;
     json_t *rows; /* with json */
     struct recast recast;
 };
@@ -60,14 +60,19 @@ static int report(struct quantize *z, const struct mix *mix, const char *out, co
     if (t->count == 0 && mix->main != DT_F32)
         fprintf(stderr, "autarky quantize: no matrix has rows of whole blocks of %s: all stay f32\n", mix->name);
     if (!z->json) {
-        fprintf(stderr, "%s: %.1f MiB, %" PRId64 " numbers as %s, %.2f bits each, relative error %.2e\n", out,
-                (double)bytes / (1 << 20), t->count, mix->name, 8 * (double)r->bytes / (double)r->numbers, error);
-        return OK;
+        struct buf sizes = {0};
+        recast_sizes(r, &sizes);
+        int rc = buf_check(&sizes, "the report", e);
+        if (!rc)
+            fprintf(stderr, "%s: %s\n%s, %.2f bits per number, relative error %.2e\n", out, sizes.data, mix->name,
+                    8 * (double)r->bytes / (double)r->numbers, error);
+        buf_free(&sizes);
+        return rc;
     }
-    json_t *o =
-        json_pack("{s:s,s:s,s:I,s:I,s:f,s:f,s:f,s:O}", "file", out, "type", mix->name, "bytes", (json_int_t)bytes,
-                  "count", (json_int_t)t->count, "bits_per_weight", 8 * (double)r->bytes / (double)r->numbers,
-                  "relative_rms_error", error, "max_error", t->max, "tensors", z->rows);
+    json_t *o = json_pack("{s:s,s:s,s:I,s:I,s:o,s:I,s:f,s:f,s:f,s:O}", "file", out, "type", mix->name, "bytes_before",
+                          (json_int_t)t->total, "bytes", (json_int_t)bytes, "types", recast_types(r), "count",
+                          (json_int_t)t->count, "bits_per_weight", 8 * (double)r->bytes / (double)r->numbers,
+                          "relative_rms_error", error, "max_error", t->max, "tensors", z->rows);
     if (!o) return json_bad("the report", e);
     return answer_print_json(o, e);
 }
@@ -101,7 +106,8 @@ static int quantize(struct quantize *z, const char *in, const char *out, struct 
     if (!str_ends_with(out, ".gguf")) FAIL(e, ERR_USAGE, "%s: a name ending in .gguf is wanted", out);
     TRY(set_mix(z, &mix, e));
     for (size_t i = 0; i < z->types.n; i++) TRY(rule_parse(&rules[i], z->types.v[i], e));
-    z->recast = (struct recast){.command = "quantize", .quiet = z->quiet || z->json, .row = print_row, .row_ctx = z};
+    z->recast = (struct recast){
+        .command = "quantize", .quiet = z->quiet || z->json, .force = z->force, .row = print_row, .row_ctx = z};
     int rc = recast_begin(&z->recast, &o, found, in, z->threads, e);
     if (!rc && z->imatrix) rc = imatrix_open(&im, z->imatrix, e);
     o.write.importance = z->imatrix ? &im : NULL;
@@ -116,6 +122,7 @@ int cmd_quantize(int argc, char **argv)
 {
     struct quantize z = {.to = "q8_0"};
     struct err e = {0};
+    bool to_given = false;
     int n, status, rc;
     char to[300] = "number format (q8_0):", *at = to + strlen(to);
     for (int i = 0; mix_names[i]; i++)
@@ -123,7 +130,7 @@ int cmd_quantize(int argc, char **argv)
                        mix_names[i]);
     struct opts o = {
         .command = "quantize",
-        .usage = "IN OUT.gguf [--to FORMAT]",
+        .usage = "IN OUT.gguf [FORMAT]",
         .summary =
             "Writes the model IN (GGUF file, also split, or folder) to OUT.gguf with its matrices in another number\n"
             "format, and tells for every matrix how large the change is, relative to its own size. Norms, routers\n"
@@ -133,7 +140,7 @@ int cmd_quantize(int argc, char **argv)
             "  autarky imatrix model.gguf text.txt -o model.imatrix.gguf\n"
             "  autarky quantize model.gguf small.gguf --to q4_k_m --imatrix model.imatrix.gguf\n"
             "  autarky quantize model.gguf small.gguf --to q8_0 --type 'ffn_*_exps=iq4_xs' --type 'blk.[0-3].ffn_down_exps=q6_k'\n"};
-    opts_add(&o, (struct opt){"to", 0, OPT_STR, &z.to, .arg = "FORMAT", .help = to});
+    opts_add(&o, (struct opt){"to", 0, OPT_STR, &z.to, .arg = "FORMAT", .help = to, .given = &to_given});
     opts_add(&o, (struct opt){"imatrix", 0, OPT_STR, &z.imatrix, .arg = "FILE",
                               .help = "weigh errors by what meets each column (autarky imatrix, llama-imatrix)"});
     opts_add(&o, (struct opt){"head", 0, OPT_STR, &z.head, .arg = "FORMAT", .help = "of the output matrix"});
@@ -143,11 +150,15 @@ int cmd_quantize(int argc, char **argv)
     opts_add(&o, (struct opt){"type", 0, OPT_LIST, &z.types, .arg = "PATTERN=FORMAT",
                               .help = "of matrices whose GGUF name, or whole parts of it between dots, fit (repeatable)"});
     opts_add(&o, (struct opt){"threads", 't', OPT_I64, &z.threads, 0, 1024, .help = "threads (all)"});
+    opts_flag(&o, "force", 0, &z.force, "replace OUT.gguf without asking");
     opts_flag(&o, "quiet", 'q', &z.quiet, "no progress, no line per matrix");
     opts_flag(&o, "json", 0, &z.json, "the report as JSON on stdout");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     z.rows = json_array();
-    if (n != 2) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d file names, expected IN and OUT.gguf", n);
+    bool both = n == 3 && to_given;
+    if (n == 3 && !both) z.to = argv[3]; /* as llama-quantize has it */
+    if (both || n < 2 || n > 3)
+        rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d names, expected IN, OUT.gguf and one FORMAT", n + both);
     else rc = quantize(&z, argv[1], argv[2], &e);
     json_decref(z.rows);
     return rc ? exit_fail("quantize", &e) : EXIT_OK;

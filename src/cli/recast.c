@@ -1,9 +1,11 @@
 /* Writing models anew, seen from the command line. */
 #include "cli/recast.h"
 #include <stdio.h>
-#include "cli/hub_env.h"
+#include "cli/confirm.h"
+#include "cli/model_name.h"
 #include "cli/options.h"
 #include "cli/term.h"
+#include "hub/choose.h"
 #include "sys/cpu.h"
 #include "sys/file.h"
 #include "sys/pool.h"
@@ -42,9 +44,10 @@ int recast_mix(const char *option, const char *name, struct mix *out, struct err
 int recast_begin(struct recast *c, struct convert_options *o, char found[SETUP_PATH], const char *in, int64_t threads,
                  struct err *e)
 {
-    if (file_absent(in) && model_find_local(found, in, NULL) == OK) in = found;
-    TRY(model_check_path(in, e));
+    TRY(model_resolve(found, in, e));
+    in = found;
     if (same_file(in, o->out)) FAIL(e, ERR_USAGE, "%s is read and written; give the result another name", in);
+    TRY(confirm_replace(o->out, c->force, e));
     TRY(pool_open(&c->pool, threads ? (int)threads : cpu_count(), e));
     progress_init(&c->progress, c->quiet, false);
     c->label = o->out;
@@ -55,6 +58,33 @@ int recast_begin(struct recast *c, struct convert_options *o, char found[SETUP_P
     o->write.report = row;
     o->write.ctx = c;
     return OK;
+}
+
+void recast_sizes(const struct convert_result *r, struct buf *out)
+{
+    char before[24], size[24];
+    hub_size_text(before, r->totals.total);
+    buf_printf(out, "%s, mostly %s, became %s", before, formats[r->from].name, hub_size_text(size, r->bytes));
+    bool first = true;
+    for (int t = 0; t < DT_COUNT; t++) {
+        if (!r->of[t].tensors) continue;
+        buf_printf(out, "%s%d tensor%s %s, %s", first ? ": " : "; ", r->of[t].tensors, r->of[t].tensors == 1 ? "" : "s",
+                   formats[t].name, hub_size_text(size, r->of[t].bytes));
+        first = false;
+    }
+}
+
+json_t *recast_types(const struct convert_result *r)
+{
+    json_t *o = json_object();
+    for (int t = 0; t < DT_COUNT && o; t++)
+        if (r->of[t].tensors && json_object_set_new(o, formats[t].name,
+                                                    json_pack("{s:i,s:I}", "tensors", r->of[t].tensors, "bytes",
+                                                              (json_int_t)r->of[t].bytes))) {
+            json_decref(o);
+            o = NULL;
+        }
+    return o;
 }
 
 void recast_end(struct recast *c)

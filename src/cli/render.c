@@ -6,7 +6,7 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
-#include "cli/hub_env.h"
+#include "cli/model_name.h"
 #include "cli/term.h"
 #include "infer/form_choice.h"
 #include "model/arch.h"
@@ -29,13 +29,12 @@ static int load(struct render *r, const char *name, struct err *e)
     char found[SETUP_PATH];
     struct model_file f = {0};
     struct config config;
-    const char *path = model_find_local(found, name, NULL) == OK ? found : name;
-    TRY(model_check_path(path, e));
-    int rc = model_file_open(&f, path, e);
+    TRY(model_resolve(found, name, e));
+    int rc = model_file_open(&f, found, e);
     if (!rc) rc = net_read_config(&config, &f, e);
     if (!rc) rc = model_load_tokenizer(&r->tok, &f, e);
     if (!rc) rc = form_choose(&r->chat, &f, r->tok, config.arch->hf, r->model.template_name, e);
-    if (!rc && !r->chat.form) rc = err_set(e, ERR_UNSUPPORTED, __FILE__, __LINE__, "%s: %s", path, r->chat.why.msg);
+    if (!rc && !r->chat.form) rc = err_set(e, ERR_UNSUPPORTED, __FILE__, __LINE__, "%s: %s", found, r->chat.why.msg);
     model_file_close(&f);
     return rc;
 }

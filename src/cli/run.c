@@ -1,4 +1,5 @@
 /* autarky run: one prompt, one answer. stdout carries the answer and nothing else. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
+#include "cli/model_name.h"
 #include "cli/setup.h"
 #include "cli/term.h"
 #include "sys/file.h"
@@ -19,6 +21,7 @@ struct run_args {
     struct sample_params sample;
     struct look_args look;
     struct sample_given given;
+    struct opts_seen seen;
     bool raw, json, jsonl, stats, ignore_end, fail_on_length, special;
     int64_t max_tokens;
     const char *trace;
@@ -28,7 +31,8 @@ struct run_args {
 
 static void add_rows(struct opts *o, struct run_args *a)
 {
-    opts_add(o, (struct opt){"max-tokens", 'n', OPT_I64, &a->max_tokens, 1, 1 << 24, .help = "end after N tokens"});
+    opts_add(o, (struct opt){"max-tokens", 'n', OPT_I64, &a->max_tokens, -1, 1 << 24,
+                             .help = "end after N tokens (-1: when the context is full)"});
     opts_add(o, (struct opt){"file", 'f', OPT_LIST, &a->files, .arg = "FILE",
                              .help = "put FILE before the prompt (repeatable)"});
     ask_args_add(o, &a->ask);
@@ -162,7 +166,13 @@ static int answer(const struct run_args *a, struct session *s, const struct toke
     if (!rc && !term_flush()) rc = err_set(e, ERR_IO, __FILE__, __LINE__, "stdout: cannot write");
     if (!rc && (a->stats || (text && term_is_tty(stderr) && term_is_tty(stdout)))) answer_stats(&r, s);
     if (r.stop == STOP_INTERRUPTED) *status = EXIT_SIGINT;
-    else if (a->fail_on_length && (r.stop == STOP_LENGTH || r.stop == STOP_CONTEXT)) *status = EXIT_LENGTH;
+    else if (r.stop == STOP_LENGTH || r.stop == STOP_CONTEXT) {
+        bool thought = r.text.len == 0 && r.n_calls == 0 && r.reasoning.len > 0;
+        if (a->fail_on_length || thought) *status = EXIT_LENGTH;
+        if (thought)
+            fprintf(stderr, "autarky run: all %" PRId64 " tokens went into thinking: a larger -n leaves room for the answer, "
+                            "--think off does without, where the model leaves the choice\n", r.tokens);
+    }
     generate_result_free(&r);
     return rc;
 }
@@ -185,12 +195,15 @@ static int run(struct run_args *a, char **words, int n, int *status, struct err 
     struct tokens ids = {0};
     struct buf prompt = {0};
     const char *model = path;
-    if (n > 0 && strcmp(words[0], "-") != 0 && model_named(words[0])) {
+    bool leads;
+    TRY(model_leads(&leads, words, n, &a->seen, e));
+    if (leads) {
         model = words[0];
         words++;
         n--;
     } else {
         TRY(model_default(path, e));
+        fprintf(stderr, "autarky run: the answer is from %s, since no model is named\n", path);
     }
     int rc = make_prompt(&prompt, a, words, n, e);
     if (!rc) rc = talker_open(&t, model, &a->model, e);
@@ -211,11 +224,13 @@ int cmd_run(int argc, char **argv)
     int n, status;
     struct opts o = {.command = "run",
                      .usage = "[MODEL] [PROMPT...]",
-                     .summary = "Answers one prompt on stdout. What comes through a pipe stands before the prompt.\n\n"
+                     .summary = "Answers one prompt on stdout. What comes through a pipe stands before the prompt. Behind --\n"
+                                "all words are prompt.\n\n"
                                 "  autarky run \"Tell me a story about a fox.\"\n"
                                 "  autarky run --raw -n 50 --temp 0 \"Once upon a time\"\n"
                                 "  cat letter.txt | autarky run \"What does it say?\" --json\n"};
     add_rows(&o, &a);
+    o.seen = &a.seen;
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     term_setup((enum term_color)a.look.color, a.look.plain);
     if (!a.given.seed) a.sample.seed = random_seed();

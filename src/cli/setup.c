@@ -9,8 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include "base/utf8.h"
-#include "cli/hub_env.h"
+#include "cli/model_name.h"
 #include "cli/term.h"
 #include "sys/file.h"
 
@@ -45,6 +44,13 @@ void model_args_add(struct opts *o, struct model_args *m)
                              .help = "kernels: c, avx2, ... (default: the best)"});
     opts_flag(o, "no-panels", 0, &m->no_panels, "keep no file of packed weights beside the model");
     opts_add(o, (struct opt){"chunk", 0, OPT_I64, &m->chunk, 1, 4096, .help = "prompt tokens evaluated at once (256 or fewer)"});
+}
+
+void model_args_window(struct opts *o, const char *help)
+{
+    for (int i = 0; i < o->n; i++)
+        if (o->rows[i].name && !strcmp(o->rows[i].name, "ctx"))
+            o->rows[i].help = help;
 }
 
 void chat_args_add(struct opts *o, struct model_args *m)
@@ -86,7 +92,7 @@ void sample_args_add(struct opts *o, struct sample_params *p, struct sample_give
                              .help = "at least P times the likeliest, 0: off (0.05)",
                              .given = &given->min_p});
     opts_add(o, (struct opt){"repeat", 0, OPT_F64, &p->repeat, 0.5, 3, .arg = "R",
-                             .help = "penalty for repeating, 1: off (1.05)",
+                             .help = "penalty for repeating, 1: off (1); none at --temp 0",
                              .given = &given->repeat});
     opts_add(o, (struct opt){"repeat-window", 0, OPT_I64, &p->repeat_window, 0, 1 << 24,
                              .help = "tokens it looks back (64)"});
@@ -103,6 +109,9 @@ void sample_args_advise(struct sample_params *p, const struct sample_given *give
     if (!given->top_p) p->top_p = advised.top_p;
     if (!given->min_p) p->min_p = advised.min_p;
     if (!given->repeat) p->repeat = advised.repeat;
+    if (p->temp == 0 && given->repeat && p->repeat != 1)
+        fprintf(stderr, "--repeat has no effect at temperature 0, which takes the likeliest token; --top-k 1 --temp 1 takes "
+                        "the likeliest after the penalty\n");
 }
 
 void look_args_add(struct opts *o, struct look_args *l)
@@ -135,68 +144,18 @@ bool same_file(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-static const char first_model[] = "models/first/first.gguf";
-
-int model_default(char out[SETUP_PATH], struct err *e)
-{
-    char program[SETUP_PATH] = "";
-    const char *named = getenv("AUTARKY_MODEL");
-    if (named && *named) {
-        if (snprintf(out, SETUP_PATH, "%s", named) >= SETUP_PATH) FAIL(e, ERR_LIMIT, "AUTARKY_MODEL is too long");
-        return model_check_path(out, e);
-    }
-    snprintf(out, SETUP_PATH, "%s", first_model);
-    if (!file_absent(out)) return OK;
-    if (path_of_program(program, sizeof program, NULL) == OK) {
-        static const char *const ups[] = {"/../..", "/..", ""};
-        for (int i = 0; i < 3; i++)
-            if (snprintf(out, SETUP_PATH, "%s%s/%s", program, ups[i], first_model) < SETUP_PATH && !file_absent(out)) {
-                char real[PATH_MAX]; /* without "..": it is shown */
-                if (realpath(out, real) && strlen(real) < SETUP_PATH) memcpy(out, real, strlen(real) + 1);
-                return OK;
-            }
-    }
-    if (xdg_path(out, "XDG_DATA_HOME", ".local/share", "autarky/models/first/first.gguf") && !file_absent(out))
-        return OK;
-    FAIL(e, ERR_NOTFOUND,
-         "no model found: looked for %s here, beside the program, and in the data folder of autarky. Name one "
-         "(autarky COMMAND MODEL.gguf), or set AUTARKY_MODEL, or make one (autarky help train)",
-         first_model);
-}
-
-/* A name as `list` shows them: organisation/model, perhaps with a file or quantisation; no blanks, so no prompt. */
-static bool looks_like_name(const char *arg)
-{
-    const char *slash = strchr(arg, '/');
-    return slash && slash != arg && slash[1] && !strpbrk(arg, " \t\n") && !strchr(slash + 1, '/');
-}
-
-bool model_named(const char *arg)
-{
-    char found[SETUP_PATH];
-    if (!file_absent(arg) || str_ends_with(arg, ".gguf") || str_ends_with(arg, ".safetensors")) return true;
-    return looks_like_name(arg) && model_find_local(found, arg, NULL) == OK;
-}
-
-int model_check_path(const char *path, struct err *e)
-{
-    char def[SETUP_PATH];
-    if (!file_absent(path)) return OK;
-    if (model_default(def, NULL) == OK) FAIL(e, ERR_NOTFOUND, "%s: there is no such model; there is %s", path, def);
-    FAIL(e, ERR_NOTFOUND, "%s: there is no such model; autarky doctor tells where models are looked for", path);
-}
-
 static void tell_warning(void *ctx, const char *message)
 {
     (void)ctx;
-    fprintf(stderr, "%s%s\n", term_is_tty(stderr) && !term_plain() ? "\r\033[K" : "", message);
+    term_status_end();
+    term_write(stderr, message, strlen(message)); /* it may quote a file */
+    fputc('\n', stderr);
 }
 
 static void tell_packing(void *ctx, int64_t done, int64_t total)
 {
     (void)ctx;
-    if (!term_is_tty(stderr) || term_plain()) return;
-    fprintf(stderr, "\r\033[Kpacking weights, once for this model: %" PRId64 "%%", 100 * done / total);
+    term_status("packing weights, once for this model: %" PRId64 "%%", 100 * done / total);
 }
 
 struct engine_options model_engine_options(const char *path, const struct model_args *m)
@@ -216,32 +175,29 @@ struct engine_options model_engine_options(const char *path, const struct model_
                                    .progress = tell_packing};
 }
 
-/* One line that is wiped out afterwards: it must not wrap, so a long path loses its beginning. */
+/* A long path loses its beginning. */
 static void tell_loading(const char *path)
 {
-    char line[512];
     size_t n = strlen(path), room = (size_t)term_columns();
     room = room < 40 ? 20 : room > 400 ? 380 : room - 20;
     bool cut = n > room;
     if (cut) path += n - room;
     while (cut && ((unsigned char)*path & 0xc0) == 0x80) path++; /* not amid a character */
-    utf8_printable(line, sizeof line, path, strlen(path));
-    fprintf(stderr, "loading %s%s ...", cut ? "..." : "", line);
+    term_status("loading %s%s ...", cut ? "..." : "", path);
 }
 
 /* Opens the engine; tells on stderr when that is a terminal. */
 static int model_open(struct engine *en, const char *path, const struct model_args *m, struct err *e)
 {
     char found[SETUP_PATH];
-    bool tell = term_is_tty(stderr) && !term_plain();
     *en = (struct engine){0};
-    if (file_absent(path) && model_find_local(found, path, NULL) == OK) path = found;
-    TRY(model_check_path(path, e));
+    TRY(model_resolve(found, path, e));
+    path = found;
     struct engine_options o = model_engine_options(path, m);
     o.shorten = true;
-    if (tell) tell_loading(path);
+    tell_loading(path);
     int rc = engine_open(en, &o, e);
-    if (tell) fprintf(stderr, "\r\033[K");
+    term_status_end();
     return rc;
 }
 

@@ -20,6 +20,8 @@ struct model_args {
     const char *date; /* NULL: today */
 };
 void model_args_add(struct opts *o, struct model_args *m);
+/* For commands that read a text in windows: what --ctx means there, as help. After model_args_add. */
+void model_args_window(struct opts *o, const char *help);
 /* --template, --think and --date, for the commands that render chats; after model_args_add. */
 void chat_args_add(struct opts *o, struct model_args *m);
 /* The day that chat templates are told. */
@@ -42,15 +44,6 @@ struct look_args {
     bool plain;
 };
 void look_args_add(struct opts *o, struct look_args *l);
-
-/* The model that ships with the program, or that the user keeps: $AUTARKY_MODEL, ./models/first/first.gguf, the same
- * beside the program and in the repository it was built in, $XDG_DATA_HOME/autarky/models/first/first.gguf.
- * ERR_NOTFOUND names the places looked at and what to do. */
-int model_default(char out[SETUP_PATH], struct err *e);
-/* Is this argument of `run` a model and not the beginning of a prompt? */
-bool model_named(const char *arg);
-/* Fails with ERR_NOTFOUND and a hint when path does not exist. */
-int model_check_path(const char *path, struct err *e);
 
 struct engine_options model_engine_options(const char *path, const struct model_args *m);
 

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
+#include "cli/model_name.h"
 #include "cli/options.h"
 #include "infer/form_choice.h"
 #include "io/tensor_file.h"
@@ -444,7 +445,7 @@ int cmd_show(int argc, char **argv)
     int64_t elements = 8;
     int n, status;
     struct opts o = {.command = "show",
-                     .usage = "PATH",
+                     .usage = "MODEL",
                      .summary = "Prints what is in a model: metadata, tensors and totals of a .gguf file, a .safetensors\n"
                                 "file, or a folder with model.safetensors or its shards."};
     opts_add(&o, (struct opt){"json", 0, OPT_FLAG, &s.json, .help = "one JSON object instead of tables"});
@@ -453,9 +454,11 @@ int cmd_show(int argc, char **argv)
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     if (n != 1) {
         struct err e;
-        err_set(&e, ERR_USAGE, __FILE__, __LINE__, "number of paths is %d, expected 1; see autarky show --help", n);
+        err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d names, expected one model; see autarky show --help", n);
         return exit_fail("show", &e);
     }
     s.elements = (uint64_t)elements;
-    return show_file(&s, argv[1]);
+    char found[SETUP_PATH];
+    struct err e;
+    return model_resolve(found, argv[1], &e) ? exit_fail("show", &e) : show_file(&s, found);
 }

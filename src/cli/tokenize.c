@@ -10,7 +10,7 @@
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
-#include "cli/hub_env.h"
+#include "cli/model_name.h"
 #include "cli/options.h"
 #include "cli/setup.h"
 #include "cli/term.h"
@@ -27,9 +27,8 @@ struct tokenize {
 static int load(struct tokenizer **t, const char *path, struct err *e)
 {
     char found[SETUP_PATH];
-    if (file_absent(path) && model_find_local(found, path, NULL) == OK) path = found;
-    TRY(model_check_path(path, e));
-    return model_tokenizer_at(t, path, e);
+    TRY(model_resolve(found, path, e));
+    return model_tokenizer_at(t, found, e);
 }
 
 static int read_stdin(struct buf *b, struct err *e)

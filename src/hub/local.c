@@ -13,7 +13,8 @@
 
 enum { DEPTH_MAX = 6, COMMIT_SHOWN = 8, COMMIT_LEAST = 7 };
 
-const char *const hub_place_names[PLACES] = {"hugging face", "autarky", "ollama", "lm studio", "llama.cpp"};
+const char *const hub_place_names[PLACES] = {"hugging face", "autarky", "ollama", "lm studio",
+                                             "llama.cpp",    "ships",   "this folder"};
 const char *const hub_format_names[] = {"gguf", "safetensors", "incomplete"};
 static const char no_hash[] = "0000000000000000000000000000000000000000";
 
@@ -327,8 +328,8 @@ static int by_place_and_name(const void *a, const void *b)
 
 int hub_models_list(struct hub_models *m, const struct hub_places *p, struct err *e)
 {
-    static int (*const scan[PLACES])(struct hub_models *, const char *, struct err *) = {scan_hf, scan_own, ollama_scan,
-                                                                                         lmstudio_scan, llama_cpp_scan};
+    static int (*const scan[PLACES])(struct hub_models *, const char *, struct err *) = {
+        scan_hf, scan_own, ollama_scan, lmstudio_scan, llama_cpp_scan, shipped_scan, runs_scan};
     *m = (struct hub_models){0};
     int rc = OK;
     for (int i = 0; !rc && i < PLACES; i++)
@@ -350,7 +351,7 @@ static int find_lmstudio(char out[PATH_MAX], const char *root, const struct hub_
 int hub_find(char out[PATH_MAX], const struct hub_places *p, const char *name, struct err *e)
 {
     static int (*const find[PLACES])(char[PATH_MAX], const char *, const struct hub_ref *, struct err *) = {
-        find_hf, find_own, ollama_find, find_lmstudio, llama_cpp_find};
+        find_hf, find_own, ollama_find, find_lmstudio, llama_cpp_find, shipped_find, runs_find};
     struct hub_ref ref;
     struct err unclear = {0};
     if (hub_ref_parse(&ref, name, e) != OK) return e ? (int)(e->code = ERR_NOTFOUND) : (int)ERR_NOTFOUND;

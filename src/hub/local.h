@@ -1,13 +1,14 @@
-/* Models on this machine, wherever they came from: the shared Hugging Face cache, autarky's own folder, and what Ollama,
- * LM Studio and llama.cpp have fetched. Nothing here opens a connection, and no file's bytes are read but Ollama's
- * manifests. */
+/* Models on this machine, wherever they came from: the shared Hugging Face cache, autarky's own folder, what Ollama, LM Studio
+ * and llama.cpp have fetched, the models that ship, and those that training runs of the current folder have made. Nothing
+ * here opens a connection, and no file's bytes are read but Ollama's manifests. */
 #ifndef HUB_LOCAL_H
 #define HUB_LOCAL_H
 
 #include <limits.h>
 #include "hub/choose.h"
+#include "sys/store.h"
 
-enum hub_place { PLACE_HF, PLACE_OWN, PLACE_OLLAMA, PLACE_LMSTUDIO, PLACE_LLAMA_CPP, PLACES };
+enum hub_place { PLACE_HF, PLACE_OWN, PLACE_OLLAMA, PLACE_LMSTUDIO, PLACE_LLAMA_CPP, PLACE_SHIPPED, PLACE_RUNS, PLACES };
 extern const char *const hub_place_names[PLACES];
 
 /* Folders to look in; NULL: none. Those that do not exist are empty. */
@@ -38,6 +39,9 @@ void hub_models_free(struct hub_models *m);
 /* The path of the model that `name` means ("org/name", "org/name:Q4_K_M", "llama3.2:1b", an address that was pulled), in
  * the order of the places. ERR_NOTFOUND when it is nowhere. */
 int hub_find(char out[PATH_MAX], const struct hub_places *p, const char *name, struct err *e);
+
+/* The finished model of a training run's folder. */
+bool hub_run_model(char out[PATH_MAX], const char *run, struct file_look *look);
 
 /* Copies the model at `path` (as found for ref) to `to`: a file, a new folder for a folder or a file in parts, or into a
  * folder that exists. Nothing that exists is replaced. out gets the new path. */
@@ -75,6 +79,10 @@ int ollama_find(char out[PATH_MAX], const char *root, const struct hub_ref *ref,
 int lmstudio_scan(struct hub_models *m, const char *root, struct err *e);
 int llama_cpp_scan(struct hub_models *m, const char *root, struct err *e);
 int llama_cpp_find(char out[PATH_MAX], const char *root, const struct hub_ref *ref, struct err *e);
+int shipped_scan(struct hub_models *m, const char *root, struct err *e);
+int shipped_find(char out[PATH_MAX], const char *root, const struct hub_ref *ref, struct err *e);
+int runs_scan(struct hub_models *m, const char *root, struct err *e);
+int runs_find(char out[PATH_MAX], const char *root, const struct hub_ref *ref, struct err *e);
 /* Rows for every model in dir; names begin with `name`. */
 int local_rows(struct hub_models *m, enum hub_place place, const char *dir, const char *name, struct err *e);
 

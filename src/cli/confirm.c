@@ -1,0 +1,46 @@
+/* Questions on the terminal. */
+#include "cli/confirm.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "cli/term.h"
+#include "hub/choose.h"
+#include "sys/file.h"
+
+int confirm(const char *question, const char *instead, const char *nothing, struct err *e)
+{
+    char line[16] = "";
+    if (!term_is_tty(stdin) || !term_is_tty(stderr))
+        FAIL(e, ERR_USAGE, "%s There is no terminal to ask on: %s", question, instead);
+    term_write(stderr, question, strlen(question));
+    fputs(" [y/N] ", stderr);
+    fflush(stderr);
+    bool got = term_read_line(line, sizeof line);
+    if (!got) fputc('\n', stderr);
+    if (term_interrupted) FAIL(e, ERR_INTERRUPTED, "stopped; %s", nothing);
+    if (got && (line[0] == 'y' || line[0] == 'Y')) return OK;
+    FAIL(e, ERR_USAGE, "not agreed to: %s", nothing);
+}
+
+int confirm_replace(const char *path, bool force, struct err *e)
+{
+    struct stat st;
+    char question[PATH_MAX + 80], inside[PATH_MAX], size[24];
+    if (force) return OK;
+    if (stat(path, &st) != 0) {
+        if (errno == ENOENT || errno == ENOTDIR) return OK;
+        FAIL(e, ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    if (S_ISDIR(st.st_mode)) {
+        TRY(path_join(inside, sizeof inside, path, "config.json", e));
+        if (stat(inside, &st) != 0) return OK;
+        snprintf(question, sizeof question, "%s holds a model: replace it?", path);
+    } else if (S_ISREG(st.st_mode)) {
+        snprintf(question, sizeof question, "%s exists, %s: replace it?", path, hub_size_text(size, (uint64_t)st.st_size));
+    } else {
+        return OK; /* a device, a pipe: whoever writes says what is wrong with it */
+    }
+    return confirm(question, "--force replaces it", "nothing is written", e);
+}

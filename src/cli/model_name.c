@@ -1,0 +1,139 @@
+/* Finding models by their names. */
+#include "cli/model_name.h"
+#include <ctype.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/hub_env.h"
+#include "hub/known.h"
+#include "sys/file.h"
+
+static const char first_model[] = "first/first.gguf", models_folder[] = "models";
+
+/* ---- the default ---- */
+
+static bool has_first(const char *folder)
+{
+    char path[SETUP_PATH];
+    return path_join(path, sizeof path, folder, first_model, NULL) == OK && !file_absent(path);
+}
+
+bool model_shipped_folder(char out[SETUP_PATH])
+{
+    static const char *const ups[] = {"/../..", "/..", ""};
+    char program[SETUP_PATH], real[PATH_MAX];
+    snprintf(out, SETUP_PATH, "%s", models_folder);
+    if (has_first(out)) return true;
+    if (path_of_program(program, sizeof program, NULL) == OK)
+        for (int i = 0; i < 3; i++)
+            if (snprintf(out, SETUP_PATH, "%s%s/%s", program, ups[i], models_folder) < SETUP_PATH && has_first(out)) {
+                /* without "..": it is shown */
+                if (realpath(out, real) && strlen(real) < SETUP_PATH) memcpy(out, real, strlen(real) + 1);
+                return true;
+            }
+    return xdg_path(out, "XDG_DATA_HOME", ".local/share", "autarky/models") && has_first(out);
+}
+
+int model_default(char out[SETUP_PATH], struct err *e)
+{
+    char folder[SETUP_PATH];
+    const char *named = getenv("AUTARKY_MODEL");
+    if (named && *named) return model_resolve(out, named, e);
+    if (model_shipped_folder(folder)) return path_join(out, SETUP_PATH, folder, first_model, e);
+    FAIL(e, ERR_NOTFOUND,
+         "no model found: looked for %s/%s here, beside the program, and in the data folder of autarky. Name one "
+         "(autarky COMMAND MODEL.gguf), or set AUTARKY_MODEL, or make one (autarky help train)",
+         models_folder, first_model);
+}
+
+/* ---- names ---- */
+
+/* A folder of a training run stands for the model that it made. */
+static int enter_run(char path[SETUP_PATH], struct err *e)
+{
+    char inside[PATH_MAX], state[SETUP_PATH];
+    struct file_look look;
+    if (!file_is_dir(path)) return OK;
+    TRY(path_join(state, sizeof state, path, "recipe.txt", e));
+    if (file_absent(state)) return OK;
+    if (!hub_run_model(inside, path, &look))
+        FAIL(e, ERR_NOTFOUND, "%s: the run has not made its model yet; autarky train RECIPE --resume goes on with it", path);
+    if (snprintf(path, SETUP_PATH, "%s", inside) >= SETUP_PATH) FAIL(e, ERR_LIMIT, "path is too long: %s", inside);
+    return OK;
+}
+
+/* The row of `list` whose name is nearest, as advice. */
+static void advise_near(struct err *e, const char *name, const struct hub_places *places)
+{
+    struct hub_models m;
+    const char *names[256], *near = NULL;
+    size_t n = 0;
+    if (hub_models_list(&m, places, NULL) != OK) return;
+    for (; n < m.n && n < 256; n++) names[n] = m.v[n].name;
+    near = nearest_name(name, names, n);
+    if (near) err_set(e, ERR_NOTFOUND, __FILE__, __LINE__, "there is no model \"%s\" here; did you mean %s?", name, near);
+    hub_models_free(&m);
+}
+
+static int not_found(const char *name, const struct hub_places *places, struct err *e)
+{
+    const char *known = hub_known(name);
+    if (known)
+        FAIL(e, ERR_NOTFOUND, "%s is not on this machine; autarky pull %s fetches it (%s)", name, name, known);
+    err_set(e, ERR_NOTFOUND, __FILE__, __LINE__,
+            "there is no model \"%s\" here; autarky list shows those that are, autarky pull ORG/MODEL fetches one", name);
+    if (e && !strchr(name, '/')) advise_near(e, name, places);
+    return ERR_NOTFOUND;
+}
+
+int model_resolve(char out[SETUP_PATH], const char *name, struct err *e)
+{
+    struct hub_env h;
+    struct err why = {0};
+    if (!file_absent(name)) {
+        if (snprintf(out, SETUP_PATH, "%s", name) >= SETUP_PATH) FAIL(e, ERR_LIMIT, "path is too long: %s", name);
+        return enter_run(out, e);
+    }
+    if (str_ends_with(name, ".gguf") || str_ends_with(name, ".safetensors"))
+        FAIL(e, ERR_NOTFOUND, "%s: there is no such file; autarky list shows the models of this machine", name);
+    TRY(hub_env_read(&h, e));
+    int rc = hub_find(out, &h.places, name, &why);
+    if (rc == ERR_NOTFOUND && hub_known(name)) rc = hub_find(out, &h.places, hub_known(name), &why);
+    if (rc == OK) return OK;
+    return rc == ERR_NOTFOUND ? not_found(name, &h.places, e) : err_set(e, why.code, why.file, why.line, "%s", why.msg);
+}
+
+/* ---- model or prompt? ---- */
+
+/* No blanks, and what names of models have and words of a sentence have not: a digit, ':', '/' or '@' inside, or the name of
+ * a family. With a quoted text behind it any single word is one. */
+static bool looks_like_name(const char *word, const char *next)
+{
+    size_t n = strlen(word);
+    bool letter = false, sign = false;
+    for (size_t i = 0; i < n; i++) {
+        if (!isalnum((unsigned char)word[i]) && !strchr("._:/@-", word[i])) return false;
+        letter |= isalpha((unsigned char)word[i]) != 0;
+        sign |= isdigit((unsigned char)word[i]) || strchr(":/@", word[i]);
+    }
+    if (n < 2 || !letter || strchr(".:-", word[n - 1]) || !isalnum((unsigned char)word[0])) return false;
+    return sign || hub_known_family(word) || (next && strpbrk(next, " \t\n"));
+}
+
+int model_leads(bool *leads, char *const *words, int n, const struct opts_seen *seen, struct err *e)
+{
+    char found[SETUP_PATH];
+    struct err why = {0};
+    *leads = false;
+    if (n > 1 && !*words[0]) FAIL(e, ERR_USAGE, "the first word is empty: a name of a model that was not found?");
+    if (n == 0 || (seen->literal == 1 && !seen->model) || !strcmp(words[0], "-")) return OK;
+    *leads = true;
+    if (seen->model || !file_absent(words[0])) return OK;
+    if (str_ends_with(words[0], ".gguf") || str_ends_with(words[0], ".safetensors")) return OK;
+    bool one_word = !strpbrk(words[0], " \t\n");
+    if (one_word && model_resolve(found, words[0], &why) == OK) return OK;
+    *leads = false;
+    if (!one_word || !looks_like_name(words[0], n > 1 ? words[1] : NULL)) return OK;
+    FAIL(e, ERR_NOTFOUND, "%s. If the prompt begins with \"%s\": autarky run -- %s ...", why.msg, words[0], words[0]);
+}

@@ -1,0 +1,22 @@
+/* Published models by short names: where pull fetches them. */
+#ifndef HUB_KNOWN_H
+#define HUB_KNOWN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The reference (hub_ref_parse) of a short name, as "qwen3-8b", in any case and perhaps with -instruct, -it or -chat behind
+ * it; NULL: unknown. */
+const char *hub_known(const char *name);
+/* Does word begin as the names of a known family do ("llama", "qwen", ...)? */
+bool hub_known_family(const char *word);
+
+/* A few that suit a laptop, small ones first: for help and README. NULL behind the end. */
+struct hub_suggestion {
+    const char *name;   /* for pull */
+    const char *size;   /* of the file */
+    const char *what;
+};
+const struct hub_suggestion *hub_suggestion(size_t i);
+
+#endif
