@@ -1,6 +1,7 @@
 /* Answers on the terminal and as JSON. */
 #include "cli/answer.h"
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,7 @@ int answer_piece(void *answer, const char *text, size_t len)
     struct answer *a = answer;
     struct buf clean = {0};
     if (len == 0) return 0;
+    if (a->wrapping) a->wrap.columns = term_columns(); /* the window may have another size by now */
     a->newline = text[len - 1] == '\n';
     if (a->wrapping) {
         text_sanitize_terminal(text, len, &clean);
@@ -52,22 +54,32 @@ void answer_progress(void *ctx, int64_t done, int64_t total)
 {
     static double last;
     (void)ctx;
-    if (!term_is_tty(stderr) || term_plain()) return;
     double now = clock_seconds();
     if (done < total && now - last < 0.1) return;
     last = now;
-    if (done < total) fprintf(stderr, "\rreading %" PRId64 " of %" PRId64 " tokens ...", done, total);
-    else fprintf(stderr, "\r\033[K");
+    if (done < total) term_status("reading %" PRId64 " of %" PRId64 " tokens ...", done, total);
+    else term_status_end();
 }
 
 void answer_stats(const struct generate_result *r, const struct session *s)
 {
-    const char *dot = " \xc2\xb7 "; /* U+00B7 */
-    fprintf(stderr, "%s%.1f s%s%" PRId64 " tok%s%.1f tok/s%sprompt %" PRId64, term_dim(stderr),
-            r->prompt_seconds + r->seconds, dot, r->tokens, dot, generate_rate(r), dot, r->prompt_tokens);
-    if (r->cached > 0) fprintf(stderr, " (%" PRId64 " cached)", r->cached);
-    fprintf(stderr, "%sctx %.0f%%%s%s%s\n", dot, 100.0 * (double)s->n / (double)s->dec->context, dot,
-            stop_reason_name(r->stop), term_reset(stderr));
+    char field[6][64], cached[40] = "";
+    int n = 0, room = term_is_tty(stderr) ? term_columns() : INT_MAX;
+    if (r->cached > 0) snprintf(cached, sizeof cached, " (%" PRId64 " cached)", r->cached);
+    snprintf(field[n++], 64, "%.1f s", r->prompt_seconds + r->seconds);
+    snprintf(field[n++], 64, "%" PRId64 " tok", r->tokens);
+    snprintf(field[n++], 64, "%.1f tok/s", generate_rate(r));
+    snprintf(field[n++], 64, "prompt %" PRId64 "%s", r->prompt_tokens, cached);
+    snprintf(field[n++], 64, "ctx %.0f%%", 100.0 * (double)s->n / (double)s->dec->context);
+    snprintf(field[n++], 64, "%s", stop_reason_name(r->stop));
+    fputs(term_dim(stderr), stderr);
+    for (int i = 0; i < n; i++) { /* what does not fit the line is left out: /stats and --json have it */
+        int width = (int)strlen(field[i]) + (i ? 3 : 0);
+        if (width > room) continue;
+        fprintf(stderr, "%s%s", i ? " \xc2\xb7 " : "", field[i]); /* U+00B7 */
+        room -= width;
+    }
+    fprintf(stderr, "%s\n", term_reset(stderr));
 }
 
 /* Rounded to microseconds: more digits would be noise. */

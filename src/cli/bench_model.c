@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/peer.h"
+#include "cli/model_name.h"
 #include "cli/setup.h"
 #include "cli/term.h"
 #include "sys/bandwidth.h"
@@ -36,6 +37,7 @@ struct bench {
     bool json;
     struct talker t;
     struct peer running[MAX_PEERS];
+    bool missing[MAX_PEERS]; /* it could not be started: our own figures count */
     json_t *flags[MAX_PEERS];
     struct test tests[MAX_TESTS];
     size_t n_tests;
@@ -114,7 +116,7 @@ static void show_round(const struct bench *b, const char *who, const struct test
 static int run_test(struct bench *b, struct test *t, size_t p, struct err *e)
 {
     double ignored;
-    bool peer = p < b->peers.n;
+    bool peer = p < b->peers.n && !b->missing[p];
     TRY(run_ours(b, t, &ignored, e));
     if (peer) TRY(run_theirs(b, p, t, &ignored, e));
     for (int64_t r = 0; r < b->rounds; r++) {
@@ -130,15 +132,23 @@ static int run_test(struct bench *b, struct test *t, size_t p, struct err *e)
 
 static int start_peer(struct bench *b, size_t i, const char *model, int64_t context, struct err *e)
 {
-    char python[SETUP_PATH], script[SETUP_PATH], name[NAME], path[SETUP_PATH], threads[24], ctx[24];
-    snprintf(python, sizeof python, "%s", b->python);
-    snprintf(script, sizeof script, "%s", b->script);
+    char python[PEER_PATH], script[PEER_PATH], name[NAME], path[SETUP_PATH], threads[24], ctx[24];
+    peer_python(python, b->python);
+    peer_script(script, b->script);
     snprintf(name, sizeof name, "%s", b->peers.v[i]);
     snprintf(path, sizeof path, "%s", model);
     snprintf(threads, sizeof threads, "%d", pool_threads(b->t.engine.pool));
     snprintf(ctx, sizeof ctx, "%" PRId64, context);
     char *argv[] = {python, script, name, path, threads, ctx, NULL};
     return peer_start(&b->running[i], b->peers.v[i], argv, &b->flags[i], e);
+}
+
+/* Without the peer, our own figures are still worth having. */
+static void try_peer(struct bench *b, size_t i, const char *model, int64_t context)
+{
+    struct err e = {0};
+    b->missing[i] = start_peer(b, i, model, context, &e) != OK;
+    if (b->missing[i]) fprintf(stderr, "autarky bench: not compared: %s\n", e.msg);
 }
 
 static int add_result(struct bench *b, const char *model, const struct test *t, struct err *e)
@@ -153,6 +163,7 @@ static int add_result(struct bench *b, const char *model, const struct test *t, 
                           "limit_of_memory", limit, "share_of_limit", limit > 0 ? ours / limit : 0.0, "token_bytes", b->token_bytes);
     if (!o || json_array_append_new(b->results, o)) FAIL(e, ERR_MEMORY, "out of memory for the results");
     for (size_t p = 0; p < b->peers.n; p++) {
+        if (b->missing[p]) continue;
         double theirs = rate(t, t->theirs[p], b->rounds);
         ours = rate(t, t->ours[p], b->rounds);
         o = json_pack("{s:s,s:s,s:s,s:f,s:f,s:f,s:O?}", "model", model, "test", t->name, "peer", b->peers.v[p], "ours", ours,
@@ -163,7 +174,8 @@ static int add_result(struct bench *b, const char *model, const struct test *t, 
     printf("%-28s %-14s %9.1f tok/s", model, t->name, rate(t, t->ours[0], b->rounds));
     if (limit > 0) printf("  %3.0f%% of the memory's %.1f", 100 * rate(t, t->ours[0], b->rounds) / limit, limit);
     for (size_t p = 0; p < b->peers.n; p++)
-        printf("  %s %.1f (x%.2f)", b->peers.v[p], rate(t, t->theirs[p], b->rounds),
+        if (b->missing[p]) printf("  %s missing", b->peers.v[p]);
+        else printf("  %s %.1f (x%.2f)", b->peers.v[p], rate(t, t->theirs[p], b->rounds),
                rate(t, t->ours[p], b->rounds) / rate(t, t->theirs[p], b->rounds));
     printf("\n");
     fflush(stdout);
@@ -210,7 +222,7 @@ static int bench_one(struct bench *b, const char *path, struct err *e)
     b->cache_bytes = (double)cache_bytes(&b->t.decoder.cache) / (double)(b->t.decoder.cache.context * b->t.decoder.cache.slots);
     if (b->bandwidth == 0) b->bandwidth = bandwidth_read(b->t.engine.pool, 0);
     for (size_t p = 0; p == 0 || p < b->peers.n; p++) { /* one peer at a time: two copies of the model are enough */
-        if (p < b->peers.n) TRY(start_peer(b, p, path, context + 64, e));
+        if (p < b->peers.n) try_peer(b, p, path, context + 64);
         for (size_t i = 0; i < b->n_tests; i++) TRY(run_test(b, &b->tests[i], p, e));
         peer_stop(&b->running[p]);
     }
@@ -251,7 +263,6 @@ int cmd_bench_model(int argc, char **argv)
     b->prompt = b->after = 512;
     b->generate = 128;
     b->rounds = 5;
-    b->python = "python3";
     b->script = "bench/peer_ggml.py";
     struct opts o = {
         .command = "bench",
@@ -265,7 +276,8 @@ int cmd_bench_model(int argc, char **argv)
     opts_add(&o, (struct opt){"depth", 'd', OPT_LIST, &b->depths, .arg = "N", .help = "also answer after N tokens (repeatable)"});
     opts_add(&o, (struct opt){"rounds", 'r', OPT_I64, &b->rounds, 1, MAX_ROUNDS, .help = "rounds (5)"});
     opts_add(&o, (struct opt){"peer", 0, OPT_LIST, &b->peers, .arg = "P", .help = "llama.cpp or ik_llama.cpp (repeatable)"});
-    opts_add(&o, (struct opt){"python", 0, OPT_STR, &b->python, .arg = "PATH", .help = "interpreter with the peers' packages"});
+    opts_add(&o, (struct opt){"python", 0, OPT_STR, &b->python, .arg = "PATH",
+                              .help = "interpreter with the peers' packages (that of ./test long)"});
     opts_add(&o, (struct opt){"script", 0, OPT_STR, &b->script, .arg = "PATH", .help = "default bench/peer_ggml.py"});
     opts_flag(&o, "json", 0, &b->json, "one JSON object");
     model_args_add(&o, &b->model);

@@ -1,5 +1,6 @@
 /* autarky chat: reading, answering, streaming. */
 #include "cli/chat.h"
+#include "cli/model_name.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,23 @@ int chat_encode_log(struct chat *c, struct tokens *ids, struct err *e)
     return chat_form_encode(c->t.engine.chat.form, c->t.engine.tok, &c->request, ids, NULL, e);
 }
 
+/* Tokens of the newest message with the system message and nothing else. */
+static int last_alone(struct chat *c, int64_t *n, struct err *e)
+{
+    struct chat_log l = {0};
+    struct chat_request q = c->request;
+    struct tokens ids = {0};
+    const struct chat_entry *last = &c->log.v[c->log.n - 1];
+    int rc = chat_log_system(&l, chat_log_get_system(&c->log), e);
+    if (!rc) rc = chat_log_add(&l, last->role, last->text, last->len, e);
+    if (!rc) rc = chat_log_request(&l, &q, e);
+    if (!rc) rc = chat_form_encode(c->t.engine.chat.form, c->t.engine.tok, &q, &ids, NULL, e);
+    *n = (int64_t)ids.n;
+    tokens_free(&ids);
+    chat_log_free(&l);
+    return rc;
+}
+
 /* Encodes the chat; with --forget oldest drops turns until the answer has room, else an over-long chat is an error. */
 static int encode(struct chat *c, struct tokens *ids, struct err *e)
 {
@@ -35,12 +53,18 @@ static int encode(struct chat *c, struct tokens *ids, struct err *e)
         dropped = before - c->log.n;
     }
     if (dropped > 0) fprintf(stderr, "the context is full: the %zu oldest messages are forgotten\n", dropped);
-    if ((int64_t)ids->n + room > context)
+    if ((int64_t)ids->n + room <= context) return OK;
+    int64_t alone;
+    TRY(last_alone(c, &alone, e));
+    if (alone + room > context)
         FAIL(e, ERR_LIMIT,
+             "this message alone has %lld tokens%s, and the context holds %lld: shorten it, or begin with a larger --ctx where "
+             "the model allows it",
+             (long long)alone, chat_log_get_system(&c->log) ? " with the system message" : "", (long long)context);
+    FAIL(e, ERR_LIMIT,
              "the chat has %zu tokens and the context holds %lld: /new begins a new chat, /undo takes back a turn, and "
              "--forget oldest drops old turns by itself",
              ids->n, (long long)context);
-    return OK;
 }
 
 /* What is said after an answer that did not end by itself. */
@@ -127,9 +151,17 @@ static enum line_status read_block(struct chat *c, struct buf *text)
         }
     }
     buf_free(&line);
-    if (st == LINE_END) fprintf(stderr, "the text has no closing \"\"\"\n");
     if (st == LINE_INTERRUPTED) st = LINE_CANCELLED; /* the block is dropped */
     return text->failed ? LINE_ERROR : st;
+}
+
+/* The input ended inside a block. A person has typed Ctrl-D: the text goes into the history, and the chat goes on. */
+static int unclosed_block(struct chat *c, const struct buf *text, struct err *e)
+{
+    if (!line_editing(c->line)) FAIL(e, ERR_FORMAT, "the input ends inside a text that \"\"\" began: it is not sent");
+    if (!text->failed && text->len > 0) line_remember(c->line, text->data);
+    fprintf(stderr, "\nnot sent: the text has no closing \"\"\"; the arrow up brings it back\n");
+    return OK;
 }
 
 static void trim(struct buf *b)
@@ -151,10 +183,7 @@ static int take(struct chat *c, struct buf *text, struct err *e)
     if (text->len == 0) return OK;
     if (memchr(text->data, 0, text->len)) FAIL(e, ERR_FORMAT, "the message holds a NUL byte");
     size_t skip = text->data[0] == '/';
-    if (skip && text->data[1] != '/') {
-        chat_slash(c, text->data);
-        return OK;
-    }
+    if (skip && text->data[1] != '/') return chat_slash(c, text->data, e);
     TRY(chat_log_add(&c->log, CHAT_USER, text->data + skip, text->len - skip, e));
     size_t n = c->log.n;
     int rc = chat_answer(c, e);
@@ -169,9 +198,12 @@ static int loop(struct chat *c, struct err *e)
     int rc = OK;
     while (!c->done && !rc) {
         enum line_status st = line_read(c->line, ">>> ", &text);
-        if (st == LINE_OK && text.len >= 3 && !memcmp(text.data, "\"\"\"", 3)) st = read_block(c, &text);
-        if (st == LINE_END) break;
-        if (st == LINE_ERROR) {
+        bool block = st == LINE_OK && text.len >= 3 && !memcmp(text.data, "\"\"\"", 3);
+        if (block) st = read_block(c, &text);
+        if (st == LINE_END && !block) break;
+        if (st == LINE_END) {
+            rc = unclosed_block(c, &text, e);
+        } else if (st == LINE_ERROR) {
             rc = err_set(e, ERR_LIMIT, __FILE__, __LINE__, "the line is too long");
         } else if (st == LINE_INTERRUPTED) {
             if (!term_is_tty(stdin)) rc = err_set(e, ERR_INTERRUPTED, __FILE__, __LINE__, "interrupted");
@@ -221,7 +253,8 @@ struct chat_args {
 
 static int run(struct chat *c, const struct chat_args *a, const char *model, struct err *e)
 {
-    struct line_options lo = {.history = !a->no_history, .words = chat_slash_words};
+    struct line_options lo = {
+        .history = !a->no_history, .words = chat_slash_words, .on_files = chat_slash_on_files};
     TRY(chat_args_day(&a->model, &c->day, e));
     TRY(talker_open(&c->t, model, &a->model, e));
     sample_args_advise(&c->sample, &a->given, &c->t.engine);
@@ -241,7 +274,8 @@ static void add_rows(struct opts *o, struct chat *c, struct chat_args *a)
     opts_add(o,
              (struct opt){"load", 0, OPT_STR, &a->load, .arg = "FILE", .help = "go on with a chat that /save wrote"});
     opts_add(o,
-             (struct opt){"max-tokens", 'n', OPT_I64, &c->max_tokens, 0, 1 << 24, .help = "cut answers at N tokens"});
+             (struct opt){"max-tokens", 'n', OPT_I64, &c->max_tokens, -1, 1 << 24,
+                           .help = "cut answers at N tokens (-1: when the context is full)"});
     opts_choice(o, "forget", &a->forget, forget_names, "when the context is full (never)");
     opts_flag(o, "no-history", 0, &a->no_history, "do not keep the lines typed");
     opts_flag(o, "stats", 0, &a->stats, "figures also when not on a terminal");

@@ -21,6 +21,7 @@ struct chat {
     bool has_last;
     int64_t total_tokens; /* produced since the start */
     double total_seconds;
+    char saved[SETUP_PATH]; /* the file that this chat has been written to; "": none */
     bool done; /* the user wants to leave */
 };
 
@@ -29,8 +30,12 @@ int chat_answer(struct chat *c, struct err *e);
 /* Ids of the whole chat, ready for an answer. */
 int chat_encode_log(struct chat *c, struct tokens *ids, struct err *e);
 
-/* Runs a line that begins with a slash. Mistakes are told on stderr and change nothing. */
-void chat_slash(struct chat *c, const char *line);
-extern const char *const chat_slash_words[]; /* for Tab; NULL-terminated */
+/* Runs a line that begins with a slash. A mistake is an error and changes nothing. */
+int chat_slash(struct chat *c, const char *line, struct err *e);
+extern const char *const chat_slash_words[];  /* for Tab; NULL-terminated */
+extern const char *const chat_slash_on_files[]; /* those whose argument is a file's name */
+/* The name of a file as a person types it: blanks around it, quotes and a leading "~/" are taken away. False when it is too
+ * long, or a quote is not closed. */
+bool chat_file_name(char out[SETUP_PATH], const char *typed);
 
 #endif

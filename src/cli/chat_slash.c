@@ -2,18 +2,14 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/checked.h"
 #include "cli/chat.h"
+#include "cli/confirm.h"
 #include "cli/term.h"
 
 #define SAY(...) fprintf(stderr, __VA_ARGS__)
-
-static void complain(const struct err *e)
-{
-    term_write(stderr, e->msg, strlen(e->msg));
-    fputc('\n', stderr);
-}
 
 /* ---- /set and /show ---- */
 
@@ -44,53 +40,88 @@ static void show_settings(struct chat *c)
         p->temp, p->top_k, p->top_p, p->min_p, p->repeat, p->repeat_window, c->max_tokens, p->seed);
 }
 
-static void do_set(struct chat *c, const char *arg)
+static int do_set(struct chat *c, const char *arg, struct err *e)
 {
     struct opt rows[SET_ROWS];
     const char *names[SET_ROWS];
-    struct err e = {0};
     char name[32] = "";
-    size_t len = strcspn(arg, " =");
+    size_t len = strcspn(arg, " ="), n = 0;
     set_rows(c, rows);
-    if (!*arg) {
-        show_settings(c);
-        return;
+    if (*arg) {
+        for (size_t i = 0; i < len && i < sizeof name - 1; i++) name[i] = arg[i] == '-' ? '_' : arg[i];
+        const char *value = arg + len + strspn(arg + len, " =");
+        while (rows[n].name && strcmp(name, rows[n].name) != 0) n++;
+        if (!rows[n].name) {
+            for (size_t i = 0; i < n; i++) names[i] = rows[i].name;
+            const char *near = nearest_name(name, names, n);
+            FAIL(e, ERR_USAGE, "there is no setting \"%.*s\"%s%s%s", (int)min_i64((int64_t)len, 100), arg,
+                 near ? "; did you mean " : "; there are temp top_k top_p min_p repeat repeat_window seed max", near ? near : "",
+                 near ? "?" : "");
+        }
+        if (!*value) FAIL(e, ERR_USAGE, "/set %s needs a value", name);
+        TRY(opt_set(&rows[n], name, value, e));
     }
-    for (size_t i = 0; i < len && i < sizeof name - 1; i++) name[i] = arg[i] == '-' ? '_' : arg[i];
-    const char *value = arg + len + strspn(arg + len, " =");
-    for (int i = 0; i < SET_ROWS && rows[i].name; i++) {
-        names[i] = rows[i].name;
-        if (strcmp(name, rows[i].name) != 0) continue;
-        if (!*value) SAY("/set %s needs a value\n", name);
-        else if (opt_set(&rows[i], name, value, &e)) complain(&e);
-        else show_settings(c);
-        return;
-    }
-    const char *near = nearest_name(name, names, SET_ROWS - 1);
-    if (near) SAY("there is no setting \"%s\"; did you mean %s?\n", name, near);
-    else SAY("settings: temp top_k top_p min_p repeat repeat_window seed max\n");
+    show_settings(c);
+    return OK;
 }
 
-static void do_show(struct chat *c, const char *arg)
+static int do_show(struct chat *c, const char *arg, struct err *e)
 {
     const struct engine *en = &c->t.engine;
     int64_t active, params = config_params(&en->net.config, &active);
     (void)arg;
+    (void)e;
     SAY("model %s: %.1f million parameters, %.1f used per token, %" PRId64 " layers\n", en->path, (double)params / 1e6,
         (double)active / 1e6, en->net.config.layers);
     SAY("context %" PRId64 " tokens, %" PRId64 " in use; kernels %s, products %s, cache %s, attention %s, %d threads\n",
         en->context, c->t.session.n, cpu_level_name(en->ks.level), engine_compute_name(en),
         formats[en->cache].name, en->net.absorbed ? "absorbed" : "plain", pool_threads(en->pool));
     show_settings(c);
+    return OK;
+}
+
+/* ---- names of files ---- */
+
+bool chat_file_name(char out[SETUP_PATH], const char *typed)
+{
+    size_t n = strlen(typed), at = 0;
+    const char *home = getenv("HOME");
+    while (n > 0 && strchr(" \t", typed[n - 1])) n--;
+    char quote = n > 0 && strchr("\"'", typed[0]) ? typed[0] : 0;
+    if (quote) {
+        if (n < 2 || typed[n - 1] != quote) return false;
+        typed++;
+        n -= 2;
+    }
+    if (!quote && n >= 1 && typed[0] == '~' && (n == 1 || typed[1] == '/') && home) {
+        at = (size_t)snprintf(out, SETUP_PATH, "%s", home);
+        typed++;
+        n--;
+    }
+    if (at + n + 1 > SETUP_PATH) return false;
+    for (size_t i = 0; i < n; i++) { /* outside quotes, '\' takes the meaning of what follows away */
+        if (!quote && typed[i] == '\\' && i + 1 < n) i++;
+        out[at++] = typed[i];
+    }
+    out[at] = 0;
+    return at > 0;
+}
+
+static int file_argument(char out[SETUP_PATH], const char *arg, struct err *e)
+{
+    if (chat_file_name(out, arg)) return OK;
+    FAIL(e, ERR_USAGE, "%.200s is no name of a file: too long, or a quote is not closed", arg);
 }
 
 /* ---- the conversation ---- */
 
-static void do_new(struct chat *c, const char *arg)
+static int do_new(struct chat *c, const char *arg, struct err *e)
 {
     (void)arg;
+    (void)e;
     chat_log_clear(&c->log);
     SAY("a new chat begins\n");
+    return OK;
 }
 
 /* Takes back the newest answer, if the newest message is one. */
@@ -101,102 +132,111 @@ static bool drop_answer(struct chat *c)
     return is;
 }
 
-static void do_undo(struct chat *c, const char *arg)
+static int do_undo(struct chat *c, const char *arg, struct err *e)
 {
     (void)arg;
-    if (chat_log_turns(&c->log) == 0) {
-        SAY("there is nothing to take back\n");
-        return;
-    }
+    if (chat_log_turns(&c->log) == 0) FAIL(e, ERR_USAGE, "there is nothing to take back");
     drop_answer(c);
     if (chat_log_turns(&c->log) > 0) chat_log_pop(&c->log);
     SAY("the last question and its answer are taken back; %zu messages are left\n", chat_log_turns(&c->log));
+    return OK;
 }
 
-static void do_regen(struct chat *c, const char *arg)
+static int do_regen(struct chat *c, const char *arg, struct err *e)
 {
-    struct err e = {0};
     (void)arg;
-    drop_answer(c);
-    if (chat_log_turns(&c->log) == 0) {
-        SAY("there is no question to answer again\n");
-        return;
-    }
+    if (chat_log_turns(&c->log) == 0) FAIL(e, ERR_USAGE, "there is no question to answer again");
+    struct buf old = {0};
+    const struct chat_entry *last = &c->log.v[c->log.n - 1];
+    buf_add(&old, last->text, last->len);
+    bool had = drop_answer(c);
+    size_t n = c->log.n;
     c->sample.seed++; /* the same seed would give the same answer */
-    if (chat_answer(c, &e)) complain(&e);
+    int rc = chat_answer(c, e);
+    if (rc && had && c->log.n == n && chat_log_add(&c->log, CHAT_ASSISTANT, old.data, old.len, NULL))
+        SAY("the old answer is lost, too\n");
+    buf_free(&old);
+    return rc;
 }
 
-static void do_system(struct chat *c, const char *arg)
+static int do_system(struct chat *c, const char *arg, struct err *e)
 {
-    struct err e = {0};
     if (!*arg) {
         const char *s = chat_log_get_system(&c->log);
         if (s) term_write(stderr, s, strlen(s));
         SAY(s ? "\n" : "there is no system message; /system TEXT sets one, /system - removes it\n");
-        return;
+        return OK;
     }
-    if (chat_log_system(&c->log, strcmp(arg, "-") ? arg : NULL, &e)) complain(&e);
-    else SAY("the system message is %s; it holds from the next answer on\n", strcmp(arg, "-") ? "set" : "removed");
+    bool set = strcmp(arg, "-") != 0;
+    TRY(chat_log_system(&c->log, set ? arg : NULL, e));
+    SAY("the system message is %s; it holds from the next answer on\n", set ? "set" : "removed");
+    return OK;
 }
 
-static void do_save(struct chat *c, const char *arg)
+static int do_save(struct chat *c, const char *arg, struct err *e)
 {
-    struct err e = {0};
-    if (!*arg) SAY("/save needs a file name\n");
-    else if (chat_log_save(&c->log, arg, &e)) complain(&e);
-    else SAY("%zu messages written to %s\n", c->log.n, arg);
+    char path[SETUP_PATH];
+    if (!*arg) FAIL(e, ERR_USAGE, "/save needs a file name");
+    TRY(file_argument(path, arg, e));
+    if (strcmp(path, c->saved) != 0) TRY(confirm_replace(path, false, e));
+    TRY(chat_log_save(&c->log, path, e));
+    memcpy(c->saved, path, sizeof path);
+    SAY("%zu messages written to ", c->log.n);
+    term_write(stderr, path, strlen(path));
+    SAY("\n");
+    return OK;
 }
 
-static void do_load(struct chat *c, const char *arg)
+static int do_load(struct chat *c, const char *arg, struct err *e)
 {
-    struct err e = {0};
+    char path[SETUP_PATH];
     struct chat_log l = {0};
-    if (!*arg) {
-        SAY("/load needs a file name\n");
-    } else if (chat_log_load(&l, arg, &e)) {
-        complain(&e);
-    } else {
-        chat_log_free(&c->log);
-        c->log = l;
-        SAY("%zu messages read from %s\n", c->log.n, arg);
-    }
+    if (!*arg) FAIL(e, ERR_USAGE, "/load needs a file name");
+    TRY(file_argument(path, arg, e));
+    TRY(chat_log_load(&l, path, e));
+    chat_log_free(&c->log);
+    c->log = l;
+    SAY("%zu messages read from ", c->log.n);
+    term_write(stderr, path, strlen(path));
+    SAY("\n");
+    return OK;
 }
 
-static void do_tokens(struct chat *c, const char *arg)
+static int do_tokens(struct chat *c, const char *arg, struct err *e)
 {
-    struct err e = {0};
     struct tokens ids = {0};
     (void)arg;
-    if (chat_encode_log(c, &ids, &e)) complain(&e);
-    else
+    int rc = chat_encode_log(c, &ids, e);
+    if (!rc)
         SAY("the chat has %zu tokens in %zu messages; the context holds %" PRId64 ", %" PRId64 " are left\n", ids.n,
             c->log.n, c->t.engine.context, max_i64(0, c->t.engine.context - (int64_t)ids.n));
     tokens_free(&ids);
+    return rc;
 }
 
-static void do_stats(struct chat *c, const char *arg)
+static int do_stats(struct chat *c, const char *arg, struct err *e)
 {
     (void)arg;
-    if (!c->has_last) {
-        SAY("there is no answer yet\n");
-        return;
-    }
+    if (!c->has_last) FAIL(e, ERR_USAGE, "there is no answer yet");
     answer_stats(&c->last, &c->t.session);
     SAY("in all: %" PRId64 " tokens in %.1f s; loading took %.2f s\n", c->total_tokens, c->total_seconds,
         c->t.engine.load_seconds);
+    return OK;
 }
 
-static void do_bye(struct chat *c, const char *arg)
+static int do_bye(struct chat *c, const char *arg, struct err *e)
 {
     (void)arg;
+    (void)e;
     c->done = true;
+    return OK;
 }
 
-static void do_help(struct chat *c, const char *arg);
+static int do_help(struct chat *c, const char *arg, struct err *e);
 
 static const struct slash {
     const char *name, *help; /* help NULL: another name of the one before */
-    void (*run)(struct chat *c, const char *arg);
+    int (*run)(struct chat *c, const char *arg, struct err *e);
 } slashes[] = {
     {"/help", "this list", do_help},
     {"/?", NULL, do_help},
@@ -218,19 +258,22 @@ static const struct slash {
 
 const char *const chat_slash_words[] = {"/help",  "/new",    "/clear", "/regen", "/undo", "/system", "/set",  "/show",
                                         "/stats", "/tokens", "/save",  "/load",  "/bye",  "/exit",   "/quit", NULL};
+const char *const chat_slash_on_files[] = {"/save", "/load", NULL};
 
-static void do_help(struct chat *c, const char *arg)
+static int do_help(struct chat *c, const char *arg, struct err *e)
 {
     (void)c;
     (void)arg;
+    (void)e;
     for (size_t i = 0; i < ARRAY_LEN(slashes); i++)
         if (slashes[i].help) SAY("  %-9s%s\n", slashes[i].name, slashes[i].help);
     SAY("  \"\"\"      begins and ends a text of several lines; Alt-Enter also makes a new line\n"
         "  //...    a message that begins with a slash\n"
-        "  Ctrl-C   stops an answer, twice within a second ends; Tab completes commands; Ctrl-R searches\n");
+        "  Ctrl-C   stops an answer, twice within a second ends; Tab completes commands and files; Ctrl-R searches\n");
+    return OK;
 }
 
-void chat_slash(struct chat *c, const char *line)
+int chat_slash(struct chat *c, const char *line, struct err *e)
 {
     char name[16];
     const char *names[ARRAY_LEN(slashes)];
@@ -239,13 +282,9 @@ void chat_slash(struct chat *c, const char *line)
     snprintf(name, sizeof name, "%.*s", (int)(len < 15 ? len : 15), line);
     for (size_t i = 0; i < ARRAY_LEN(slashes); i++) {
         names[i] = slashes[i].name;
-        if (strcmp(name, slashes[i].name) != 0) continue;
-        slashes[i].run(c, arg);
-        return;
+        if (!strcmp(name, slashes[i].name)) return slashes[i].run(c, arg, e);
     }
     const char *near = nearest_name(name, names, ARRAY_LEN(slashes));
-    SAY("there is no command ");
-    term_write(stderr, line, len);
-    if (near) SAY("; did you mean %s? (not sent to the model)\n", near);
-    else SAY("; /help lists them (not sent to the model)\n");
+    FAIL(e, ERR_USAGE, "there is no command %.*s; %s%s (not sent to the model)", (int)min_i64((int64_t)len, 100), line,
+         near ? "did you mean " : "/help lists them", near ? near : "");
 }

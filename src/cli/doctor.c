@@ -9,13 +9,13 @@
 #include <utf8proc.h>
 #include <zstd.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include "autarky.h"
 #include "base/buf.h"
 #include "base/checked.h"
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
+#include "cli/model_name.h"
 #include "cli/setup.h"
 #include "cli/term.h"
 #include "sys/meminfo.h"
@@ -73,11 +73,9 @@ static void tell_kernels(struct doctor *d)
 
 static void tell_libraries(struct doctor *d)
 {
-    char pcre[64] = "?", text[400];
-    pcre2_config(PCRE2_CONFIG_VERSION, pcre);
-    pcre[strcspn(pcre, " ")] = 0;
-    snprintf(text, sizeof text, "jansson %s, pcre2 %s, utf8proc %s, %s, zstd %s, libedit %d.%d, curl %s",
-             jansson_version_str(), pcre, utf8proc_version(), OpenSSL_version(OPENSSL_VERSION), ZSTD_versionString(),
+    char text[400];
+    snprintf(text, sizeof text, "jansson %s, utf8proc %s, %s, zstd %s, libedit %d.%d, curl %s",
+             jansson_version_str(), utf8proc_version(), OpenSSL_version(OPENSSL_VERSION), ZSTD_versionString(),
              LIBEDIT_MAJOR, LIBEDIT_MINOR, curl_version_info(CURLVERSION_NOW)->version);
     tell(d, "libraries", text, NULL);
     tell(d, "compiler", __VERSION__, NULL);

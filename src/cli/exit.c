@@ -29,8 +29,17 @@ static int exit_of(enum err_code code)
 int exit_fail(const char *command, const struct err *e)
 {
     fflush(stdout);
+    term_status_end();
     fprintf(stderr, "autarky%s%s: ", command ? " " : "", command ? command : "");
     term_write(stderr, e->msg, strlen(e->msg)); /* it may quote a file name or a file's contents */
     fputc('\n', stderr);
     return exit_of(e->code);
+}
+
+int exit_flushed(const char *command)
+{
+    struct err e = {0};
+    if (term_flush()) return EXIT_OK;
+    err_set(&e, ERR_IO, __FILE__, __LINE__, "stdout: cannot write: is the disk full?");
+    return exit_fail(command, &e);
 }

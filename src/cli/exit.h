@@ -16,6 +16,8 @@ enum exit_status {
     EXIT_SIGPIPE = 141,
 };
 
+/* Flushes stdout: EXIT_OK, or EXIT_FAILED and a message when what was printed did not arrive. */
+int exit_flushed(const char *command);
 /* Prints "autarky COMMAND: message" on stderr (command NULL: without it) and returns the exit code. */
 int exit_fail(const char *command, const struct err *e);
 

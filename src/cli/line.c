@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "base/utf8.h"
+#include "cli/complete.h"
+#include "cli/line_input.h"
 #include "cli/setup.h"
 #include "cli/term.h"
 #include "sys/file.h"
@@ -21,7 +24,7 @@ struct line_reader {
     History *hist;
     char history_path[SETUP_PATH]; /* "": not saved */
     const char *prompt;
-    const char *const *words;
+    const char *const *words, *const *on_files;
 };
 
 /* ---- history file: one entry a line, newline as \n and backslash as \\ ---- */
@@ -171,27 +174,59 @@ static unsigned char key_paste(EditLine *el, int ch)
     return bad ? CC_ERROR : CC_REFRESH;
 }
 
-/* Tab: the longest common rest of the words that begin with the line. */
+/* The names that fit, in lines as wide as the terminal. */
+static void show_names(const struct buf *names)
+{
+    int column = 0, columns = term_columns();
+    fputc('\n', stdout);
+    for (const char *s = names->data, *end; s && *s; s = end + 1) {
+        end = strchr(s, '\n');
+        int cells = (int)utf8_count(s, (size_t)(end - s)) + 2;
+        if (column > 0 && column + cells > columns) {
+            fputc('\n', stdout);
+            column = 0;
+        }
+        term_write(stdout, s, (size_t)(end - s));
+        fputs("  ", stdout);
+        column += cells;
+    }
+    fputc('\n', stdout);
+    fflush(stdout);
+}
+
+/* Tab: commands at the beginning of the line, names of files behind those that take one. */
 static unsigned char key_complete(EditLine *el, int ch)
 {
     struct line_reader *l;
     const LineInfo *li = el_line(el);
-    size_t len = (size_t)(li->cursor - li->buffer), common = 0;
-    const char *first = NULL;
+    const char *s = li->buffer;
+    size_t len = (size_t)(li->cursor - s), word = 0;
+    struct buf rest = {0}, names = {0};
     (void)ch;
     el_get(el, EL_CLIENTDATA, &l);
-    for (const char *const *w = l->words; w && *w; w++) {
-        if (len == 0 || strncmp(*w, li->buffer, len) != 0) continue;
-        if (!first) {
-            first = *w;
-            common = strlen(first);
-        }
-        while (strncmp(first, *w, common) != 0) common--;
+    while (word < len && s[word] != ' ') word++;
+    bool file = false;
+    for (const char *const *w = l->on_files; w && *w; w++) file |= word < len && strlen(*w) == word && !strncmp(*w, s, word);
+    size_t at = file ? word : 0;
+    while (file && at < len && s[at] == ' ') at++;
+    if (file) complete_file(s + at, len - at, &rest, &names);
+    else if (len > 0) complete_word(s, len, l->words, &rest, &names);
+    unsigned char rc = CC_REFRESH_BEEP;
+    if (rest.len > 0 && !rest.failed) rc = el_insertstr(el, rest.data) == 0 ? CC_REFRESH : CC_ERROR;
+    else if (names.len > 0 && !names.failed) {
+        show_names(&names);
+        rc = CC_REDISPLAY;
     }
-    if (!first || common == len) return CC_REFRESH_BEEP;
-    char rest[64];
-    snprintf(rest, sizeof rest, "%.*s", (int)(common - len), first + len);
-    return el_insertstr(el, rest) == 0 ? CC_REFRESH : CC_ERROR;
+    buf_free(&rest);
+    buf_free(&names);
+    return rc;
+}
+
+static int prompt_cells(EditLine *el)
+{
+    struct line_reader *l;
+    el_get(el, EL_CLIENTDATA, &l);
+    return (int)strlen(l->prompt);
 }
 
 static void bind_keys(EditLine *el)
@@ -225,10 +260,10 @@ static int open_editor(struct line_reader *l, struct err *e)
     history(l->hist, &ev, H_SETUNIQUE, 1);
     el_set(l->el, EL_CLIENTDATA, l);
     el_set(l->el, EL_EDITOR, "emacs");
-    el_set(l->el, EL_SIGNAL, 1);
     el_set(l->el, EL_HIST, history, l->hist);
     el_set(l->el, EL_PROMPT_ESC, prompt_of, '\1');
     bind_keys(l->el);
+    line_input_set(l->el, prompt_cells);
     el_source(l->el, NULL); /* ~/.editrc */
     return OK;
 }
@@ -237,13 +272,12 @@ static int open_editor(struct line_reader *l, struct err *e)
 
 int line_open(struct line_reader **out, const struct line_options *o, struct err *e)
 {
-    const char *term = getenv("TERM");
     *out = NULL;
     struct line_reader *l = mem_alloc(sizeof *l);
     if (!l) FAIL(e, ERR_MEMORY, "out of memory");
     l->words = o->words;
-    bool edit =
-        term_is_tty(stdin) && term_is_tty(stdout) && !term_plain() && term && *term && strcmp(term, "dumb") != 0;
+    l->on_files = o->on_files;
+    bool edit = term_is_tty(stdin) && term_is_tty(stdout) && !term_plain();
     int rc = edit ? open_editor(l, e) : OK;
     if (rc) {
         line_close(l);

@@ -16,6 +16,7 @@ enum line_status {
 struct line_options {
     bool history;             /* kept in $XDG_STATE_HOME/autarky/history, 0600 */
     const char *const *words; /* what Tab completes at the beginning of a line; NULL-terminated, borrowed */
+    const char *const *on_files; /* words behind which Tab completes names of files; the same */
 };
 struct line_reader;
 

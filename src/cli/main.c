@@ -72,7 +72,7 @@ static int cmd_help(int argc, char **argv)
 {
     if (argc < 2 || argv[1][0] == '-') {
         print_commands(stdout);
-        return term_flush() ? EXIT_OK : EXIT_FAILED;
+        return exit_flushed(NULL);
     }
     const struct command *c = find_command(argv[1]);
     char help[] = "-h", *args[] = {argv[1], help, NULL};
@@ -84,7 +84,7 @@ static int cmd_version(int argc, char **argv)
     (void)argc;
     (void)argv;
     printf("autarky %s\n", AUTARKY_VERSION);
-    return term_flush() ? EXIT_OK : EXIT_FAILED;
+    return exit_flushed(NULL);
 }
 
 int main(int argc, char **argv)

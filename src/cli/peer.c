@@ -2,13 +2,39 @@
 #include "cli/peer.h"
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "cli/term.h"
+#include "sys/file.h"
 
 enum { MAX_LINE = 1 << 20 };
+
+const char peer_advice[] = "tools/peer-python.sh installs the peers' packages into build/peers";
+
+/* The file `name` of the repository; false when there is none. */
+static bool in_repository(char out[PEER_PATH], const char *name)
+{
+    char program[PEER_PATH];
+    if (!file_absent(name)) return snprintf(out, PEER_PATH, "%s", name) < PEER_PATH;
+    return path_of_program(program, sizeof program, NULL) == OK &&
+           snprintf(out, PEER_PATH, "%s/../../%s", program, name) < PEER_PATH && !file_absent(out);
+}
+
+void peer_python(char out[PEER_PATH], const char *given)
+{
+    const char *set = getenv("AUTARKY_PYTHON");
+    if (given) snprintf(out, PEER_PATH, "%s", given);
+    else if (set && *set) snprintf(out, PEER_PATH, "%s", set);
+    else if (!in_repository(out, "build/peers/bin/python")) snprintf(out, PEER_PATH, "python3");
+}
+
+void peer_script(char out[PEER_PATH], const char *given)
+{
+    if (!in_repository(out, given)) snprintf(out, PEER_PATH, "%s", given);
+}
 
 static int start(struct peer *p, char *const argv[], struct err *e)
 {
@@ -46,8 +72,8 @@ static int read_line(struct peer *p, json_t **out, struct err *e)
     int c;
     while ((c = fgetc(p->from)) != EOF && c != '\n' && line.len < MAX_LINE) buf_add_byte(&line, (char)c);
     int rc = line.len > 0 ? json_parse(out, line.data, line.len, p->name, e)
-                   : err_set(e, ERR_IO, __FILE__, __LINE__, "%s ended without an answer (is its package installed for this "
-                             "interpreter? see --python)", p->name);
+                   : err_set(e, ERR_IO, __FILE__, __LINE__, "%s ended without an answer: are its packages there? %s",
+                             p->name, peer_advice);
     buf_free(&line);
     return rc;
 }

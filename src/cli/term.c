@@ -2,14 +2,17 @@
 #include "cli/term.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
+#include <utf8proc.h>
 #include "base/buf.h"
 #include "base/checked.h"
+#include "base/utf8.h"
 #include "cli/exit.h"
 #include "sys/maps.h"
 #include "sys/temp.h"
@@ -157,7 +160,15 @@ void term_setup(enum term_color color, bool plain)
 }
 
 bool term_is_tty(FILE *f) { return isatty(fileno(f)); }
-bool term_plain(void) { return plain_mode; }
+
+/* Can the terminal do nothing but print lines? */
+static bool is_dumb(void)
+{
+    const char *term = getenv("TERM");
+    return !term || !*term || !strcmp(term, "dumb");
+}
+
+bool term_plain(void) { return plain_mode || is_dumb(); }
 
 int term_columns(void)
 {
@@ -168,12 +179,12 @@ int term_columns(void)
 
 static bool colored(FILE *f)
 {
-    const char *no = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE"), *term = getenv("TERM");
+    const char *no = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE");
     if (plain_mode || color_mode == COLOR_NEVER) return false;
     if (color_mode == COLOR_ALWAYS) return true;
     if (no && *no) return false;
     if (force && *force && strcmp(force, "0") != 0) return true;
-    return term_is_tty(f) && term && *term && strcmp(term, "dumb") != 0;
+    return term_is_tty(f) && !is_dumb();
 }
 
 const char *term_bold(FILE *f) { return colored(f) ? "\033[1m" : ""; }
@@ -192,6 +203,41 @@ void term_write(FILE *f, const char *s, size_t n)
     text_sanitize_terminal(s, n, &b);
     if (!b.failed && b.len > 0) fwrite(b.data, 1, b.len, f);
     buf_free(&b);
+}
+
+size_t term_fit(const char *s, size_t n, int cells)
+{
+    size_t at = 0, len;
+    for (int used = 0; at < n; at += len) {
+        uint32_t cp = 0;
+        len = utf8_decode(s + at, n - at, &cp);
+        int width = len ? utf8proc_charwidth((utf8proc_int32_t)cp) : 1;
+        if (used + width > cells) break;
+        used += width;
+        if (len == 0) len = 1;
+    }
+    return at;
+}
+
+static bool status_shown;
+
+void term_status(const char *fmt, ...)
+{
+    char line[1024], clean[1024];
+    va_list ap;
+    if (!term_is_tty(stderr) || term_plain()) return;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    utf8_printable(clean, sizeof clean, line, strlen(line)); /* it may quote a path */
+    fprintf(stderr, "\r\033[K%.*s", (int)term_fit(clean, strlen(clean), term_columns() - 1), clean);
+    status_shown = true;
+}
+
+void term_status_end(void)
+{
+    if (status_shown) fputs("\r\033[K", stderr);
+    status_shown = false;
 }
 
 bool term_flush(void) { return fflush(stdout) == 0 && !ferror(stdout); }

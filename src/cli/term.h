@@ -38,7 +38,15 @@ void term_paste(bool on);
 
 bool term_is_tty(FILE *f);
 int term_columns(void); /* 80 when unknown */
+/* No colours and nothing that moves the cursor: --plain, or a terminal that cannot (TERM=dumb or none). */
 bool term_plain(void);
+
+/* One line on stderr that the next one replaces, cut to the width of the terminal; nothing where that cannot be. */
+void term_status(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Wipes it: before anything else is written. */
+void term_status_end(void);
+/* The length in bytes of the beginning of s (n bytes of UTF-8) that takes at most `cells` columns. */
+size_t term_fit(const char *s, size_t n, int cells);
 
 /* Escape sequences for f, "" when f gets no colours. */
 const char *term_bold(FILE *f);

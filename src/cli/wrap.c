@@ -1,5 +1,6 @@
 /* Word wrap. Cells per character: utf8proc's table; wide characters (Chinese, Japanese) may be broken between. */
 #include "cli/wrap.h"
+#include <string.h>
 #include <utf8proc.h>
 #include "base/utf8.h"
 
@@ -27,6 +28,35 @@ static void put_word(struct wrap *w)
     buf_clear(&w->word);
 }
 
+/* Does the line that ends here begin or end code? */
+static void end_line(struct wrap *w)
+{
+    bool opens = w->line.run >= 3 && !(w->line.mark == '`' && w->line.tick);
+    if (!w->fence && opens) {
+        w->fence = w->line.mark;
+        w->fence_len = w->line.run;
+    } else if (w->fence && w->line.mark == w->fence && w->line.run >= w->fence_len && !w->line.text) {
+        w->fence = 0;
+    }
+    memset(&w->line, 0, sizeof w->line);
+}
+
+/* Follows a line for end_line. */
+static void look_at(struct wrap *w, uint32_t cp)
+{
+    bool blank = cp == ' ' || cp == '\t';
+    if (!w->line.begun && blank) return;
+    if (!w->line.begun && (cp == '`' || cp == '~')) w->line.mark = (char)cp;
+    w->line.begun = true;
+    if (!w->line.after && w->line.mark && cp == (uint32_t)w->line.mark) {
+        w->line.run++;
+        return;
+    }
+    w->line.after = true;
+    w->line.text |= !blank;
+    w->line.tick |= cp == '`';
+}
+
 void wrap_add(struct wrap *w, const char *s, size_t n)
 {
     for (size_t i = 0, len; i < n; i += len) {
@@ -36,6 +66,12 @@ void wrap_add(struct wrap *w, const char *s, size_t n)
         if (cp == '\n') {
             put_word(w);
             new_line(w);
+            end_line(w);
+            continue;
+        }
+        look_at(w, cp);
+        if (w->fence) {
+            fwrite(s + i, 1, len, w->f);
         } else if (cp == ' ' || cp == '\t') {
             put_word(w);
             w->spaces += cp == ' ' ? 1 : TAB;
