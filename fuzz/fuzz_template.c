@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "chat/template/template.h"
 
+enum { FEW_STEPS = 5000 };
 static const char sentinel[] = "\xf0\x9f\x91\xbe";
 static const char conversation[] =
     "{\"messages\": [{\"role\": \"system\", \"content\": \"\\ud83d\\udc7eBe brief.\"},"
@@ -44,7 +45,16 @@ static bool may_make(const char *s, size_t len)
     return memchr(s, '\\', len) || memchr(s, '%', len) || memmem(s, len, sentinel, 4);
 }
 
-static void render(const struct template *t, const json_t *variables, bool watch)
+/* Most renders are given few steps: what a template does wrong it does early, and many inputs loop. One in sixteen has all of
+ * them: no bound may be slow to reach. */
+static uint64_t steps_of(const char *s, size_t len)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (size_t i = 0; i < len; i++) hash = (hash ^ (uint8_t)s[i]) * 16777619u;
+    return hash >> 28 ? FEW_STEPS : TEMPLATE_MAX_STEPS;
+}
+
+static void render(const struct template *t, const json_t *variables, bool watch, uint64_t steps)
 {
     struct template_run *r;
     struct template_output out;
@@ -54,6 +64,7 @@ static void render(const struct template *t, const json_t *variables, bool watch
     const char *name;
     json_t *v;
     if (template_run_new(&r, &e)) broken(e.msg);
+    template_run_limit(r, steps);
     json_object_foreach((json_t *)variables, name, v) template_set(r, name, template_json(r, v, TEMPLATE_OUTSIDE));
     for (int pass = 0; pass < 2; pass++) {
         int rc = template_render(r, t, &out, &e);
@@ -80,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (template_parse(&t, "fuzz", s, len, &e)) return 0;
     bool own = end && !json_parse(&variables, end + 1, size - len - 1, "variables", &e);
     if (!own && json_parse(&variables, conversation, sizeof conversation - 1, "conversation", &e)) broken(e.msg);
-    render(t, variables, !own && !may_make(s, len));
+    render(t, variables, !own && !may_make(s, len), steps_of(s, size));
     json_decref(variables);
     template_free(t);
     return 0;

@@ -117,12 +117,16 @@ static void check_wrap(void)
 {
     static const char in[] =
         "The quick brown fox jumps over it.\n\n    Deep in a\twood\nabcdefghijklmnopqrstuvwxyz0123456789 "
-        "\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xbd\xa0\xe5\xa5\xbd end  ";
+        "\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xbd\xa0\xe5\xa5\xbd end  \n"
+        "1. code:\n   ```c\n   int a = function(of, many, words);\n   ``` not the end\n~~~\n   ```\nnow words are broken again\n"
+        "~~~~\na tilde fence ``` that goes on and on\n~~~~~\n``` ticks ``` inside a line of text\nthe end of all that text";
     static const char want[] =
         "The quick brown fox\njumps over it.\n\n    Deep in a\nwood\nabcdefghijklmnopqrst\nuvwxyz0123456789 "
-        "\xe4\xbd\xa0\n\xe5\xa5\xbd\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xbd\xa0\xe5\xa5\xbd end";
+        "\xe4\xbd\xa0\n\xe5\xa5\xbd\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xbd\xa0\xe5\xa5\xbd end\n"
+        "1. code:\n   ```c\n   int a = function(of, many, words);\n   ``` not the end\n~~~\n   ```\nnow words are broken\nagain\n"
+        "~~~~\na tilde fence ``` that goes on and on\n~~~~~\n``` ticks ``` inside\na line of text\nthe end of all that\ntext";
     for (size_t step = 1; step <= sizeof in; step += 3) {
-        char got[512] = "";
+        char got[1024] = "";
         struct wrap w;
         FILE *f = fmemopen(got, sizeof got, "w");
         wrap_init(&w, f, 20);

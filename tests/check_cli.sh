@@ -43,6 +43,13 @@ t 0 help; has "$out" chat; empty "$err"
 t 0 --version; has "$out" '^autarky [0-9]'
 t 0 run -h; has "$out" --max-tokens
 t 0 help quantize; has "$out" --to
+if [ -e /dev/full ]; then
+    for w in help version 'help run' 'run -h' 'bench -h'; do
+        # shellcheck disable=SC2086  # words
+        timeout 60 "$a" $w >/dev/full 2>"$err"
+        if [ $? = 1 ] && grep -q 'cannot write' "$err"; then ok; else bad "$w on a full disk"; fi
+    done
+fi
 t 2 chta; has "$err" 'did you mean chat'; hasnt "$err" 'autarky chta:'
 t 2 run "$model" hi --temp 9; has "$err" 'autarky run: --temp is 9, expected 0 to 5'; empty "$out"
 t 2 run "$model" hi --tepm 1; has "$err" 'did you mean --temp'
@@ -60,7 +67,7 @@ t 2 quantize "$model"
 t 2 quantize "$model" "$model"; has "$err" 'another name'
 
 # models that are not there, or not models
-t 3 run "$dir/none.gguf" hi; has "$err" 'no such model'
+t 3 run "$dir/none.gguf" hi; has "$err" 'no such file'
 # A copy of the program that lies in no repository: the model that ships there must not be found.
 mkdir -p "$dir/bin" && cp "$a" "$dir/bin/autarky"
 (cd "$dir" && a=$dir/bin/autarky && t 3 run hi; has "$err" 'no model found'; has "$err" AUTARKY_MODEL; echo "$passed $failed" >"$dir/sub")
@@ -71,6 +78,41 @@ head -c 5000 /dev/zero >"$dir/zero.gguf"
 t 1 run "$dir/zero.gguf" hi; has "$err" zero.gguf
 esc=$(printf '\033')
 t 3 run "$dir/x${esc}[31m.gguf" hi
+
+# names: what is no model here is never taken for a prompt
+t 3 run llama3.2 hi; has "$err" 'no model "llama3.2"'; empty "$out"
+t 3 run smollm2:135m; has "$err" 'no model "smollm2:135m"'; empty "$out"
+t 3 run mistral 'Tell me a story'; has "$err" 'no model "mistral"'; has "$err" 'run -- mistral'; empty "$out"
+t 3 run modelname 'Tell me a story'; has "$err" 'no model "modelname"'
+t 3 run org/name hi; has "$err" 'autarky pull'
+t 3 chat qwen3-8b; has "$err" 'autarky pull qwen3-8b'
+AUTARKY_MODEL=$model; export AUTARKY_MODEL
+t 0 run -n 3 -- llama3.2 hi; has "$err" 'the answer is from'
+t 0 run -n 3 Hello; has "$err" 'the answer is from'
+t 0 run -n 3 Tell me 2 stories
+unset AUTARKY_MODEL
+t 0 pull --help; has "$out" 'autarky pull qwen3-8b'
+
+# a run's folder is a model, by path and by name; so is what list shows
+mkdir -p "$dir/runs/mine" "$dir/runs/begun" && cp "$model" "$dir/runs/mine/model.gguf" && : >"$dir/runs/mine/recipe.txt" && : >"$dir/runs/begun/recipe.txt"
+abs=$(readlink -f "$a") absmodel=$(readlink -f "$model")
+(cd "$dir" && a=$abs model=$absmodel && t 0 list; has "$out" '^runs/mine .*this folder'; has "$out" '^first .*ships'
+t 0 run runs/mine -n 2 hi; t 0 run mine -n 2 hi; t 0 run first -n 2 hi; t 0 show mine; has "$out" deepseek2; t 0 tokenize runs/mine hi; t 0 plan mine
+t 3 run runs/begun hi; has "$err" 'not made its model yet'; t 3 run begun2 hi
+t 0 cp mine copy.gguf; same copy.gguf "$model" 'the copy'
+echo "$passed $failed" >"$dir/sub")
+read -r passed failed <"$dir/sub"
+
+# options of other programs
+t 0 run -m "$model" -p 'Tell me' --seed 3 --n-predict 20 --ctx-size 64 -ngl 99 -fa on --top_p 0.95 --threads-batch 2; cp "$out" "$dir/other"
+has "$err" '-ngl is passed over'; has "$err" '-fa is passed over'; has "$err" '--threads-batch is passed over'
+t 0 run "$model" --seed 3 -n 20 Tell me; same "$out" "$dir/other" 'the options of another program'
+t 0 run "$model" --temperature 0 --repeat-penalty 1 -n -1 --think=false --json Tell me; has "$out" '"temp":0'
+t 2 run "$model" --lora x hi; has "$err" 'adapters are not read yet'
+t 2 run "$model" -i hi; has "$err" 'autarky chat'
+t 2 run "$model" --json-schema '{}' hi; has "$err" 'no grammars'
+t 2 run -m "$model" -m "$model" hi; has "$err" 'named twice'
+t 2 doctor -ngl 5; has "$err" 'unknown option'
 
 # what a model takes: the shipped one fits, the largest does not, and nothing of it is needed to know that
 t 0 plan "$model"; has "$out" 'Yes, it fits'; has "$out" 'tokens per second at most'; empty "$err"
@@ -146,13 +188,28 @@ if [ -e /dev/full ]; then
 fi
 
 # chat through a pipe
-p 0 'Tell me a story\n/set seed 9\n/set temp 7\n/tokens\n/sav x\n//x\n' chat "$model" --seed 1 -n 6
-has "$err" 'seed 9'; has "$err" 'temp is 7, expected 0 to 5'; has "$err" 'did you mean /save'; has "$err" 'tokens in 2 messages'
-p 0 'Tell me\n/regen\n/undo\n/undo\n' chat "$model" --seed 1 -n 6 --json
+p 0 'Tell me a story\n/set seed 9\n/tokens\n//x\n' chat "$model" --seed 1 -n 6
+has "$err" 'seed 9'; has "$err" 'tokens in 2 messages'
+# a command that fails ends a script: what follows builds on it
+p 2 '/set temp 7\nTell me\n' chat "$model" -n 6; has "$err" 'temp is 7, expected 0 to 5'; empty "$out"
+p 2 '/set tmp 1\nTell me\n' chat "$model" -n 6; has "$err" 'no setting "tmp"; did you mean temp'; empty "$out"
+p 2 '/set colour 1\n' chat "$model"; has "$err" 'no setting "colour"; there are temp'
+p 2 '/sav x\nTell me\n' chat "$model" -n 6; has "$err" 'did you mean /save'; empty "$out"
+p 2 'Tell me\n/undo\n/undo\n' chat "$model" -n 6; has "$err" 'nothing to take back'
+p 1 '"""\nTell\nme\n' chat "$model" -n 6; has "$err" 'ends inside a text'; empty "$out"
+p 0 'Tell me\n/regen\n/undo\n' chat "$model" --seed 1 -n 6 --json
 if [ "$(wc -l <"$out")" = 2 ]; then ok; else bad "$what: expected two answers"; fi
-has "$out" '"seed":2'; has "$err" 'nothing to take back'
-p 0 "/system Be kind\nTell me\n/save $dir/chat.json\n/load $dir/chat.json\n/save $dir/part.txt\n" chat "$model" -n 6
-has "$dir/chat.json" '"Be kind"'; has "$err" '3 messages read'; has "$err" 'not a saved chat'
+has "$out" '"seed":2'
+p 0 "/system Be kind\nTell me\n/save $dir/chat.json\n/load $dir/chat.json\nTell me\n/save '$dir/chat.json'\n/save ~/my chat.json\n" \
+    chat "$model" -n 6
+has "$dir/chat.json" '"Be kind"'; has "$err" '3 messages read'; has "$err" '5 messages written'; has "$dir/my chat.json" '"Be kind"'
+cp "$dir/chat.json" "$dir/chat2.json"
+p 2 "Tell me\n/save $dir/chat.json\n" chat "$model" -n 6; has "$err" 'chat.json exists'; same "$dir/chat.json" "$dir/chat2.json" 'the older chat'
+p 2 "Tell me\n/save $dir/part.txt\n" chat "$model" -n 6; has "$err" 'part.txt exists'
+p 2 "Tell me\n/save \"$dir/open\n" chat "$model" -n 6; has "$err" 'a quote is not closed'
+p 3 "/load $dir/none.json\n" chat "$model"
+p 1 'Tell me a story about the fox who lived in a wood with a bear and an owl and a mouse\n' chat "$model" --ctx 20
+has "$err" 'this message alone has [0-9]* tokens'
 p 1 'Tell me a story about the fox\nand once more about the moon\n' chat "$model" --ctx 30 --temp 0 -n 20
 has "$err" '/new begins'
 p 0 'Tell me a story about the fox\nand once more about the moon\n' chat "$model" --ctx 30 --temp 0 -n 20 --forget oldest
@@ -188,16 +245,35 @@ t 2 convert "$model" "$dir/folder" --to q9; has "$err" "no number format"
 t 2 quantize "$model" "$dir/x.gguf" --to q4_kk; has "$err" 'did you mean'
 t 1 quantize "$model" "$dir/x.gguf" --to iq2_xxs; has "$err" 'read and not written'; has "$err" 'written are .*iq4_xs'
 t 2 quantize "$model" "$dir/x.gguf" --type ffn_dow=q6_k; has "$err" 'no matrix fits the pattern "ffn_dow"'
-t 0 quantize "$model" "$dir/x.gguf" --to q4_0 --type 'ffn_*=q5_1' --type 'blk.0=q8_0'
+t 0 quantize "$model" "$dir/x.gguf" --force --to q4_0 --type 'ffn_*=q5_1' --type 'blk.0=q8_0'
 has "$err" 'blk.0.attn_output.weight *q8_0'; has "$err" 'blk.1.ffn_[a-z_]*.weight *q5_1'; has "$err" 'blk.1.attn_output.weight *q4_0'
 t 0 quantize "$dir/q8.gguf" "$dir/q4.gguf" --to q4_0 -q; has "$err" 'quantised already'
+# what exists is replaced only when that was said; each type's share; names and advice
+cp "$dir/q4.gguf" "$dir/q4.before"
+t 2 quantize "$model" "$dir/q4.gguf" Q4_1; has "$err" 'q4.gguf exists'; has "$err" 'force'; same "$dir/q4.gguf" "$dir/q4.before" 'the older file'
+t 2 convert "$model" "$dir/folder"; has "$err" 'holds a model'
+t 2 imatrix "$model" "$dir/text.txt" -o "$dir/q4.gguf"; has "$err" 'exists'
+t 0 quantize "$model" "$dir/q4.gguf" Q4_0 --force; has "$err" 'became'; has "$err" 'tensors* q4_0'; has "$err" 'tensors* f32'
+t 2 quantize "$model" "$dir/x2.gguf" Q4_0 --to q8_0; has "$err" 'one FORMAT'
+t 0 show "$dir/q4.gguf"; has "$out" 'general.name'
+t 0 convert "$model" "$dir/advice.gguf" --name 'A fox' --advise temperature=0.25 --advise top_k=7 --advise repetition_penalty=1.1
+t 0 show "$dir/advice.gguf"; has "$out" 'A fox'; has "$out" 'sampling.temp'; has "$out" 'sampling.penalty_repeat'
+t 0 run "$dir/advice.gguf" -n 2 --json hi; has "$out" '"temp":0.25'; has "$out" '"top_k":7'; has "$out" '"repeat":1.1'
+t 0 convert "$dir/advice.gguf" "$dir/advice"; has "$dir/advice/generation_config.json" '"temperature": 0.25'
+t 0 convert "$dir/advice" "$dir/advice2" --advise temperature=0.5; has "$dir/advice2/generation_config.json" '"temperature": 0.5'
+t 2 convert "$model" "$dir/x3.gguf" --advise temprature=1; has "$err" 'is no advice'
+t 2 convert "$model" "$dir/x3.gguf" --advise top_p=2; has "$err" 'expected a number from 0 to 1'
+# temperature 0 is the likeliest token, whatever the file advises; a penalty of one's own is said to do nothing
+t 0 run "$dir/advice.gguf" -n 40 --temp 0 --ignore-end Tell me; cp "$out" "$dir/greedy"
+t 0 run "$model" -n 40 --temp 0 --ignore-end Tell me; same "$out" "$dir/greedy" 'advice on penalties'
+t 0 run "$model" -n 40 --temp 0 --repeat 1.5 --ignore-end Tell me; same "$out" "$dir/greedy" 'a penalty'; has "$err" 'repeat has no effect'
 
 # imatrix, compare, tokenize
 t 0 imatrix "$model" "$dir/text.txt" -o "$dir/im.gguf" --json; has "$out" '"weights":'
 t 3 imatrix "$model" "$dir/none.txt" -o "$dir/im2.gguf"
 t 2 imatrix "$model" "$dir/text.txt"
-t 0 quantize "$model" "$dir/q4.gguf" --to q4_0 --imatrix "$dir/im.gguf" --json; has "$out" '"importance":true'
-t 1 quantize "$model" "$dir/x.gguf" --to q4_0 --imatrix "$model"; has "$err" 'no importance matrix'
+t 0 quantize "$model" "$dir/q4.gguf" --force --to q4_0 --imatrix "$dir/im.gguf" --json; has "$out" '"importance":true'
+t 1 quantize "$model" "$dir/x.gguf" --force --to q4_0 --imatrix "$model"; has "$err" 'no importance matrix'
 t 0 compare "$model" "$model" --text "$dir/text.txt" --json; has "$out" '"kl_max":0.0'; has "$out" '"same_top_share":1.0'
 t 0 compare "$model" "$dir/q4.gguf"; has "$out" 'KL divergence'; has "$out" 'near-ties'
 t 2 compare "$model"

@@ -10,6 +10,11 @@ files=$(find . -path ./.git -prune -o -path ./build -prune -o -type f -print | s
 names=$(grep -ronE '^[a-z#][^;(=]*' src include --include='*.[ch]' | sed 's/:[0-9]*:/ /')
 commands=$(sed -n 's/^    {"\([a-z]*\)", .*cmd_.*/\1/p' src/cli/main.c)
 options=$(grep -rhoE "opts_(flag|choice)\([^\"]*\"[a-z0-9-]+\"|\"[a-z0-9-]+\", ('.'|0), OPT_" src/cli | cut -d'"' -f2 | sed 's/^/--/')
+# Those of other programs that are understood, too.
+others=$(sed -nE 's/^    (\{| )*"( [a-z -]+ )".*/\2/p; s/^     "([a-z -]+ )".*/\1/p' src/cli/options_other.c | tr ' ' '\n' | sed -n 's/^./--&/p')
+options="--help
+$options
+$others"
 printf '%s\n' "$files" '@names' "$names" '@commands' "$commands" '@options' "$options" | awk '
 function bad(what) { print FILENAME ":" FNR ": " what; failures++ }
 function has_file(p) {
@@ -68,12 +73,14 @@ FNR == 1 { folder = FILENAME; if (!sub(/[^\/]*$/, "", folder)) folder = "" }
         if (n > 1 && w[2] ~ /^[a-z]+$/ && w[2] !~ /^installs$/ && !(w[2] in commands)) bad("no command " w[2])
         for (i = 2; i <= n; i++)
             if (w[i] ~ /^--[a-z]/) {
+                gsub(/_/, "-", w[i])
                 sub(/[^a-z0-9-].*/, "", w[i])
                 if (!(w[i] in options)) bad("no option " w[i])
             }
     }
-    for (s = $0; match(s, /`--[a-z0-9-]+/); s = substr(s, RSTART + RLENGTH)) {
+    for (s = $0; match(s, /`--[a-z0-9_-]+/); s = substr(s, RSTART + RLENGTH)) {
         code = substr(s, RSTART + 1, RLENGTH - 1)
+        gsub(/_/, "-", code)
         if (!(code in options)) bad("no option " code)
     }
 }

@@ -24,9 +24,9 @@ int fault(struct template_run *r, enum err_code code, const char *fmt, ...)
 int charge(struct template_run *r, uint64_t steps)
 {
     if (!r->t) return OK; /* variables are bounded by memory */
-    r->steps += steps < TEMPLATE_MAX_STEPS ? steps : TEMPLATE_MAX_STEPS + 1;
-    if (r->steps <= TEMPLATE_MAX_STEPS) return OK;
-    return fault(r, ERR_LIMIT, "more than %d steps", TEMPLATE_MAX_STEPS);
+    r->steps += steps < r->max_steps ? steps : r->max_steps + 1;
+    if (r->steps <= r->max_steps) return OK;
+    return fault(r, ERR_LIMIT, "more than %llu steps", (unsigned long long)r->max_steps);
 }
 
 int enter_node(struct template_run *r, const struct node *n)
@@ -69,6 +69,7 @@ int template_run_new(struct template_run **out, struct err *e)
     struct template_run *r = mem_alloc(sizeof *r);
     if (!r) FAIL(e, ERR_MEMORY, "out of memory: %zu bytes for rendering a template", sizeof *r);
     r->heap.limit = r->vars.limit = TEMPLATE_MAX_MEMORY;
+    r->max_steps = TEMPLATE_MAX_STEPS;
     r->now = &r->vars;
     if (dict_new(r, &r->variables)) no_room(r);
     *out = r;
@@ -321,6 +322,11 @@ int template_render(struct template_run *r, const struct template *t, struct tem
     r->e = NULL;
     r->now = &r->vars;
     return rc;
+}
+
+void template_run_limit(struct template_run *r, uint64_t steps)
+{
+    r->max_steps = steps < TEMPLATE_MAX_STEPS ? steps : TEMPLATE_MAX_STEPS;
 }
 
 uint64_t template_run_steps(const struct template_run *r) { return r->steps; }

@@ -100,6 +100,8 @@ struct template_output {
  * earlier renders. On failure out holds only `raised`: with it the code is ERR_USAGE. Otherwise ERR_LIMIT is a bound,
  * ERR_MEMORY the machine's, and everything else a fault of the template. */
 int template_render(struct template_run *r, const struct template *t, struct template_output *out, struct err *e);
+/* Fewer steps than TEMPLATE_MAX_STEPS for the renders to come. */
+void template_run_limit(struct template_run *r, uint64_t steps);
 uint64_t template_run_steps(const struct template_run *r); /* of the newest render */
 
 #endif

@@ -177,7 +177,7 @@ struct template_run {
     const struct template *t; /* under way; NULL between renders */
     struct err *e;
     const struct node *at;    /* where errors happen */
-    uint64_t steps;
+    uint64_t steps, max_steps;
     int depth;
     struct value *globals;    /* by number of the free variable */
     struct builder *out;      /* where statements write */
