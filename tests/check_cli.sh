@@ -252,6 +252,7 @@ t 0 quantize "$dir/q8.gguf" "$dir/q4.gguf" --to q4_0 -q; has "$err" 'quantised a
 cp "$dir/q4.gguf" "$dir/q4.before"
 t 2 quantize "$model" "$dir/q4.gguf" Q4_1; has "$err" 'q4.gguf exists'; has "$err" 'force'; same "$dir/q4.gguf" "$dir/q4.before" 'the older file'
 t 2 convert "$model" "$dir/folder"; has "$err" 'holds a model'
+t 0 convert "$model" "$dir/folder" --to bf16 --force; has "$err" 'tensors* bf16'
 t 2 imatrix "$model" "$dir/text.txt" -o "$dir/q4.gguf"; has "$err" 'exists'
 t 0 quantize "$model" "$dir/q4.gguf" Q4_0 --force; has "$err" 'became'; has "$err" 'tensors* q4_0'; has "$err" 'tensors* f32'
 t 2 quantize "$model" "$dir/x2.gguf" Q4_0 --to q8_0; has "$err" 'one FORMAT'

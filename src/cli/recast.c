@@ -48,6 +48,7 @@ int recast_begin(struct recast *c, struct convert_options *o, char found[SETUP_P
     in = found;
     if (same_file(in, o->out)) FAIL(e, ERR_USAGE, "%s is read and written; give the result another name", in);
     TRY(confirm_replace(o->out, c->force, e));
+    o->replace = true; /* as agreed */
     TRY(pool_open(&c->pool, threads ? (int)threads : cpu_count(), e));
     progress_init(&c->progress, c->quiet, false);
     c->label = o->out;

@@ -6,7 +6,7 @@
 
 #include <limits.h>
 #include "hub/choose.h"
-#include "sys/store.h"
+#include "sys/file.h"
 
 enum hub_place { PLACE_HF, PLACE_OWN, PLACE_OLLAMA, PLACE_LMSTUDIO, PLACE_LLAMA_CPP, PLACE_SHIPPED, PLACE_RUNS, PLACES };
 extern const char *const hub_place_names[PLACES];
