@@ -89,7 +89,7 @@ $(B)/autarky: $(B)/src/cli/main.o $(B)/libautarky.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/tests/%: $(B)/tests/%.o $(B)/libautarky.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
-$(B)/tests/check_hub: $(B)/tests/hub_server.o
+$(B)/tests/check_hub $(B)/tests/check_faults: $(B)/tests/hub_server.o
 $(B)/fuzz/replay_%: $(B)/fuzz/fuzz_%.o $(B)/fuzz/replay.o $(B)/libautarky.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/fuzz/%: $(B)/fuzz/%.o $(B)/libautarky.a

@@ -199,6 +199,33 @@ static void check_choice(const char *template_text, const char *arch, const char
     tokenizer_free(t);
 }
 
+/* Every allocation fails once: the same form as without, or a shortage; never another one. */
+static void check_choice_memory(const char *template_text, const char *vocabulary)
+{
+    struct tokenizer *t = chat_bytes_tokenizer(chat_form_by_name(vocabulary), 3);
+    struct chat_model m = {.template_text = template_text, .arch = "llama"};
+    const struct chat_form *want, *f;
+    struct chat_own *own;
+    int failed = 0;
+    CHECK_OK(chat_form_of(&want, &own, t, &m, &e), &e);
+    bool is_own = own != NULL;
+    chat_own_free(own);
+    int64_t live = mem_live();
+    for (uint64_t k = 1, left = 0; left == 0 && k < 100000; k++) {
+        mem_fail_at(k);
+        int rc = chat_form_of(&f, &own, t, &m, &e);
+        left = mem_fail_left();
+        mem_fail_at(0);
+        failed += left == 0;
+        if (rc) CHECK(rc == ERR_MEMORY && !f && !own, "allocation %d: %d, %s", (int)k, rc, e.msg);
+        else CHECK(left > 0 && is_own == (own != NULL) && (is_own || f == want), "allocation %d: another form", (int)k);
+        chat_own_free(own);
+        CHECK(mem_live() == live, "allocation %d: %d blocks left", (int)k, (int)(mem_live() - live));
+    }
+    CHECK(failed > 100, "%d allocations failed", failed);
+    tokenizer_free(t);
+}
+
 #define CHATML(start, end, after)                                                                                      \
     " {% for message in messages %}{{'" start "' + message['role'] + '\n' + message['content'] + '" end                \
     "' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '" start "assistant\n" after "' }}{% endif %}\n"
@@ -227,6 +254,12 @@ static void check_choices(void)
     struct chat_own *own;
     CHECK(chat_form_of(&f, &own, t, &m, &e) && strstr(e.msg, ": qwen3, chatml") && strstr(e.msg, "--template"), "%s", e.msg);
     tokenizer_free(t);
+}
+
+static void check_choices_memory(void)
+{
+    check_choice_memory(CHATML("<|im_start|>", "<|im_end|>", ""), "chatml");
+    check_choice_memory(CHATML("<|im_start|>", "<|im_end|>", "Well, "), "chatml");
 }
 
 static void check_stops(void)
@@ -415,7 +448,7 @@ static void check_memory(const char *form)
     chat_case_load(&k, json_array_get(cases, json_array_size(cases) - 1));
     int64_t live = mem_live();
     int rc = ERR_MEMORY;
-    for (uint64_t n = 1; rc && n < 2000; n++) {
+    for (uint64_t n = 1, left = 0; left == 0 && n < 2000; n++) {
         struct tokens ids = {0};
         struct buf learn = {0};
         struct chat_parser *p = NULL;
@@ -426,8 +459,9 @@ static void check_memory(const char *form)
         if (!rc) rc = chat_parser_text(p, answer, strlen(answer), &e);
         if (!rc) rc = chat_parser_finish(p, &e);
         if (!rc && l.b.failed) rc = ERR_MEMORY; /* our own log */
+        left = mem_fail_left();
         mem_fail_at(0);
-        CHECK(rc == OK || rc == ERR_MEMORY, "%s: allocation %d: %s", form, (int)n, e.msg);
+        CHECK(left ? rc == OK : rc == ERR_MEMORY, "%s: allocation %d: %d, %s", form, (int)n, rc, e.msg);
         chat_parser_free(p);
         tokens_free(&ids);
         buf_free(&learn);
@@ -459,6 +493,7 @@ int main(void)
     check_marks();
     check_requests();
     check_choices();
+    check_choices_memory();
     check_stops();
     check_parsing();
     check_memory("deepseek-v3");

@@ -43,6 +43,7 @@ for arg; do
     fi
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     printf '%-32s %6d passed %4d failed %4d skipped %5d s\n' "${program##*/}" "$p" "$f" "$s" "$seconds"
+    sed -n 's/^faults: /    /p' "$tmp/out"
     if [ "$f" != 0 ]; then
         bad="$bad ${program##*/}"
         tail -n 100 "$tmp/out" "$tmp/err"

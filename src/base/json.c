@@ -159,6 +159,7 @@ static char *dump(const json_t *v, size_t flags)
     flags |= JSON_ENCODE_ANY;
     size_t n = json_dumpb(v, NULL, 0, flags); /* 0: it failed, since no value is an empty text */
     char *s = n ? mem_alloc(n + 1) : NULL;
+    if (n && !s) libs_json_set_short();
     if (!s || json_dumpb(v, s, n, flags) == n) return s;
     mem_free(s);
     return NULL;

@@ -80,6 +80,8 @@ bool libs_json_short(void)
     return yes;
 }
 
+void libs_json_set_short(void) { ran_short = true; }
+
 int libs_json_load(json_t **out, const char *text, size_t len, size_t flags, json_error_t *why, const char *name, struct err *e)
 {
     struct loading l = {0};

@@ -12,11 +12,26 @@ enum { MEM_ALIGN = 64 };
 static atomic_uint_fast64_t n_alloc, fail_at;
 static atomic_int_fast64_t n_live;
 static _Thread_local const char *guard_phase;
+static _Thread_local uint64_t shortages;
 
 static bool must_fail(void)
 {
     if (atomic_load_explicit(&fail_at, memory_order_relaxed) == 0) return false;
     return atomic_fetch_sub(&fail_at, 1) == 1;
+}
+
+static void *short_of_memory(void)
+{
+    shortages++;
+    return NULL;
+}
+
+uint64_t mem_shortages(void) { return shortages; }
+
+int mem_verdict(int rc, uint64_t before, const char *what, struct err *e)
+{
+    if (shortages == before || rc == ERR_MEMORY) return rc;
+    FAIL(e, ERR_MEMORY, "out of memory for %s", what);
 }
 
 void *mem_alloc(size_t n)
@@ -26,10 +41,10 @@ void *mem_alloc(size_t n)
         abort();
     }
     atomic_fetch_add_explicit(&n_alloc, 1, memory_order_relaxed);
-    if (must_fail() || n > PTRDIFF_MAX - 2 * MEM_ALIGN) return NULL;
+    if (must_fail() || n > PTRDIFF_MAX - 2 * MEM_ALIGN) return short_of_memory();
     /* calloc knows when pages are fresh and zero already: a large block takes memory only where it is written. */
     char *block = calloc(1, round_up(n ? n : 1, MEM_ALIGN) + MEM_ALIGN);
-    if (!block) return NULL;
+    if (!block) return short_of_memory();
     atomic_fetch_add_explicit(&n_live, 1, memory_order_relaxed);
     char *p = block + MEM_ALIGN - (uintptr_t)block % MEM_ALIGN; /* at least alignof(max_align_t) behind the beginning */
     ((void **)(void *)p)[-1] = block;
@@ -77,8 +92,9 @@ uint64_t mem_fail_left(void) { return atomic_load(&fail_at); }
 void *mem_lib_grow(void *p, size_t n)
 {
     atomic_fetch_add_explicit(&n_alloc, 1, memory_order_relaxed);
-    if (must_fail()) return NULL;
+    if (must_fail()) return short_of_memory();
     void *q = realloc(p, n ? n : 1);
+    if (!q) short_of_memory();
     if (q && !p) atomic_fetch_add_explicit(&n_live, 1, memory_order_relaxed);
     return q;
 }

@@ -31,6 +31,12 @@ int64_t mem_live(void);
 void mem_fail_at(uint64_t k);
 uint64_t mem_fail_left(void); /* what k is by now */
 
+/* Allocations of this thread that have failed so far. Code that tries something, and takes any failure for "no", would otherwise
+ * come to another result when memory is short. */
+uint64_t mem_shortages(void);
+/* rc; but ERR_MEMORY when an allocation of this thread has failed since mem_shortages was `before`. */
+int mem_verdict(int rc, uint64_t before, const char *what, struct err *e);
+
 /* malloc and free as jansson and OpenSSL get them: counted with the others. Memory of mem_alloc and of these do not mix. */
 void *mem_lib_alloc(size_t n);
 void *mem_lib_grow(void *p, size_t n);

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 #include "base/checked.h"
+#include "base/mem.h"
 #include "chat/own/own.h"
 
 #define USER CHAT_USER_MARK
@@ -228,8 +229,8 @@ static int bad_template(const struct tokenizer *t, const struct chat_model *m, s
     return rc;
 }
 
-int chat_form_of(const struct chat_form **out, struct chat_own **own, const struct tokenizer *t, const struct chat_model *m,
-                 struct err *e)
+static int form_of(const struct chat_form **out, struct chat_own **own, const struct tokenizer *t, const struct chat_model *m,
+                   struct err *e)
 {
     bool sure;
     *out = NULL;
@@ -253,5 +254,18 @@ int chat_form_of(const struct chat_form **out, struct chat_own **own, const stru
         *own = o;
         *out = chat_own_form(o);
     }
+    return rc;
+}
+
+/* Forms are tried and given up one by one: what fails for want of memory must not make it another one. */
+int chat_form_of(const struct chat_form **out, struct chat_own **own, const struct tokenizer *t, const struct chat_model *m,
+                 struct err *e)
+{
+    uint64_t before = mem_shortages();
+    int rc = mem_verdict(form_of(out, own, t, m, e), before, "the form of chats", e);
+    if (!rc) return OK;
+    chat_own_free(*own);
+    *out = NULL;
+    *own = NULL;
     return rc;
 }

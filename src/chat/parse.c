@@ -280,20 +280,23 @@ static int walk(struct chat_parser *p, bool final)
 
 /* ---- feeding ---- */
 
+/* Calls that cannot be read are given as text: not so for want of memory. */
+static int verdict(int rc, uint64_t shortages, struct err *e) { return mem_verdict(rc, shortages, "an answer", e); }
+
 int chat_parser_text(struct chat_parser *p, const char *s, size_t len, struct err *e)
 {
+    uint64_t shortages = mem_shortages();
     p->e = e;
     if (p->state == STATE_DONE) return OK;
     detok_bytes(&p->detok, s, len, &p->held);
     p->by_text = true;
     int rc = walk(p, false);
     p->by_text = false;
-    return rc;
+    return verdict(rc, shortages, e);
 }
 
-int chat_parser_feed(struct chat_parser *p, int32_t id, struct err *e)
+static int feed(struct chat_parser *p, int32_t id, struct err *e)
 {
-    p->e = e;
     if (!p->detok.t) FAIL(e, ERR_USAGE, "token %d for a parser without a vocabulary", id);
     if (p->state == STATE_DONE) return OK;
     for (int k = 0; k < p->n_marks; k++) {
@@ -312,13 +315,26 @@ int chat_parser_feed(struct chat_parser *p, int32_t id, struct err *e)
     return walk(p, false);
 }
 
-int chat_parser_finish(struct chat_parser *p, struct err *e)
+int chat_parser_feed(struct chat_parser *p, int32_t id, struct err *e)
 {
+    uint64_t shortages = mem_shortages();
     p->e = e;
+    return verdict(feed(p, id, e), shortages, e);
+}
+
+static int end(struct chat_parser *p)
+{
     if (p->state == STATE_DONE) return OK;
     detok_flush(&p->detok, &p->held);
     TRY(walk(p, true));
     return p->state == STATE_DONE ? OK : close(p);
+}
+
+int chat_parser_finish(struct chat_parser *p, struct err *e)
+{
+    uint64_t shortages = mem_shortages();
+    p->e = e;
+    return verdict(end(p), shortages, e);
 }
 
 bool chat_parser_malformed(const struct chat_parser *p) { return p->malformed; }

@@ -1,6 +1,7 @@
 /* The writer of the chat forms: text is collected and encoded as one piece up to the next marker, so that it is cut as
  * the rendered template would be, and never into a marker unless the form wrote it. */
 #include <string.h>
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "chat/own/own.h"
 
@@ -254,10 +255,11 @@ static int finish(struct chat_writer *w)
 
 static int render(struct chat_writer *w)
 {
+    uint64_t shortages = mem_shortages();
     if (has_calls(w->q) && !w->f->own && w->f->calls.kind == CALLS_NONE)
         chat_fail(w, ERR_UNSUPPORTED, "its models were not made for tools, and the conversation has some");
     else w->f->render(w);
-    return finish(w);
+    return mem_verdict(finish(w), shortages, "a prompt", w->e);
 }
 
 int chat_form_encode(const struct chat_form *f, const struct tokenizer *t, const struct chat_request *q, struct tokens *out,

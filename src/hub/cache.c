@@ -49,9 +49,11 @@ int cache_make(const struct hub_cache *c, struct err *e)
     static const char mark[] = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache: it can be fetched again.\n";
     static const char *const folders[] = {"blobs", "snapshots", "refs"};
     char path[PATH_MAX];
+    bool there;
     TRY(file_mkdirs(c->root, e));
     TRY(path_join(path, sizeof path, c->root, "CACHEDIR.TAG", e));
-    if (file_absent(path)) TRY(file_replace(path, mark, sizeof mark - 1, e));
+    TRY(file_is_there(&there, path, e));
+    if (!there) TRY(file_replace(path, mark, sizeof mark - 1, e));
     for (int i = 0; i < 3; i++) {
         TRY(path_join(path, sizeof path, c->repo, folders[i], e));
         TRY(file_mkdirs(path, e));

@@ -101,19 +101,20 @@ static int target(char out[PATH_MAX], const char *to, const char *name, bool ins
 }
 
 static int copy_parts(char out[PATH_MAX], const struct hub_listing *l, const char *dir, const char *head,
-                      const char *to, bool (*stop)(void), struct err *e)
+                      const char *to, bool into, bool (*stop)(void), struct err *e)
 {
     char folder[PATH_MAX];
     size_t parts = 0;
     for (size_t i = 0; i < l->n; i++) parts += hub_same_split(head, l->files[i].path);
+    if (parts == 0) FAIL(e, ERR_NOTFOUND, "%s/%s: it is not there any more", dir, head);
     if (parts == 1) {
         char source[PATH_MAX];
         TRY(path_join(source, sizeof source, dir, head, e));
-        TRY(target(out, to, head, file_is_dir(to), e));
+        TRY(target(out, to, head, into, e));
         return file_copy(source, out, stop, e);
     }
     if (str_ends_with(to, ".gguf")) FAIL(e, ERR_USAGE, "%s: %s has %zu parts; name a folder for them", to, head, parts);
-    if (file_is_dir(to)) {
+    if (into) {
         for (size_t i = 0; i < l->n; i++)
             if (hub_same_split(head, l->files[i].path)) TRY(target(folder, to, l->files[i].path, true, e));
         TRY(copy_into(l, head, dir, to, stop, e));
@@ -124,27 +125,37 @@ static int copy_parts(char out[PATH_MAX], const struct hub_listing *l, const cha
     return path_join(out, PATH_MAX, folder, head, e);
 }
 
+/* Whether to is a folder, in which the copy goes under its own name. */
+static int is_folder(bool *yes, const char *path, struct err *e)
+{
+    struct file_look l = file_look(path, true);
+    *yes = l.kind == FILE_FOLDER;
+    return file_known(&l, path, e);
+}
+
 int hub_copy(char out[PATH_MAX], const char *path, const struct hub_ref *ref, const char *to, bool (*stop)(void),
              struct err *e)
 {
     struct hub_listing l = {0};
     char dir[PATH_MAX], name[HUB_PATH];
+    bool folder, into;
     int rc;
     if (!*to) FAIL(e, ERR_USAGE, "the name of the copy is empty");
-    if (file_is_dir(path)) {
-        bool into = file_is_dir(to);
+    TRY(is_folder(&folder, path, e));
+    TRY(is_folder(&into, to, e));
+    if (folder) {
         TRY(target(out, to, base_of(ref->repo), into, e));
         TRY(local_files_all(&l, path, e));
         rc = copy_folder(&l, NULL, path, out, stop, e);
     } else {
         TRY(copy_name(name, sizeof name, path, ref, e));
         if (strcmp(name, base_of(path)) != 0) { /* a blob of Ollama's */
-            TRY(target(out, to, name, file_is_dir(to), e));
+            TRY(target(out, to, name, into, e));
             return file_copy(path, out, stop, e);
         }
         TRY(path_dir(dir, sizeof dir, path, e));
         TRY(local_files(&l, dir, e));
-        rc = copy_parts(out, &l, dir, name, to, stop, e);
+        rc = copy_parts(out, &l, dir, name, to, into, stop, e);
     }
     listing_free(&l);
     return rc;

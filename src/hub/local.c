@@ -36,7 +36,7 @@ static int add_entry(const struct walk *w, const char *dir, const char *below, c
     if (!fits && w->all) FAIL(e, ERR_UNSUPPORTED, "%s: \"%s\" is no name that a model's file can have", dir, name);
     if (!fits) return OK;
     struct file_look at = file_look(path, true);
-    if (w->all) TRY(file_known(&at, path, e));
+    TRY(file_known(&at, path, e));
     if (at.kind == FILE_REGULAR) return listing_add(w->l, shown, (int64_t)at.size, no_hash, dir, e);
     if (at.kind == FILE_FOLDER && depth < DEPTH_MAX && file_look(path, false).kind == FILE_FOLDER)
         return add_files(w, path, shown, depth + 1, e);

@@ -329,6 +329,13 @@ int file_known(const struct file_look *l, const char *path, struct err *e)
     FAIL(e, call_error(l->error), "%s: %s", path, strerror(l->error));
 }
 
+int file_is_there(bool *there, const char *path, struct err *e)
+{
+    struct file_look l = file_look(path, true);
+    *there = l.kind != FILE_MISSING;
+    return file_known(&l, path, e);
+}
+
 bool file_absent(const char *path) { return file_look(path, true).kind == FILE_MISSING; }
 bool file_is_dir(const char *path) { return file_look(path, true).kind == FILE_FOLDER; }
 

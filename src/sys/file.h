@@ -67,6 +67,8 @@ struct file_look {
 /* follow: what a link leads to (a link that leads nowhere is missing). */
 struct file_look file_look(const char *path, bool follow);
 int file_known(const struct file_look *l, const char *path, struct err *e);
+/* Whether there is something of this name, behind a link. */
+int file_is_there(bool *there, const char *path, struct err *e);
 /* True when there is certainly nothing of this name. False also when the system does not tell: whoever goes on and opens it gets
  * the error. */
 bool file_absent(const char *path);

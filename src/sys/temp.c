@@ -286,7 +286,8 @@ int temp_replace_folder(struct temp *t, const char *path, struct err *e)
 
 void temp_drop(struct temp *t)
 {
-    if (t->name) tree_remove(t->name); /* before the lock goes */
+    /* Before the lock goes. Twice, since an error may pass; else the next output here sweeps it. */
+    if (t->name && tree_remove(t->name) != 0) tree_remove(t->name);
     if (t->fd > 0) sys_close(t->fd);
     forget_name(t);
     *t = (struct temp){0};
