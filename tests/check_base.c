@@ -49,7 +49,7 @@ static int forwards(struct err *e)
 static void check_err(void)
 {
     struct err e = {0};
-    char path[1000];
+    char path[2000];
     CHECK(forwards(&e) == ERR_FORMAT && e.code == ERR_FORMAT && e.line > 0 && !strcmp(e.msg, "x.bin: offset 12"), "%s", e.msg);
     err_prefix(&e, "%s", "while loading");
     CHECK(!strcmp(e.msg, "while loading: x.bin: offset 12"), "%s", e.msg);

@@ -5,13 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes that are no UTF-8, or that steer a terminal, become '?'. */
+/* Bytes that are no UTF-8, or that steer a terminal, become '?'. A newline stays where two blanks follow: what comes behind is
+ * indented, and cannot be taken for a line of its own. */
 static void clean(char *s)
 {
     for (size_t n = strlen(s), i = 0, len; i < n; i += len) {
         uint32_t cp;
         len = utf8_decode(s + i, n - i, &cp);
         if (len && utf8_is_safe(cp)) continue;
+        if (!strncmp(s + i, "\n  ", 3)) continue;
         if (!len) len = 1;
         memset(s + i, '?', len);
     }

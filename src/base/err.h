@@ -25,7 +25,7 @@ struct err {
     enum err_code code;
     const char *file; /* source file and line of the FAIL, for bug reports */
     int line;
-    char msg[600];
+    char msg[1600]; /* one line, or more of which the others are indented by two blanks */
 };
 
 /* Writes the message (printf form) and returns code. e may be NULL. */

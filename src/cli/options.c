@@ -29,43 +29,6 @@ void opts_choice(struct opts *o, const char *name, int *target, const char *cons
 
 void opts_heading(struct opts *o, const char *text) { opts_add(o, (struct opt){.help = text}); }
 
-/* Edit distance (insert, delete, replace), for words below 32 bytes. */
-static int distance(const char *a, const char *b)
-{
-    size_t la = strlen(a), lb = strlen(b);
-    int row[33];
-    if (la > 32 || lb > 32) return 99;
-    for (size_t j = 0; j <= lb; j++) row[j] = (int)j;
-    for (size_t i = 1; i <= la; i++) {
-        int diag = row[0];
-        row[0] = (int)i;
-        for (size_t j = 1; j <= lb; j++) {
-            int best = diag + (a[i - 1] != b[j - 1]);
-            diag = row[j];
-            if (row[j] + 1 < best) best = row[j] + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-            row[j] = best;
-        }
-    }
-    return row[lb];
-}
-
-const char *nearest_name(const char *word, const char *const *names, size_t n)
-{
-    const char *best = NULL;
-    int least = strlen(word) < 4 ? 2 : 3; /* must be below */
-    for (size_t i = 0; i < n; i++) {
-        if (!names[i]) continue;
-        int d = distance(word, names[i]);
-        if (strlen(word) >= 3 && !strncmp(word, names[i], strlen(word)) && d > 1) d = 1; /* a prefix is near */
-        if (d < least) {
-            least = d;
-            best = names[i];
-        }
-    }
-    return best;
-}
-
 static int set_i64(const struct opt *row, const char *label, const char *value, struct err *e)
 {
     char *end;

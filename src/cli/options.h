@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/near.h"
 
 enum opt_type {
     OPT_FLAG,   /* bool; no value */
@@ -57,8 +58,6 @@ void opts_heading(struct opts *o, const char *text);
 
 /* Sets one row from text, as the option would: also the /set command of the chat. */
 int opt_set(const struct opt *row, const char *label, const char *value, struct err *e);
-/* The name in names (n, some may be NULL) that is nearest to word, or NULL if none is near. */
-const char *nearest_name(const char *word, const char *const *names, size_t n);
 
 /* Usual start of a command. Parses argv[1 ..]; what is not an option is moved to the front: argv[1 .. *n_args]. "--" ends the
  * options; "-" is an argument. False when the command must return *status now: -h or --help has shown the help, or a usage

@@ -19,7 +19,7 @@ void autarky_interrupt(struct autarky *a) { a->interrupted = 1; }
 
 static int report(int rc, const struct err *e, char *error)
 {
-    if (rc && error) snprintf(error, AUTARKY_ERROR, "%s", e->msg);
+    if (rc && error) snprintf(error, AUTARKY_ERROR, "%.*s", AUTARKY_ERROR - 1, e->msg);
     return rc;
 }
 
