@@ -130,7 +130,13 @@ static int run_job(struct job *j, const struct args *a, struct err *e)
     bool tty = term_is_tty(stderr) && !term_plain();
     struct preparing p = {.quiet = a->quiet, .tty = tty};
     TRY(open_job(j, a, e));
-    struct corpus_options c = {&j->recipe, j->run, j->pool, show_preparing, &p, &stop_signal};
+    struct corpus_options c = {.recipe = &j->recipe,
+                               .run = j->run,
+                               .going_on = a->resume && checkpoint_any(j->run),
+                               .pool = j->pool,
+                               .progress = show_preparing,
+                               .progress_ctx = &p,
+                               .stop = &stop_signal};
     int rc = corpus_open(&j->corpus, &c, e);
     if (p.open) fputs("\r\033[K", stderr);
     if (rc) return rc;
@@ -171,9 +177,10 @@ static json_t *vals_json(const struct job *j)
 static void print_json(const struct job *j)
 {
     const struct train_result *r = &j->res;
-    json_t *o = json_pack("{s:s, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:o, s:s}", "run", j->run, "finished", (int)r->finished,
+    json_t *o = json_pack("{s:s, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:o, s:s}", "run", j->run, "finished", (int)r->finished,
                           "step", (json_int_t)r->step, "steps", (json_int_t)r->steps, "tokens", (json_int_t)r->tokens, "loss",
-                          r->loss, "seconds", r->seconds, "tokens_per_second", r->tokens_per_second, "val", vals_json(j),
+                          r->loss, "seconds", r->seconds, "tokens_per_second", r->tokens_per_second, "skipped_lines",
+                          (json_int_t)j->corpus.skipped_lines, "val", vals_json(j),
                           "weights_sha256", r->weights_hash);
     char *s = o ? json_text(o) : NULL;
     if (s) puts(s);

@@ -22,10 +22,28 @@ void train_state_free(struct train_state *s)
 
 /* ---- Writing ---- */
 
+/* Parameters whose bits model.safetensors does not have: it holds them as other programs expect them. */
+static bool is_changed(const struct param *p) { return p->plus_one; }
+
+/* Their bits, in the file of the optimiser; pass 0 declares, pass 1 writes. */
+static int write_changed(const struct trainer *t, struct tf_writer *w, int pass, struct err *e)
+{
+    for (int i = 0; i < t->net.n_params; i++) {
+        const struct param *p = &t->net.params[i];
+        char name[NAME_MAX_BYTES];
+        if (!is_changed(p)) continue;
+        snprintf(name, sizeof name, "w/%s", p->hf_name);
+        if (pass == 0) TRY(tf_writer_declare(w, name, DT_F32, p->t.nd, p->t.ne, e));
+        else TRY(tf_writer_data(w, tensor_f32(&p->t), (size_t)tensor_count(&p->t) * sizeof(float), e));
+    }
+    return OK;
+}
+
 static int write_moments(const struct trainer *t, struct tf_writer *w, struct err *e)
 {
     float **moments[2] = {t->optim.m, t->optim.v};
     for (int pass = 0; pass < 2; pass++) {
+        TRY(write_changed(t, w, pass, e));
         for (int k = 0; k < 2; k++)
             for (int i = 0; i < t->net.n_params; i++) {
                 const struct param *p = &t->net.params[i];
@@ -369,6 +387,7 @@ static int load_weights(struct trainer *t, const struct tf *f, struct err *e)
 {
     for (int i = 0; i < t->net.n_params; i++) {
         struct param *p = &t->net.params[i];
+        if (is_changed(p)) continue; /* load_moments */
         if (p->form == FORM_EXPERTS) TRY(load_experts(p, f, e));
         else TRY(copy_tensor(tensor_f32(&p->t), f, p->hf_name, p->t.nd, p->t.ne, e));
     }
@@ -378,6 +397,13 @@ static int load_weights(struct trainer *t, const struct tf *f, struct err *e)
 static int load_moments(struct trainer *t, const struct tf *f, struct err *e)
 {
     float **moments[2] = {t->optim.m, t->optim.v};
+    for (int i = 0; i < t->net.n_params; i++) {
+        struct param *p = &t->net.params[i];
+        char name[NAME_MAX_BYTES];
+        if (!is_changed(p)) continue;
+        snprintf(name, sizeof name, "w/%s", p->hf_name);
+        TRY(copy_tensor(tensor_f32(&p->t), f, name, p->t.nd, p->t.ne, e));
+    }
     for (int k = 0; k < 2; k++)
         for (int i = 0; i < t->net.n_params; i++) {
             const struct param *p = &t->net.params[i];

@@ -1,7 +1,8 @@
 /* Checkpoints: folders RUN/checkpoint-N that appear whole or not at all.
  *
  *   model.safetensors, config.json, tokenizer.json   a model that any command of this program opens
- *   optimizer.safetensors   "m/NAME" and "v/NAME": the moments of each trained parameter, stacks whole
+ *   optimizer.safetensors   "m/NAME" and "v/NAME": the moments of each trained parameter, stacks whole; "w/NAME": parameters
+ *                           whose bits model.safetensors does not have (Gemma's norms, which other programs expect less one)
  *   state.json              step, hashes, the recipe, how long the run's logs were
  *   SHA256SUMS              of all the others, in the form of sha256sum
  *

@@ -6,11 +6,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/log.h"
 #include "base/mem.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 
-enum { BAR = 20, LINE = 240, PLAIN_INTERVAL = 10 }; /* the last: seconds between lines without a terminal */
+enum { BAR = 20, LINE = 240, PLAIN_INTERVAL = 10, PATIENCE = 50 }; /* the last: seconds between lines without a terminal */
 static const double TTY_INTERVAL = 0.1, SMOOTH = 0.9;
 
 int report_open(struct report *r, const char *run, struct err *e)
@@ -40,12 +41,49 @@ void report_close(struct report *r)
     *r = (struct report){0};
 }
 
-int report_rewind(struct report *r, int64_t metrics_bytes, int64_t samples_bytes, struct err *e)
+/* The step that a line of metrics.jsonl is about; -1: it is none. */
+static int64_t step_of(const char *line, size_t n)
 {
-    r->metrics_bytes = metrics_bytes;
-    r->samples_bytes = samples_bytes;
-    TRY(file_truncate(r->metrics, (uint64_t)metrics_bytes, e));
-    return file_truncate(r->samples, (uint64_t)samples_bytes, e);
+    int64_t step = 0;
+    if (n < 10 || memcmp(line, "{\"step\":", 8) != 0 || line[8] < '0' || line[8] > '9') return -1;
+    for (size_t i = 8; i < n && i < 26 && line[i] >= '0' && line[i] <= '9'; i++) step = 10 * step + (line[i] - '0');
+    return step;
+}
+
+/* Up to where a log that is not as it was may stay: whole lines; of metrics, up to the first of a later step. */
+static size_t usable(const char *text, size_t len, int64_t step, bool metrics)
+{
+    size_t at = 0;
+    while (at < len) {
+        const char *end = memchr(text + at, '\n', len - at);
+        if (!end || (metrics && step_of(text + at, (size_t)(end - text) - at) > step)) break;
+        at = (size_t)(end - text) + 1;
+    }
+    return at;
+}
+
+/* Cuts the log to `bytes`; *now is how long it is then. */
+static int rewind_log(const char *path, int64_t step, int64_t bytes, bool metrics, int64_t *now, struct err *e)
+{
+    struct file_map m = {0};
+    *now = bytes;
+    if (bytes == 0) return file_truncate(path, 0, e);
+    if (!file_absent(path)) TRY(file_map(&m, path, e));
+    size_t want = (size_t)bytes;
+    const char *text = (const char *)m.data;
+    if (m.size < want || text[want - 1] != '\n') *now = m.size ? (int64_t)usable(text, m.size, step, metrics) : 0;
+    if (*now != bytes)
+        log_warn("%s is not as it was when the checkpoint was made: of %" PRId64 " bytes %" PRId64 " are kept; what is "
+                 "missing is not written again", path, bytes, *now);
+    bool cut = m.size > (size_t)*now;
+    file_unmap(&m);
+    return cut ? file_truncate(path, (uint64_t)*now, e) : OK;
+}
+
+int report_rewind(struct report *r, int64_t step, int64_t metrics_bytes, int64_t samples_bytes, struct err *e)
+{
+    TRY(rewind_log(r->metrics, step, metrics_bytes, true, &r->metrics_bytes, e));
+    return rewind_log(r->samples, step, samples_bytes, false, &r->samples_bytes, e);
 }
 
 int report_sync(const struct report *r, struct err *e)
@@ -110,7 +148,7 @@ static void step_line(const struct report *r, const struct step_stats *s, char *
     char left[32], bar[BAR + 2] = "", share[32] = "";
     double gflops = r->tokens_per_second * r->flops_per_token * 1e-9;
     print_left(left, sizeof left, r->seconds_per_step * (double)(r->steps - s->step));
-    if (r->peak > 0) snprintf(share, sizeof share, " (%.0f%% of the kernel)", 1e11 * gflops / r->peak);
+    if (r->peak > 1e9 * gflops) snprintf(share, sizeof share, " (%.0f%% of the kernel)", 1e11 * gflops / r->peak);
     if (r->columns && room >= 60) {
         int done = (int)(s->step * BAR / r->steps);
         memset(bar, '.', BAR);
@@ -126,6 +164,18 @@ static void step_line(const struct report *r, const struct step_stats *s, char *
     add_piece(line, room, "  grad %.2f", s->grad_norm);
     add_piece(line, room, "  %.1f GFLOP/s%s", gflops, share);
     if (s->load_max > 0) add_piece(line, room, "  experts %.2f-%.2f", s->load_min, s->load_max);
+}
+
+/* Says once that the network learns nothing: PATIENCE steps in a row, behind the warmup, above the loss of one that gives
+ * every token the same chance. */
+static void watch_loss(struct report *r, int64_t step)
+{
+    r->above = r->guess > 0 && r->loss > r->guess ? r->above + 1 : 0;
+    if (r->above < PATIENCE || step < r->warmup + PATIENCE) return;
+    end_line(r);
+    log_warn("step %" PRId64 ": the loss, %.2f, stays above that of a uniform guess, %.2f: the model learns nothing; lr or "
+             "init_std may be too large, or the text may be no text", step, r->loss, r->guess);
+    r->guess = 0;
 }
 
 static void progress(struct report *r, const struct step_stats *s)
@@ -165,6 +215,7 @@ int report_step(struct report *r, const struct trainer *t, const struct step_sta
         add_number(b, "load_max", s->load_max);
     }
     TRY(append_metrics(r, e));
+    watch_loss(r, s->step);
     progress(r, s);
     return OK;
 }

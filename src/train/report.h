@@ -18,14 +18,17 @@ struct report {
     double flops_per_token, peak; /* peak 0: unknown */
     double tokens_per_second, loss; /* moving averages for the progress line */
     double seconds_per_step, last_line;
+    double guess;     /* loss of a uniform guess; 0: unknown */
+    int64_t warmup, above; /* steps of the rising rate; steps in a row of a loss above the guess */
     bool line_open;          /* the terminal's cursor is behind a progress line */
     struct buf line;
 };
 
 int report_open(struct report *r, const char *run, struct err *e);
 void report_close(struct report *r); /* accepts a zeroed report; ends an open progress line */
-/* Cuts both logs to the lengths of a checkpoint. */
-int report_rewind(struct report *r, int64_t metrics_bytes, int64_t samples_bytes, struct err *e);
+/* Cuts both logs to the lengths that they had at a checkpoint. A log that is shorter, missing or not as it was loses what
+ * is later than the checkpoint's step and half a line at its end; a warning says so. */
+int report_rewind(struct report *r, int64_t step, int64_t metrics_bytes, int64_t samples_bytes, struct err *e);
 /* Makes both logs last: a checkpoint counts on what is in them. */
 int report_sync(const struct report *r, struct err *e);
 

@@ -2,6 +2,7 @@
 #include "train/train.h"
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/checked.h"
@@ -11,6 +12,7 @@
 #include "train/checkpoint.h"
 #include "train/export.h"
 #include "train/report.h"
+#include "train/space.h"
 #include "train/speed.h"
 
 enum { MAX_RECIPE = 1 << 20 };
@@ -99,6 +101,22 @@ static void say_plan(struct session *s)
     }
 }
 
+/* The data is not that of the checkpoint: is it the number of steps that makes the difference? */
+static int other_data(const struct session *s, const char *path, struct err *e)
+{
+    const struct corpus *c = s->o->corpus;
+    char hash[65];
+    int64_t steps = 0;
+    TRY(recipe_steps(s->state.recipe, s->o->recipe->dir, &steps, e));
+    if (steps != s->o->recipe->steps && !corpus_hash_at(c, s->o->recipe, steps, hash, NULL) && !strcmp(hash, s->state.data_hash))
+        FAIL(e, ERR_USAGE,
+             "%s: the run began with steps = %" PRId64 ", now it is %" PRId64
+             "; a source has an upper bound (epochs), so its share of the text would change: go on with %" PRId64
+             " steps, or begin again with --fresh",
+             path, steps, s->o->recipe->steps, steps);
+    FAIL(e, ERR_INTEGRITY, "%s: made with data %s, the run folder has %s", path, s->state.data_hash, c->data_hash);
+}
+
 static int check_state(const struct session *s, const char *path, struct err *e)
 {
     const struct corpus *c = s->o->corpus;
@@ -106,8 +124,7 @@ static int check_state(const struct session *s, const char *path, struct err *e)
     if (strcmp(s->state.tokenizer_hash, c->tokenizer_hash) != 0)
         FAIL(e, ERR_INTEGRITY, "%s: made with tokenizer %s, the run folder has %s", path, s->state.tokenizer_hash,
              c->tokenizer_hash);
-    if (strcmp(s->state.data_hash, c->data_hash) != 0)
-        FAIL(e, ERR_INTEGRITY, "%s: made with data %s, the run folder has %s", path, s->state.data_hash, c->data_hash);
+    if (strcmp(s->state.data_hash, c->data_hash) != 0) return other_data(s, path, e);
     if (s->state.step > s->o->recipe->steps)
         FAIL(e, ERR_USAGE, "%s: step %" PRId64 " is behind the recipe's last, steps = %" PRId64, path, s->state.step,
              s->o->recipe->steps);
@@ -121,7 +138,7 @@ static int resume(struct session *s, struct err *e)
     TRY(check_state(s, path, e));
     TRY(checkpoint_load(&s->trainer, path, &s->state, e));
     TRY(checkpoint_settle(s->o->run, s->state.step, s->o->recipe->checkpoint_keep, e));
-    TRY(report_rewind(&s->report, s->state.metrics_bytes, s->state.samples_bytes, e));
+    TRY(report_rewind(&s->report, s->state.step, s->state.metrics_bytes, s->state.samples_bytes, e));
     s->saved_at = s->state.step; /* what was due at this step was done before it was saved */
     if (due(s->state.step, s->o->recipe->eval_every, s->o->recipe->steps)) s->evaluated_at = s->state.step;
     if (due(s->state.step, s->o->recipe->sample_every, s->o->recipe->steps)) s->sampled_at = s->state.step;
@@ -162,10 +179,13 @@ static int start(struct session *s, struct err *e)
     s->report.quiet = o->quiet;
     s->report.columns = o->columns;
     s->report.steps = o->recipe->steps;
+    s->report.guess = log((double)s->config.vocab);
+    s->report.warmup = o->recipe->warmup;
+    TRY(space_check(&s->trainer, o->run, e));
     s->report.flops_per_token = speed_flops_per_token(&s->config, o->recipe->seq_len);
     if (!o->quiet) s->report.peak = speed_kernel_peak(o->ks, o->pool, s->trainer.compute);
     if (any) TRY(resume(s, e));
-    else TRY(report_rewind(&s->report, 0, 0, e));
+    else TRY(report_rewind(&s->report, 0, 0, 0, e));
     memcpy(s->state.tokenizer_hash, o->corpus->tokenizer_hash, sizeof s->state.tokenizer_hash);
     memcpy(s->state.data_hash, o->corpus->data_hash, sizeof s->state.data_hash);
     TRY(write_setup(s, e));
