@@ -285,6 +285,88 @@ t 0 tokenize "$model" "the fox" --json; has "$out" '"bytes":7'
 p 0 'the fox' tokenize "$model" - --line; has "$out" '" fox"'
 t 2 tokenize
 
+# texts: one reader for all commands; other encodings, packed text, JSON lines with a bad one, folders, names with blanks
+txt=$dir/texts; mkdir -p "$txt/my letters"
+printf 'The fox met a hare. The owl met a hen. The fox saw the owl.\n' >"$txt/my letters/one two.txt"
+printf '{"text": "The fox met a hare. The owl met a hen. The fox saw the owl."}\n' >"$txt/good.jsonl"
+{ cat "$txt/good.jsonl"; printf 'no JSON\n{"text": null}\n{"texd": "x"}\n'; cat "$txt/good.jsonl"; } >"$txt/bad.jsonl"
+printf 'caf\351\n' >"$txt/latin.txt"; printf 'caf\303\251\n' >"$txt/utf.txt"
+printf '\377\376c\000a\000f\000\351\000\n\000' >"$txt/utf16.txt"
+t 0 data generate stories --count 3 --out "$txt/made.jsonl"
+t 0 data generate stories --count 3 --out "$txt/made.jsonl.zst"
+t 0 perplexity "$model" "$txt/my letters/one two.txt" --json; tokens=$(sed 's/.*"tokens":\([0-9]*\),.*/\1/' "$out")
+t 0 perplexity "$model" "$txt/good.jsonl" --json; has "$out" "\"tokens\":$((tokens - 1)),"
+t 0 perplexity "$model" "$txt/made.jsonl" --ctx 32 --json; made=$(sed 's/.*"tokens":\([0-9]*\),.*/\1/' "$out")
+t 0 perplexity "$model" "$txt/made.jsonl.zst" --ctx 32 --json; has "$out" "\"tokens\":$made,"
+t 0 perplexity "$model" "$txt/my letters" --json; has "$out" "\"tokens\":$tokens,"
+t 0 perplexity "$model" "$txt/my letters/one two.txt" -n 5 --json; has "$out" '"tokens":5,'
+t 1 perplexity "$model" "$txt/bad.jsonl"; has "$err" 'bad.jsonl:2: '; has "$err" 'skip-bad-lines'
+t 0 perplexity "$model" "$txt/bad.jsonl" --skip-bad-lines --json; has "$out" "\"tokens\":$((2 * tokens - 2)),"
+has "$err" 'left out: 2 bad lines, 1 empty texts; the first: .*bad.jsonl:2'
+t 0 perplexity "$model" "$txt/utf.txt" --json; sed 's/.*nats_per_token/nats/; s/"seconds.*//' "$out" >"$dir/utf"
+for f in latin utf16; do
+    t 1 perplexity "$model" "$txt/$f.txt"; has "$err" "$f.txt:1: "; has "$err" 'iconv -f'
+    e=latin1; [ $f = latin ] || e=utf-16
+    t 0 perplexity "$model" "$txt/$f.txt" --encoding $e --json; sed 's/.*nats_per_token/nats/; s/"seconds.*//' "$out" >"$dir/other"
+    same "$dir/other" "$dir/utf" 'the same text in UTF-8'
+    t 1 imatrix "$model" "$txt/$f.txt" -o "$dir/im3.gguf"; has "$err" "$f.txt:1: "
+    t 1 tokenizer train --out "$dir/t.json" "$txt/$f.txt"; has "$err" "$f.txt:1: "
+    t 0 tokenizer train --vocab 262 --out "$dir/t.json" --encoding $e "$txt/$f.txt"; has "$err" 'from 5 bytes'
+    t 1 tokenizer parity "$dir/t.json" "$txt/$f.txt"
+    t 1 compare "$model" "$model" --text "$txt/$f.txt"
+    t 1 data manifest "$txt/$f.txt"
+    t 0 data manifest "$txt/$f.txt" --encoding $e; has "$out" '"bytes":5,'
+done
+t 0 tokenizer train --vocab 270 --out "$dir/t.json" "$txt/good.jsonl" "$txt/my letters"; has "$err" 'from 118 bytes'
+t 0 data prepare -t "$dir/t.json" -o "$dir/t.tok" "$txt/bad.jsonl" --skip-bad-lines --json
+has "$out" '"documents":2'; has "$out" '"skipped_lines":2'; has "$out" '"empty_texts":1'
+t 0 data manifest "$txt/bad.jsonl" --skip-bad-lines; has "$out" '"skipped_lines":2'
+t 2 data prepare -t "$dir/t.json" -o "$dir/t.tok" 'generate:stories?seed=1&count=-1'; has "$err" 'whole numbers'
+t 3 data prepare -t "$dir/t.json" -o "$dir/t.tok" "$txt/*.doc"; has "$err" 'no file matches'
+t 2 data generate stories --count 100000000000 --out "$dir/s.jsonl"
+
+# a recipe: all faults at once; then a run on those texts that is stopped, refused and resumed
+printf '[model]\nhiden_size = 8\n[data]\nsource = a x\n[train]\nlr = x\n' >"$dir/bad.recipe"
+t 2 train "$dir/bad.recipe"; has "$err" '3 faults'; has "$err" '  .*bad.recipe:2: unknown key "hiden_size".*"hidden_size"'
+has "$err" '  .*bad.recipe:6: lr = "x"'; has "$err" 'lacks hidden_size, num_hidden_layers'
+cat >"$dir/run.recipe" <<EOF
+[model]
+model_type = gemma3_text
+hidden_size = 16
+num_hidden_layers = 2
+num_attention_heads = 2
+head_dim = 8
+intermediate_size = 16
+sliding_window = 8
+tie_word_embeddings = true
+[tokenizer]
+vocab = 265
+[data]
+root = texts
+bad_lines = skip
+source = a bad.jsonl "my letters/one two.txt"
+source = b encoding=latin1 my letters/one two.txt latin.txt utf.txt
+[train]
+steps = 6
+seq_len = 16
+batch_tokens = 32
+micro_batch = 1
+checkpoint_every = 2
+[out]
+model = none
+gguf = none
+EOF
+t 0 train "$dir/run.recipe" -o "$dir/whole" --json; has "$out" '"skipped_lines":2'; has "$err" 'left out a: 2 bad lines, 1 empty'
+sum=$(sed 's/.*weights_sha256":"//; s/".*//' "$out")
+t 0 train "$dir/run.recipe" -o "$dir/part" -q --stop-after 3
+find "$dir/part" -type f ! -name lock -exec cksum {} + | sort >"$dir/before"
+printf 'The fox met a hare. The owl met a hen. The fox saw the hen.\n' >"$txt/my letters/one two.txt"
+t 6 train "$dir/run.recipe" -o "$dir/part" -q --resume; has "$err" 'one two.txt'; has "$err" '--fresh'
+find "$dir/part" -type f ! -name lock -exec cksum {} + | sort >"$dir/after"; same "$dir/after" "$dir/before" 'what it was'
+printf 'The fox met a hare. The owl met a hen. The fox saw the owl.\n' >"$txt/my letters/one two.txt"
+rm "$dir/part/metrics.jsonl"
+t 0 train "$dir/run.recipe" -o "$dir/part" -q --resume --json; has "$out" "$sum"; has "$err" 'metrics.jsonl is not as it was'
+
 echo "$passed $failed" >"$dir/counts"
 [ "$failed" -lt 100 ] || failed=100
 exit "$failed"

@@ -3,7 +3,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zstd.h>
 #include "base/buf.h"
 #include "base/checked.h"
 #include "base/mem.h"
@@ -278,103 +277,6 @@ static int note_doc(void *ctx, const struct doc *d, struct err *e)
     return OK;
 }
 
-static void check_docs(const char *name, const char *content, size_t n, const char *want, const char *error)
-{
-    struct err e = {0};
-    struct buf b = {0};
-    buf_add_str(&b, "");
-    CHECK_OK(file_replace(path(0, name), content, n, &e), &e);
-    int rc = docs_each(path(0, name), note_doc, &b, &e);
-    if (error) CHECK(rc != OK && strstr(e.msg, error) && strstr(e.msg, name), "%s: rc %d, %s (expected %s)", name, rc,
-        e.msg, error);
-    else CHECK(rc == OK, "%s: %s", name, e.msg);
-    CHECK(!strcmp(b.data, want), "%s: \"%s\", expected \"%s\"", name, b.data, want);
-    buf_free(&b);
-}
-
-#define DOCS(name, content, want, error) check_docs(name, content, sizeof(content) - 1, want, error)
-
-static void check_documents(void)
-{
-    DOCS("a.txt", "one\ntwo\n\n<|endoftext|>\n\n three\n<|endoftext|>\n<|endoftext|>\nfour", "one\ntwo| three|four|",
-        NULL);
-    DOCS("b.txt", "", "", NULL);
-    DOCS("c.txt", "\xff\xfe bytes\r\n<|endoftext|>\r\nx", "\xff\xfe bytes|x|", NULL);
-    DOCS("d.txt", "a <|endoftext|> b\n", "a <|endoftext|> b|", NULL);
-    DOCS("a.jsonl", "{\"text\": \"one\"}\n\n{\"text\": \"two\\n3\", \"source\": \"x\"}", "one|two\n3|", NULL);
-    DOCS("b.jsonl",
-         "{\"messages\": [{\"role\": \"user\", \"content\": \"hi\"}, {\"role\": \"assistant\", \"content\": \"ho\"}]}\n",
-         "1:hi;2:ho|", NULL);
-    DOCS("c.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\"\n", "one|", "line 2");
-    DOCS("d.jsonl", "{\"text\": \"one\"}\n\n{\"txt\": \"two\"}\n", "one|", "line 3");
-    DOCS("e.jsonl", "{\"text\": 5}\n", "", "line 1");
-    DOCS("f.jsonl", "{\"messages\": [{\"role\": \"robot\", \"content\": \"hi\"}]}\n", "", "line 1");
-    DOCS("g.jsonl", "{\"messages\": []}\n", "", "line 1");
-    DOCS("h.jsonl", "{\"messages\": [{\"role\": \"user\"}]}\n", "", "line 1");
-    DOCS("i.jsonl", "[1]\n", "", "line 1");
-    DOCS("j.jsonl", "{\"text\": \"\xff\"}\n", "", "line 1");
-    DOCS("k.jsonl", "{\"text\": \"a\", \"text\": \"b\"}\n", "", "line 1");
-    DOCS("l.csv", "x", "", "expected a file named");
-}
-
-static void check_compressed(void)
-{
-    static const char content[] = "{\"text\": \"one\"}\n{\"text\": \"two\"}\n";
-    char packed[400];
-    struct buf two = {0};
-    size_t n = ZSTD_compress(packed, sizeof packed, content, sizeof content - 1, 3);
-    check_docs("z.jsonl.zst", packed, n, "one|two|", NULL);
-    buf_add(&two, packed, n); /* two frames, one after the other, are one text */
-    buf_add(&two, packed, n);
-    check_docs("y.jsonl.zst", two.data, two.len, "one|two|one|two|", NULL);
-    buf_free(&two);
-    check_docs("x.jsonl.zst", content, sizeof content - 1, "", "not valid zstd");
-    struct err e = {0};
-    struct buf b = {0};
-    CHECK_OK(file_replace(path(0, "w.jsonl.zst"), packed, n - 4, &e), &e);
-    CHECK(docs_each(path(0, "w.jsonl.zst"), note_doc, &b, &e) == ERR_FORMAT, "a cut file was read: %s", e.msg);
-    buf_free(&b);
-}
-
-/* A line of 80 MB in a few hundred compressed bytes must end in an error, not in memory. */
-static void check_long_line(void)
-{
-    struct err e = {0};
-    struct buf b = {0};
-    size_t n = (size_t)80 << 20, cap = ZSTD_compressBound(n);
-    char *zeros = mem_alloc(n), *packed = mem_alloc(cap);
-    memset(zeros, 'a', n);
-    size_t k = ZSTD_compress(packed, cap, zeros, n, 1);
-    CHECK_OK(file_replace(path(0, "bomb.txt.zst"), packed, k, &e), &e);
-    CHECK(docs_each(path(0, "bomb.txt.zst"), note_doc, &b, &e) == ERR_LIMIT && strstr(e.msg, "line 1"), "%s", e.msg);
-    mem_free(zeros);
-    mem_free(packed);
-    buf_free(&b);
-}
-
-static void check_generator_inputs(void)
-{
-    static const char *const bad[] = {"generate:", "generate:poems?seed=1&count=2", "generate:stories",
-                                      "generate:stories?seed=1", "generate:stories?seed=x&count=2",
-                                      "generate:stories?seed=1&count=2&x=3"};
-    struct err e = {0};
-    struct buf a = {0}, b = {0};
-    for (size_t i = 0; i < ARRAY_LEN(bad); i++) CHECK(docs_each(bad[i], note_doc, &a, &e) == ERR_USAGE, "%s: %s",
-        bad[i], e.msg);
-    CHECK(a.len == 0, "documents from a bad input");
-    CHECK_OK(docs_each("generate:stories?seed=5&count=3", note_doc, &a, &e), &e);
-    for (uint64_t i = 0; i < 3; i++) {
-        CHECK_OK(story_generate(5, i, &b, &e), &e);
-        buf_add_byte(&b, '|');
-    }
-    CHECK(a.len == b.len && !memcmp(a.data, b.data, a.len), "the input is not the generator");
-    buf_clear(&a);
-    CHECK_OK(docs_each("generate:dialogues?seed=5&count=40", note_doc, &a, &e), &e);
-    CHECK(strstr(a.data, "1:") && strstr(a.data, ";2:"), "dialogues have no turns");
-    buf_free(&a);
-    buf_free(&b);
-}
-
 /* A whole word or words, a plural s allowed. */
 static bool has_word(const char *text, const char *word)
 {
@@ -523,6 +425,34 @@ static int make_tokenizer(struct tokenizer **t, char hash[SHA256_HEX], struct er
     return rc;
 }
 
+/* Bad lines are counted; a source of nothing else is an error that says why; more than the disk can hold is refused. */
+static void check_left_out(struct prepare_options *o)
+{
+    static const char lines[] = "{\"text\": \"a\"}\n{\"texd\": \"b\"}\n{\"text\": null}\nno JSON\n";
+    struct err e = {0};
+    struct prepare_result r;
+    struct inputs inputs = {0};
+    o->inputs = &inputs;
+    o->out = path(2, "left.tok");
+    o->holdout = 0;
+    o->take_holdout = false;
+    o->stop = NULL;
+    CHECK_OK(file_replace(path(0, "bad.jsonl"), lines, sizeof lines - 1, &e), &e);
+    CHECK_OK(inputs_add(&inputs, path(0, "bad.jsonl"), &e), &e);
+    CHECK(data_prepare(o, &r, &e) == ERR_FORMAT && strstr(e.msg, "bad.jsonl:2: neither"), "%s", e.msg);
+    o->how.skip_bad = true;
+    CHECK_OK(data_prepare(o, &r, &e), &e);
+    CHECK(r.docs == 1 && r.left_out.bad_lines == 2 && r.left_out.empty == 1, "%d documents, %d bad, %d empty", (int)r.docs,
+          (int)r.left_out.bad_lines, (int)r.left_out.empty);
+    CHECK_OK(file_replace(path(0, "bad.jsonl"), lines + 14, sizeof lines - 15, &e), &e);
+    int rc = data_prepare(o, &r, &e);
+    CHECK(rc == ERR_FORMAT && strstr(e.msg, "2 bad lines and 1 empty") && strstr(e.msg, "neither"), "%s", e.msg);
+    CHECK_OK(prepare_check_space(dir, &inputs, 1, &e), &e);
+    for (int i = 0; i < 1000; i++) CHECK_OK(inputs_add(&inputs, "generate:stories?seed=1&count=1000000000", &e), &e);
+    CHECK(prepare_check_space(dir, &inputs, 1, &e) == ERR_IO && strstr(e.msg, "160000.0 GB"), "%s", e.msg);
+    inputs_free(&inputs);
+}
+
 static void check_prepare(void)
 {
     struct err e = {0};
@@ -534,8 +464,10 @@ static void check_prepare(void)
                                 "{\"messages\": [{\"role\": \"user\", \"content\": \"hi\"},"
                                 " {\"role\": \"assistant\", \"content\": \"the owl\"}]}\n";
     CHECK_OK(file_replace(path(0, "in.jsonl"), jsonl, sizeof jsonl - 1, &e), &e);
-    const char *inputs[] = {path(0, "in.jsonl"), "generate:stories?seed=1&count=8"};
-    struct prepare_options o = {.tok = t, .tokenizer_hash = hash, .inputs = inputs, .n_inputs = 2};
+    struct inputs inputs = {0};
+    CHECK_OK(inputs_add(&inputs, path(0, "in.jsonl"), &e), &e);
+    CHECK_OK(inputs_add(&inputs, "generate:stories?seed=1&count=8", &e), &e);
+    struct prepare_options o = {.tok = t, .tokenizer_hash = hash, .inputs = &inputs};
     o.out = path(1, "out.tok");
     struct prepare_result r;
     CHECK_OK(data_prepare(&o, &r, &e), &e);
@@ -567,7 +499,9 @@ static void check_prepare(void)
     o.stop = &stop;
     o.out = path(2, "stopped.tok");
     CHECK(data_prepare(&o, &r, &e) == ERR_INTERRUPTED && file_absent(o.out), "%s", e.msg);
+    check_left_out(&o);
     buf_free(&b);
+    inputs_free(&inputs);
     tokenizer_free(t);
 }
 
@@ -577,11 +511,11 @@ static void check_golden(void)
     struct err e = {0};
     struct buf b = {0};
     char hash[SHA256_HEX];
-    CHECK_OK(docs_each("generate:stories?seed=1&count=500", note_doc, &b, &e), &e);
+    CHECK_OK(docs_each("generate:stories?seed=1&count=500", NULL, note_doc, &b, &e), &e);
     CHECK_OK(sha256_of(b.data, b.len, hash, &e), &e);
     CHECK(!strncmp(hash, "11474a93d13e1279", 16), "stories: %.16s", hash);
     buf_clear(&b);
-    CHECK_OK(docs_each("generate:dialogues?seed=1&count=500", note_doc, &b, &e), &e);
+    CHECK_OK(docs_each("generate:dialogues?seed=1&count=500", NULL, note_doc, &b, &e), &e);
     CHECK_OK(sha256_of(b.data, b.len, hash, &e), &e);
     CHECK(!strncmp(hash, "b02dc3bd55aaef5e", 16), "dialogues: %.16s", hash);
     buf_free(&b);
@@ -598,10 +532,6 @@ int main(void)
     check_loader_epochs();
     check_loader_mixture();
     check_loader_refuses();
-    check_documents();
-    check_compressed();
-    check_long_line();
-    check_generator_inputs();
     check_stories();
     check_plots();
     check_dialogues();

@@ -125,7 +125,7 @@ static int ignore_doc(void *ctx, const struct doc *d, struct err *e)
     return OK;
 }
 
-static int open_docs(const char *path, struct err *e) { return docs_each(path, ignore_doc, NULL, e); }
+static int open_docs(const char *path, struct err *e) { return docs_each(path, NULL, ignore_doc, NULL, e); }
 
 static int open_recipe(const char *path, struct err *e)
 {
@@ -174,7 +174,8 @@ static bool is_safe(const char *msg)
     for (size_t i = 0, len; i < n; i += len) {
         uint32_t cp;
         len = utf8_decode(msg + i, n - i, &cp);
-        if (len == 0 || !utf8_is_safe(cp)) return false;
+        bool indented = !strncmp(msg + i, "\n  ", 3); /* a line that cannot pass for one of its own */
+        if (len == 0 || (!utf8_is_safe(cp) && !indented)) return false;
     }
     return n > 0;
 }

@@ -612,6 +612,8 @@ static void windows_of(struct windows *w, const struct sample *s)
     struct err e = {0};
     *w = (struct windows){.size = s->n / SEQS, .step = s->n / SEQS, .count = 1, .bos = -1};
     for (int64_t i = 0; i < s->n / SEQS; i++) CHECK_OK(tokens_add(&w->ids, s->ids[i], &e), &e);
+    CHECK_OK(mem_new((void **)&w->end, sizeof *w->end, "a window", &e), &e);
+    w->end[0] = w->size;
     CHECK_OK(mem_new((void **)&w->row, (size_t)w->size * sizeof *w->row, "a window", &e), &e);
     CHECK_OK(mem_new((void **)&w->target, (size_t)w->size * sizeof *w->target, "a window", &e), &e);
 }
@@ -713,6 +715,39 @@ static void test_windows(void)
                   (long long)k);
     }
     windows_free(&w);
+    tokens_free(&all);
+    tokenizer_free(t);
+}
+
+/* Several texts: no window has parts of two. A limit takes the first tokens of the whole, and no more of the text than that. */
+static void test_windows_of_texts(void)
+{
+    struct err e = {0};
+    struct tokenizer *t = tiny_tokenizer("the fox and the fox and the owl ");
+    struct buf text = {0};
+    struct tokens all = {0};
+    while (text.len < 1 << 20) buf_printf(&text, "the fox %zu and the owl%s", text.len, text.len % 7 ? " " : "\n\n");
+    CHECK_OK(tokenizer_encode(t, "the owl", 7, &all, &e), &e);
+    int64_t first = (int64_t)all.n;
+    CHECK_OK(tokenizer_encode(t, text.data, text.len, &all, &e), &e);
+    static const int64_t limits[] = {2, 3, 9, 100, 30000, 10000000, 0};
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+        struct windows w;
+        int64_t want = limits[i] && limits[i] < (int64_t)all.n ? limits[i] : (int64_t)all.n, from = 0;
+        CHECK_OK(windows_begin(&w, t, limits[i], 8, &e), &e);
+        CHECK_OK(windows_add(&w, "the owl", 7, &e), &e);
+        CHECK_OK(windows_add(&w, text.data, text.len, &e), &e);
+        CHECK_OK(windows_end_of_text(&w, "texts", &e), &e);
+        CHECK((int64_t)w.ids.n == want && !memcmp(w.ids.ids, all.ids, (size_t)want * sizeof *all.ids), "limit %lld: %zu tokens",
+              (long long)limits[i], w.ids.n);
+        CHECK(windows_full(&w) == (want == limits[i]), "limit %lld", (long long)limits[i]);
+        CHECK(w.ids.cap < (size_t)(16 * want) + 16384, "limit %lld: room for %zu tokens", (long long)limits[i], w.ids.cap);
+        for (int64_t k = 0; k < w.count; from = w.end[k++])
+            CHECK(w.end[k] > from && w.end[k] <= from + 7 && (from >= first || w.end[k] <= first), "window %lld", (long long)k);
+        CHECK(from == want, "the last window ends at %lld of %lld", (long long)from, (long long)want);
+        windows_free(&w);
+    }
+    buf_free(&text);
     tokens_free(&all);
     tokenizer_free(t);
 }
@@ -922,6 +957,7 @@ int main(void)
     test_compare();
     test_vocabularies();
     test_windows();
+    test_windows_of_texts();
     test_generation();
     test_engine_advice();
     test_opens();

@@ -182,8 +182,12 @@ static void check_family(size_t number, double *seconds)
     CHECK(res.finished && !strcmp(res.weights_hash, reference), "%s: stopped and resumed: weights %.16s, uninterrupted %.16s",
           architectures[number].name, res.weights_hash, reference);
     CHECK(metrics_whole(run, 20), "%s: metrics.jsonl is not one line per step", architectures[number].name);
-    for (int round = 0; round < 4 && kills < 2; round++) kill_round(100 + 10 * (int)number + round, *seconds, &kills);
-    if (kills < 2) test_skip("a run of this family is too quick to be killed");
+    for (int round = 0; round < 20 && kills < 2; round++) {
+        int before = kills;
+        kill_round(100 + 20 * (int)number + round, *seconds, &kills);
+        if (kills == before) *seconds /= 2; /* the run that was timed may have been held up */
+    }
+    CHECK(kills >= 2, "%s: %d kills: the test did not test", architectures[number].name, kills);
     model = MODEL;
 }
 
@@ -204,7 +208,7 @@ static void check_log(const char *name, int64_t keep, const char *more, int64_t 
     CHECK_OK(file_read(&text, &len, path, 1 << 24, &e), &e);
     if (keep < 0) CHECK_OK(file_remove(path, &e), &e);
     else CHECK_OK(file_replace(path, text, (size_t)keep < len ? (size_t)keep : len, &e), &e);
-    if (*more) CHECK_OK(file_append(path, more, strlen(more), &e), &e);
+    if (*more) CHECK_OK(file_append(path, more, strlen(more), NULL, &e), &e);
     mem_free(text);
     CHECK_OK(run_in(run, 0, true, &res, &e), &e);
     CHECK(res.finished && !strcmp(res.weights_hash, reference), "%s: weights %.16s, uninterrupted %.16s", name, res.weights_hash,
@@ -269,7 +273,7 @@ static void check_latest(int64_t stop_after)
     CHECK_OK(file_remove(path, &e), &e);
     CHECK_OK(file_mkdirs(path, &e), &e); /* a folder cannot be replaced by a file */
     int rc = run_in(run, 2, true, &res, &e);
-    CHECK(rc == ERR_IO && strstr(e.msg, "latest"), "rc %d: %s", rc, e.msg);
+    CHECK(rc != OK && strstr(e.msg, "latest"), "rc %d: %s", rc, e.msg);
     CHECK(count_checkpoints(run) >= 2, "%zu checkpoints", count_checkpoints(run));
     CHECK(rmdir(path) == 0, "the folder");
     CHECK_OK(run_in(run, 0, true, &res, &e), &e);

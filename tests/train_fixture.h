@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "kernel/kernel.h"
+#include "sys/dir.h"
 #include "sys/file.h"
 #include "sys/store.h"
 #include "tests/test.h"

@@ -11,12 +11,13 @@
 #include "cli/model_name.h"
 #include "cli/setup.h"
 #include "cli/term.h"
+#include "cli/texts.h"
 #include "quant/compare.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/meminfo.h"
 
-enum { MAX_TEXT = 1 << 30, DEFAULT_WINDOW = 512 };
+enum { DEFAULT_WINDOW = 512 };
 
 struct compare_job {
     struct model_args model;
@@ -28,6 +29,7 @@ struct compare_job {
     struct model_file file[2];
     struct talker t[2];
     struct windows w;
+    struct text_args texts;
     struct compare_result r;
     double start;
 };
@@ -73,7 +75,7 @@ static int open_models(struct compare_job *j, struct err *e)
 {
     int64_t context = j->model.ctx ? j->model.ctx : DEFAULT_WINDOW;
     uint64_t share[2];
-    if (j->text && file_absent(j->text)) FAIL(e, ERR_NOTFOUND, "%s: there is no such file", j->text);
+    if (j->text) TRY(texts_check(j->text, e));
     for (int i = 0; i < 2; i++) {
         struct config c;
         TRY(model_resolve(j->found[i], j->path[i], e));
@@ -99,13 +101,9 @@ static int read_text(struct compare_job *j, struct err *e)
 {
     const struct tokenizer *tok = j->t[0].engine.tok;
     int64_t size = j->t[0].engine.context;
-    char *text;
-    size_t len;
     if (!j->text) return windows_open(&j->w, tok, compare_text, strlen(compare_text), j->limit, size, "the text", e);
-    TRY(file_read(&text, &len, j->text, MAX_TEXT, e));
-    int rc = windows_open(&j->w, tok, text, len, j->limit, size, j->text, e);
-    mem_free(text);
-    return rc;
+    TRY(windows_begin(&j->w, tok, j->limit, size, e));
+    return texts_read_windows(&j->w, j->text, &j->texts, e);
 }
 
 static void print_people(const struct compare_job *j)
@@ -156,9 +154,11 @@ int cmd_compare(int argc, char **argv)
             "perplexities, in windows of --ctx tokens (512). The models must have the same vocabulary.\n\n"
             "  autarky compare original.gguf quantised.gguf --text wiki.txt\n"};
     opts_add(&o,
-             (struct opt){"text", 0, OPT_STR, &j.text, .arg = "FILE", .help = "the text (a short one is built in)"});
+             (struct opt){"text", 0, OPT_STR, &j.text, .arg = "FILE",
+                          .help = "the text: .txt, .jsonl, .zst, a folder (a short one is built in)"});
     opts_add(&o, (struct opt){"limit", 'n', OPT_I64, &j.limit, 2, 1e15, .help = "only the first N tokens of the text"});
     opts_flag(&o, "json", 0, &j.json, "one JSON object");
+    text_args_add(&o, &j.texts);
     model_args_add(&o, &j.model);
     model_args_window(&o, "tokens of a window (512, or what the model holds if that is less)");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;

@@ -8,6 +8,7 @@
 #include "cli/exit.h"
 #include "cli/options.h"
 #include "cli/term.h"
+#include "cli/texts.h"
 #include "data/docs.h"
 #include "data/prepare.h"
 #include "sys/clock.h"
@@ -75,15 +76,17 @@ static int load_tokenizer(struct tokenizer **t, char hash[SHA256_HEX], const cha
 
 static void show_input(void *ctx, const char *input, uint64_t read, uint64_t total) { show(ctx, input, read, total); }
 
-static int prepare(const char *tokenizer, struct prepare_options *o, bool json, struct err *e)
+static int prepare(const char *tokenizer, struct prepare_options *o, bool json, struct text_args *a, struct err *e)
 {
     struct tokenizer *t;
     struct prepare_result r;
     char hash[SHA256_HEX];
     struct progress p = {.start = clock_seconds()};
+    TRY(prepare_check_space(o->out, o->inputs, 1, e));
     TRY(load_tokenizer(&t, hash, tokenizer, e));
     o->tok = t;
     o->tokenizer_hash = hash;
+    o->how = text_args_how(a);
     o->progress = show_input;
     o->progress_ctx = &p;
     o->stop = &term_interrupted;
@@ -91,9 +94,13 @@ static int prepare(const char *tokenizer, struct prepare_options *o, bool json, 
     show_end(&p);
     tokenizer_free(t);
     if (rc) return rc;
+    a->left_out = r.left_out;
+    text_args_tell(a);
     if (json)
-        return answer_print_json(json_pack("{s:s,s:I,s:I,s:I,s:s}", "file", o->out, "documents", (json_int_t)r.docs, "tokens",
-                                           (json_int_t)r.tokens, "bytes", (json_int_t)r.bytes, "tokenizer_sha256", hash), e);
+        return answer_print_json(
+            json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:s}", "file", o->out, "documents", (json_int_t)r.docs, "tokens",
+                      (json_int_t)r.tokens, "bytes", (json_int_t)r.bytes, "skipped_lines", (json_int_t)r.left_out.bad_lines,
+                      "empty_texts", (json_int_t)r.left_out.empty, "tokenizer_sha256", hash), e);
     fprintf(stderr, "%s: %" PRIu64 " documents, %" PRIu64 " tokens from %" PRIu64 " bytes (%.2f bytes per token) in %.1f s\n",
             o->out, r.docs, r.tokens, r.bytes, r.tokens ? (double)r.bytes / (double)r.tokens : 0, clock_seconds() - p.start);
     return OK;
@@ -103,15 +110,18 @@ static int cmd_prepare(int argc, char **argv)
 {
     const char *tokenizer = NULL;
     struct prepare_options p = {0};
+    struct text_args texts = {0};
     int64_t holdout = 0;
     bool json = false;
     struct opts o = {.command = "data prepare",
                      .usage = "--tokenizer FILE.json --out FILE.tok INPUT...",
                      .summary = "Encodes documents and writes them as one file of tokens. Text becomes BOS text EOS, a chat\n"
                                 "takes the form that the chat command uses. An INPUT is a .txt or .jsonl file, plain or\n"
-                                ".zst, or generate:stories?seed=1&count=1000 (also dialogues, chats)."};
+                                ".zst, a folder or a pattern of them, or generate:stories?seed=1&count=1000 (also dialogues,\n"
+                                "chats)."};
     opts_add(&o, (struct opt){"tokenizer", 't', OPT_STR, &tokenizer, .arg = "FILE", .help = "tokenizer.json, or its folder"});
     opts_add(&o, (struct opt){"out", 'o', OPT_STR, &p.out, .arg = "FILE", .help = "where to write the tokens"});
+    text_args_add(&o, &texts);
     opts_add(&o, (struct opt){"holdout", 0, OPT_I64, &holdout, 0, 1e9, .arg = "N", .help = "leave out every N-th document"});
     opts_add(&o, (struct opt){"take-holdout", 0, OPT_FLAG, &p.take_holdout,
                               .help = "write only those that --holdout leaves out"});
@@ -124,9 +134,12 @@ static int cmd_prepare(int argc, char **argv)
     if (n == 0) return usage(o.command, "no input is given");
     if (p.take_holdout && holdout == 0) return usage(o.command, "--take-holdout needs --holdout");
     p.holdout = (uint64_t)holdout;
-    p.inputs = (const char *const *)argv + 1;
-    p.n_inputs = (size_t)n;
-    return prepare(tokenizer, &p, json, &e) ? exit_fail(o.command, &e) : EXIT_OK;
+    struct inputs files = {0};
+    int rc = inputs_add_all(&files, argv + 1, n, &e);
+    p.inputs = &files;
+    if (!rc) rc = prepare(tokenizer, &p, json, &texts, &e);
+    inputs_free(&files);
+    return rc ? exit_fail(o.command, &e) : EXIT_OK;
 }
 
 /* ---- generate ---- */
@@ -212,7 +225,7 @@ static int write_generated(const char *kind, uint64_t seed, uint64_t count, cons
     char input[128];
     snprintf(input, sizeof input, "generate:%.40s?seed=%" PRIu64 "&count=%" PRIu64, kind, seed, count);
     int rc = generate_open(&g, out, e);
-    if (rc == OK) rc = docs_each(input, add_row, &g, e);
+    if (rc == OK) rc = docs_each(input, NULL, add_row, &g, e);
     if (rc == OK) rc = write_text(&g, true, e);
     if (rc == OK) rc = file_out_commit(&g.out, e);
     show_end(&g.progress);
@@ -236,7 +249,7 @@ static int cmd_generate(int argc, char **argv)
                      .summary = "Writes simple English made by rule: stories, dialogues (a request and its story, or small\n"
                                 "talk), or chats (several dialogues in a row). The same seed gives the same bytes."};
     opts_add(&o, (struct opt){"seed", 0, OPT_U64, &seed, .arg = "N", .help = "which texts (default 1)"});
-    opts_add(&o, (struct opt){"count", 'n', OPT_I64, &count, 1, 1e12, .arg = "N", .help = "how many (default 1000)"});
+    opts_add(&o, (struct opt){"count", 'n', OPT_I64, &count, 1, 1e9, .arg = "N", .help = "how many (default 1000)"});
     opts_add(&o, (struct opt){"out", 'o', OPT_STR, &out, .arg = "FILE", .help = "FILE.jsonl or FILE.jsonl.zst"});
     int n, status;
     struct err e;
@@ -264,40 +277,63 @@ static int count_doc(void *ctx, const struct doc *d, struct err *e)
     return OK;
 }
 
-static int describe(json_t *list, const char *path, const char *licence, const char *origin, struct err *e)
+/* Of each file of a manifest. */
+struct describing {
+    json_t *list;
+    const char *licence, *origin;
+    struct text_args *texts;
+};
+
+static int describe(const struct describing *k, const char *path, struct err *e)
 {
     struct file_map m;
     struct count c = {0};
     char hash[SHA256_HEX];
+    struct docs_left_out left_out = {0};
+    struct docs_how how = text_args_how(k->texts);
+    how.left_out = &left_out;
     TRY(file_map(&m, path, e));
     size_t size = m.size;
     int rc = sha256_of(m.data, m.size, hash, e);
     file_unmap(&m);
     TRY(rc);
-    TRY(docs_each(path, count_doc, &c, e));
-    json_t *row = json_pack("{s:s,s:s,s:I,s:I,s:I,s:s,s:s}", "file", path, "sha256", hash, "documents", (json_int_t)c.docs,
-                            "bytes", (json_int_t)c.bytes, "file_bytes", (json_int_t)size, "origin", origin, "licence",
-                            licence);
-    if (!row || json_array_append_new(list, row)) FAIL(e, ERR_MEMORY, "%s: out of memory, or a name that is not UTF-8", path);
+    TRY(docs_each(path, &how, count_doc, &c, e));
+    json_t *row = json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:s,s:s}", "file", path, "sha256", hash, "documents",
+                            (json_int_t)c.docs, "bytes", (json_int_t)c.bytes, "file_bytes", (json_int_t)size, "skipped_lines",
+                            (json_int_t)left_out.bad_lines, "empty_texts", (json_int_t)left_out.empty, "origin", k->origin,
+                            "licence", k->licence);
+    if (!row || json_array_append_new(k->list, row)) FAIL(e, ERR_MEMORY, "%s: out of memory, or a name that is not UTF-8", path);
     return OK;
+}
+
+static int describe_all(const struct describing *k, char **inputs, int n, struct err *e)
+{
+    struct inputs files = {0};
+    int rc = inputs_add_all(&files, inputs, n, e);
+    for (size_t i = 0; i < files.n && !rc; i++) rc = describe(k, files.v[i], e);
+    inputs_free(&files);
+    return rc;
 }
 
 static int cmd_manifest(int argc, char **argv)
 {
     const char *licence = "", *origin = "";
+    struct text_args texts = {0};
     struct opts o = {.command = "data manifest",
                      .usage = "FILE...",
                      .summary = "Prints JSON on stdout: for each file its SHA-256, the number of documents, their bytes, origin\n"
                                 "and licence. Keep it beside the texts, so that others can see what a model was made of."};
     opts_add(&o, (struct opt){"licence", 0, OPT_STR, &licence, .arg = "TEXT", .help = "an SPDX name, for instance CC-BY-4.0"});
     opts_add(&o, (struct opt){"origin", 0, OPT_STR, &origin, .arg = "TEXT", .help = "where the texts come from"});
+    text_args_add(&o, &texts);
     int n, status;
     struct err e = {0};
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     if (n == 0) return usage(o.command, "no file is given");
     json_t *list = json_array();
     int rc = list ? OK : err_set(&e, ERR_MEMORY, __FILE__, __LINE__, "out of memory");
-    for (int i = 1; i <= n && rc == OK; i++) rc = describe(list, argv[i], licence, origin, &e);
+    struct describing k = {list, licence, origin, &texts};
+    if (rc == OK) rc = describe_all(&k, argv + 1, n, &e);
     if (rc) {
         json_decref(list);
         return exit_fail(o.command, &e);

@@ -1,9 +1,9 @@
 /* autarky perplexity: how well a model predicts a text.
  *
- * Protocol: the whole text is tokenized once. It is cut into windows of W - 1 tokens (W = --ctx), which do not overlap;
- * each is preceded by the token that begins a text, so every token of the text is predicted exactly once, from what
- * stands before it in its window. A model whose texts do not begin with such a token (its tokenizer says so) predicts all
- * but the first of each window of W tokens.
+ * Protocol: each document (data/docs.h; a .txt file without separators is one) is tokenized once. It is cut into windows
+ * of W - 1 tokens (W = --ctx), which do not overlap; each is preceded by the token that begins a text, so every token is
+ * predicted exactly once, from what stands before it in its window. A model whose texts do not begin with such a token
+ * (its tokenizer says so) predicts all but the first of each window of W tokens.
  *   nats per token = sum of -log p / tokens predicted
  *   perplexity     = exp(nats per token)
  *   bits per byte  = sum of -log2 p / bytes of the tokens predicted: comparable between tokenizers
@@ -20,15 +20,16 @@
 #include "cli/model_name.h"
 #include "cli/setup.h"
 #include "cli/term.h"
-#include "quant/windows.h"
+#include "cli/texts.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 
-enum { MAX_TEXT = 1 << 30, DEFAULT_WINDOW = 2048 };
+enum { DEFAULT_WINDOW = 2048 };
 
 struct ppl {
     struct talker t;
     struct windows w;
+    struct text_args texts;
     const char *out_path; /* of the logits; NULL: they are not kept */
     struct file_out out;
     double sum, seconds;
@@ -58,12 +59,8 @@ static int open_all(struct ppl *p, const char *model, const struct model_args *m
 
 static int read_text(struct ppl *p, const char *path, int64_t limit, struct err *e)
 {
-    char *text;
-    size_t len;
-    TRY(file_read(&text, &len, path, MAX_TEXT, e));
-    int rc = windows_open(&p->w, p->t.engine.tok, text, len, limit, p->t.engine.context, path, e);
-    mem_free(text);
-    return rc;
+    TRY(windows_begin(&p->w, p->t.engine.tok, limit, p->t.engine.context, e));
+    return texts_read_windows(&p->w, path, &p->texts, e);
 }
 
 static int open_logits(struct ppl *p, const char *text, struct err *e)
@@ -151,7 +148,8 @@ int cmd_perplexity(int argc, char **argv)
     struct opts o = {.command = argv[0],
                      .usage = "MODEL TEXT",
                      .summary =
-                         "Tells how well MODEL predicts the text file TEXT: nats per token, perplexity, bits per byte.\n"
+                         "Tells how well MODEL predicts TEXT: nats per token, perplexity, bits per byte.\n"
+                         "TEXT is .txt, .jsonl, either with .zst, a folder or a pattern; other names are plain text.\n"
                          "Windows of --ctx tokens that do not overlap, each after the token that begins a text;\n"
                          "every token of the file is predicted exactly once. A model whose texts begin without one\n"
                          "predicts all but the first of each window.\n"};
@@ -159,6 +157,7 @@ int cmd_perplexity(int argc, char **argv)
     opts_add(&o, (struct opt){"logits", 0, OPT_STR, &p.out_path, .arg = "OUT",
                               .help = "write the logits to OUT, to compare with other programs: f32 (tokens, vocabulary)"});
     opts_flag(&o, "json", 0, &json, "one JSON object");
+    text_args_add(&o, &p.texts);
     model_args_add(&o, &m);
     model_args_window(&o, "tokens of a window (2048, or what the model holds if that is less)");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;

@@ -10,11 +10,12 @@
 #include "cli/model_name.h"
 #include "cli/setup.h"
 #include "cli/term.h"
+#include "cli/texts.h"
 #include "quant/collect.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 
-enum { MAX_TEXT = 1 << 30, DEFAULT_WINDOW = 512 };
+enum { DEFAULT_WINDOW = 512 };
 
 struct imatrix_job {
     struct model_args model;
@@ -23,6 +24,7 @@ struct imatrix_job {
     bool json, force;
     struct talker t;
     struct windows w;
+    struct text_args texts;
     struct collector c;
     struct collect_result r;
     double start;
@@ -53,12 +55,8 @@ static int open_model(struct imatrix_job *j, const char *model, struct err *e)
 
 static int read_text(struct imatrix_job *j, const char *path, struct err *e)
 {
-    char *text;
-    size_t len;
-    TRY(file_read(&text, &len, path, MAX_TEXT, e));
-    int rc = windows_open(&j->w, j->t.engine.tok, text, len, j->limit, j->t.engine.context, path, e);
-    mem_free(text);
-    return rc;
+    TRY(windows_begin(&j->w, j->t.engine.tok, j->limit, j->t.engine.context, e));
+    return texts_read_windows(&j->w, path, &j->texts, e);
 }
 
 static int report(const struct imatrix_job *j, size_t written, int64_t unmet, struct err *e)
@@ -82,7 +80,7 @@ static int run(struct imatrix_job *j, const char *model, const char *text, struc
 {
     size_t written = 0;
     int64_t unmet = 0;
-    if (file_absent(text)) FAIL(e, ERR_NOTFOUND, "%s: there is no such file", text);
+    TRY(texts_check(text, e));
     TRY(confirm_replace(j->out, j->force, e));
     TRY(open_model(j, model, e));
     TRY(read_text(j, text, e));
@@ -108,13 +106,14 @@ int cmd_imatrix(int argc, char **argv)
         .command = "imatrix",
         .usage = "MODEL TEXT -o FILE.gguf",
         .summary =
-            "Lets MODEL read the text file TEXT and writes, for every column of every weight, the mean square of what\n"
-            "meets it: the importance matrix that quantize weighs errors by. A few 100,000 tokens of what the model\n"
+            "Lets MODEL read TEXT (.txt, .jsonl, either with .zst, a folder, a pattern; other names are plain text)\n"
+            "and writes, for every column of every weight, the mean square of what meets it: the importance matrix that quantize weighs errors by. A few 100,000 tokens of what the model\n"
             "will be used for are plenty. The file has the form that llama.cpp reads and writes.\n"};
     opts_add(&o, (struct opt){"out", 'o', OPT_STR, &j.out, .arg = "FILE", .help = "where to write it"});
     opts_add(&o, (struct opt){"limit", 'n', OPT_I64, &j.limit, 2, 1e15, .help = "only the first N tokens of the text"});
     opts_flag(&o, "force", 0, &j.force, "replace FILE without asking");
     opts_flag(&o, "json", 0, &j.json, "one JSON object on stdout");
+    text_args_add(&o, &j.texts);
     model_args_add(&o, &j.model);
     model_args_window(&o, "tokens of a window (512, or what the model holds if that is less)");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;

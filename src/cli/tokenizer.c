@@ -8,12 +8,14 @@
 #include "cli/exit.h"
 #include "cli/options.h"
 #include "cli/term.h"
+#include "cli/texts.h"
 #include "model/vocab.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "text/detok.h"
 #include "text/tokenizer.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +76,9 @@ struct train_job {
     const char *out, *config;
     bool many_digits;
     struct opt_list extra;
+    struct text_args texts;
+    struct bpe_trainer *trainer;
+    uint64_t bytes; /* of text */
     double last;
 };
 
@@ -97,27 +102,32 @@ static int write_files(const struct train_job *job, const struct tokenizer *t, s
     return rc;
 }
 
-/* Counts, learns and writes; the files are the documents. */
-static int train(struct train_job *job, struct bpe_trainer *b, char **files, int n, struct err *e)
+static int learn_doc(void *ctx, const struct doc *d, struct err *e)
+{
+    struct train_job *job = ctx;
+    if (term_interrupted) FAIL(e, ERR_INTERRUPTED, "interrupted");
+    if (!d->msgs) TRY(bpe_trainer_add(job->trainer, d->text, d->len, e));
+    job->bytes += d->len;
+    for (size_t i = 0; i < d->n_msgs; i++) {
+        TRY(bpe_trainer_add(job->trainer, d->msgs[i].text, d->msgs[i].len, e));
+        job->bytes += d->msgs[i].len;
+    }
+    return OK;
+}
+
+/* Counts, learns and writes. */
+static int train(struct train_job *job, char **files, int n, struct err *e)
 {
     struct tokenizer *t;
     double start = clock_seconds();
-    size_t bytes = 0;
-    for (int i = 0; i < n; i++) {
-        struct file_map m;
-        TRY(file_map(&m, files[i], e));
-        bytes += m.size;
-        int rc = m.size ? bpe_trainer_add(b, (const char *)m.data, m.size, e) : OK;
-        file_unmap(&m);
-        TRY(rc);
-        if (term_interrupted) FAIL(e, ERR_INTERRUPTED, "interrupted");
-    }
-    TRY(bpe_trainer_finish(b, &t, show_progress, job, e));
+    job->texts.any_name = true;
+    TRY(texts_each(&job->texts, files, n, learn_doc, job, e));
+    TRY(bpe_trainer_finish(job->trainer, &t, show_progress, job, e));
     int got = tokenizer_vocab(t);
     int rc = write_files(job, t, e);
     tokenizer_free(t);
     TRY(rc);
-    fprintf(stderr, "%s: %d tokens from %zu bytes in %.1f s\n", job->out, got, bytes, clock_seconds() - start);
+    fprintf(stderr, "%s: %d tokens from %" PRIu64 " bytes in %.1f s\n", job->out, got, job->bytes, clock_seconds() - start);
     if (got < job->vocab)
         fprintf(stderr, "the text is too small for %d tokens: no pair is left that occurs twice\n", (int)job->vocab);
     return OK;
@@ -129,7 +139,8 @@ static int cmd_train_tokenizer(int argc, char **argv)
     struct opts o = {
         .command = "tokenizer train",
         .usage = "--out FILE.json FILE...",
-        .summary = "Learns a byte-level BPE vocabulary from text files. Ids: special tokens (those of DeepSeek's\n"
+        .summary = "Learns a byte-level BPE vocabulary from texts: .txt, .jsonl, either with .zst, folders, patterns;\n"
+                   "files with other names are plain text. Ids: special tokens (those of DeepSeek's\n"
                    "chat form: begin, end, pad, User, Assistant), the 256 bytes, merges. The same texts\n"
                    "give the same vocabulary."};
     opts_add(&o, (struct opt){"vocab", 0, OPT_I64, &job.vocab, 256, TOK_MAX_VOCAB, .arg = "N",
@@ -141,6 +152,7 @@ static int cmd_train_tokenizer(int argc, char **argv)
                               .help = "numbers of up to three digits in one piece (DeepSeek V3's rules)"});
     opts_add(&o, (struct opt){"special", 0, OPT_LIST, &job.extra, .arg = "TEXT",
                               .help = "one more special token, after the five"});
+    text_args_add(&o, &job.texts);
     int n, status;
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     if (!job.out) return usage(o.command, "--out is missing");
@@ -148,11 +160,10 @@ static int cmd_train_tokenizer(int argc, char **argv)
     const char *specials[5 + OPT_LIST_MAX] = {CHAT_BOS, CHAT_EOS, CHAT_PAD, CHAT_USER_MARK, CHAT_ASSISTANT_MARK};
     for (size_t i = 0; i < job.extra.n; i++) specials[5 + i] = job.extra.v[i];
     struct bpe_options options = {(int32_t)job.vocab, specials, 5 + job.extra.n, !job.many_digits};
-    struct bpe_trainer *b;
     struct err e;
-    int rc = bpe_trainer_new(&b, &options, &e);
-    if (rc == OK) rc = train(&job, b, argv + 1, n, &e);
-    bpe_trainer_free(b);
+    int rc = bpe_trainer_new(&job.trainer, &options, &e);
+    if (rc == OK) rc = train(&job, argv + 1, n, &e);
+    bpe_trainer_free(job.trainer);
     return rc ? exit_fail(o.command, &e) : EXIT_OK;
 }
 
@@ -309,18 +320,40 @@ struct cost {
     size_t bytes, chars, tokens;
 };
 
-static int count_file(const struct tokenizer *t, const char *path, struct cost *c, struct err *e)
+/* What a file costs, by the tokens of t. */
+struct counting {
+    const struct tokenizer *t;
+    struct tokens ids;
+    struct cost *c;
+};
+
+static int count_text(struct counting *k, const char *s, size_t n, struct err *e)
 {
-    struct file_map m;
-    struct tokens ids = {0};
+    k->ids.n = 0;
+    TRY(tokenizer_encode(k->t, s, n, &k->ids, e));
+    k->c->bytes += n;
+    k->c->chars += utf8_count(s, n);
+    k->c->tokens += k->ids.n;
+    return OK;
+}
+
+static int count_doc(void *ctx, const struct doc *d, struct err *e)
+{
+    struct counting *k = ctx;
+    if (term_interrupted) FAIL(e, ERR_INTERRUPTED, "interrupted");
+    if (!d->msgs) TRY(count_text(k, d->text, d->len, e));
+    for (size_t i = 0; i < d->n_msgs; i++)
+        if (d->msgs[i].len) TRY(count_text(k, d->msgs[i].text, d->msgs[i].len, e));
+    return OK;
+}
+
+static int count_file(const struct tokenizer *t, char *path, struct cost *c, struct text_args *a, struct err *e)
+{
+    struct counting k = {.t = t, .c = c};
+    a->any_name = a->exact = true;
     *c = (struct cost){0};
-    TRY(file_map(&m, path, e));
-    int rc = m.size ? tokenizer_encode(t, (const char *)m.data, m.size, &ids, e) : OK;
-    c->bytes = m.size;
-    c->chars = m.size ? utf8_count((const char *)m.data, m.size) : 0;
-    c->tokens = ids.n;
-    tokens_free(&ids);
-    file_unmap(&m);
+    int rc = texts_each(a, &path, 1, count_doc, &k, e);
+    tokens_free(&k.ids);
     return rc;
 }
 
@@ -349,13 +382,13 @@ static int print_parity(const struct cost *c, char **files, int n, bool json, st
     return print(&b, false, e);
 }
 
-static int parity(const char *path, char **files, int n, bool json, struct err *e)
+static int parity(const char *path, char **files, int n, bool json, struct text_args *a, struct err *e)
 {
     struct tokenizer *t;
     struct cost *c;
     TRY(model_tokenizer_at(&t, path, e));
     int rc = mem_new((void **)&c, (size_t)n * sizeof *c, "counts", e);
-    for (int i = 0; i < n && rc == OK; i++) rc = count_file(t, files[i], &c[i], e);
+    for (int i = 0; i < n && rc == OK; i++) rc = count_file(t, files[i], &c[i], a, e);
     if (rc == OK) rc = print_parity(c, files, n, json, e);
     mem_free(c);
     tokenizer_free(t);
@@ -365,17 +398,19 @@ static int parity(const char *path, char **files, int n, bool json, struct err *
 static int cmd_parity(int argc, char **argv)
 {
     bool json = false;
+    struct text_args texts = {0};
     struct opts o = {.command = "tokenizer parity",
                      .usage = "TOKENIZER FILE...",
                      .summary =
                          "Tokens per byte and per character of each file, and its tokens relative to the first file.\n"
                          "With the same text in several languages the last number is what each language pays."};
     opts_add(&o, (struct opt){"json", 0, OPT_FLAG, &json, .help = "a JSON array"});
+    text_args_add(&o, &texts);
     int n, status;
     struct err e;
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     if (n < 2) return usage(o.command, "expected a tokenizer and at least one file");
-    return parity(argv[1], argv + 2, n - 1, json, &e) ? exit_fail(o.command, &e) : EXIT_OK;
+    return parity(argv[1], argv + 2, n - 1, json, &texts, &e) ? exit_fail(o.command, &e) : EXIT_OK;
 }
 
 int cmd_tokenizer(int argc, char **argv)

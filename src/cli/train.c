@@ -129,10 +129,12 @@ static int run_job(struct job *j, const struct args *a, struct err *e)
 {
     bool tty = term_is_tty(stderr) && !term_plain();
     struct preparing p = {.quiet = a->quiet, .tty = tty};
+    bool any;
     TRY(open_job(j, a, e));
+    TRY(checkpoint_any(&any, j->run, e));
     struct corpus_options c = {.recipe = &j->recipe,
                                .run = j->run,
-                               .going_on = a->resume && checkpoint_any(j->run),
+                               .going_on = a->resume && any,
                                .pool = j->pool,
                                .progress = show_preparing,
                                .progress_ctx = &p,

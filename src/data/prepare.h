@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include "data/docs.h"
+#include "data/inputs.h"
 #include "data/shard.h"
 #include "text/tokenizer.h"
 
@@ -12,8 +13,8 @@ typedef void prepare_progress_fn(void *ctx, const char *input, uint64_t read, ui
 struct prepare_options {
     const struct tokenizer *tok;
     const char *tokenizer_hash; /* SHA-256 of its tokenizer.json, 64 digits */
-    const char *const *inputs;  /* as docs_each takes them */
-    size_t n_inputs;
+    const struct inputs *inputs; /* expanded */
+    struct docs_how how;         /* left_out is not looked at */
     const char *out;
     /* Documents are numbered from 0 over all inputs. With holdout h > 0 those with number % h == h - 1 are left out, or
      * with take_holdout only those are taken: training and validation shards of the same input. */
@@ -26,9 +27,13 @@ struct prepare_options {
 
 struct prepare_result {
     uint64_t docs, tokens, bytes; /* bytes of text, without special tokens */
+    struct docs_left_out left_out;
 };
 
 /* Writes one shard, atomically. Text is BOS text EOS; a chat is encoded by chat_encode. ERR_FORMAT when nothing came. */
 int data_prepare(const struct prepare_options *o, struct prepare_result *res, struct err *e);
+
+/* Refuses when the disk that `out` will lie on cannot even hold the least that shards of n lists of inputs take. */
+int prepare_check_space(const char *out, const struct inputs *lists, size_t n, struct err *e);
 
 #endif

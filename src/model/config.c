@@ -1,6 +1,7 @@
 /* The table of configuration fields, defaults, bounds and relations, and recipe lines. The readers and writers driven
  * by the table are config_json.c and config_gguf.c. */
 #include "model/config_table.h"
+#include "base/near.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -221,6 +222,28 @@ static int set_rope_kind(struct config *c, const char *value, const char *where,
     }
     FAIL(e, ERR_USAGE, "%s: \"rope_scaling.rope_type\" is \"%.40s\", expected %s", where, value,
          c->arch->mla ? "default or yarn" : "default, linear, yarn or llama3");
+}
+
+const char *config_missing(const struct config *c, int *at)
+{
+    while (*at < config_n_fields) {
+        const struct field *f = &config_fields[(*at)++];
+        if (f->required && f->type == FIELD_INT && has_field(c, f) && *int_at(c, f) == 0) return f->json;
+    }
+    return NULL;
+}
+
+const char *config_nearest(const struct config *c, const char *key)
+{
+    const char *found = "model_type";
+    int best = name_distance(key, found);
+    for (int i = 0; i < config_n_fields; i++) {
+        int d = has_field(c, &config_fields[i]) ? name_distance(key, config_fields[i].json) : best;
+        if (d >= best) continue;
+        best = d;
+        found = config_fields[i].json;
+    }
+    return found;
 }
 
 int config_set(struct config *c, const char *key, const char *value, const char *where, struct err *e)

@@ -68,6 +68,10 @@ int config_from_gguf(struct config *c, const struct tf *f, struct err *e);
 int config_set(struct config *c, const char *key, const char *value, const char *where, struct err *e);
 /* Appends the keys that config_set knows, a line each, for people. */
 void config_keys_help(struct buf *out);
+/* For recipes: the next required key from *at on (begin with 0) that has no value; NULL: there is none. */
+const char *config_missing(const struct config *c, int *at);
+/* The key of this architecture with the fewest edits to `key`. */
+const char *config_nearest(const struct config *c, const char *key);
 /* Writers: config.json as transformers reads it; GGUF metadata as llama.cpp reads it. */
 int config_to_json(const struct config *c, struct buf *out, struct err *e);
 int config_to_gguf(const struct config *c, struct tf_writer *w, struct err *e);

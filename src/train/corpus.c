@@ -2,60 +2,12 @@
 #include "train/corpus.h"
 #include <limits.h>
 #include <string.h>
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sys/file.h"
 #include "train/prepare_corpus.h"
 
-enum { MAX_TOKENIZER = 256 << 20, MAX_IDENTITY = 4 << 20 };
-
-/* What the corpus is made from, as text: recipe lines, then a line for each file. */
-struct identity {
-    struct buf b;
-    size_t recipe_len;  /* of the first part */
-    const char *absent; /* an input file that is not there; NULL if all are */
-};
-
-static int add_file(struct identity *id, const struct recipe *r, const char *input, struct err *e)
-{
-    char path[PATH_MAX];
-    struct file_map m;
-    if (!strncmp(input, "generate:", 9)) return OK;
-    TRY(recipe_resolve_input(r, path, sizeof path, input, e));
-    if (file_absent(path)) {
-        id->absent = input;
-        return OK;
-    }
-    TRY(file_map(&m, path, e));
-    buf_printf(&id->b, "%s has %zu bytes\n", input, m.size);
-    file_unmap(&m);
-    return OK;
-}
-
-static int identify(struct identity *id, const struct recipe *r, struct err *e)
-{
-    recipe_print_corpus(r, &id->b);
-    id->recipe_len = id->b.len;
-    for (size_t i = 0; i < r->n_sources; i++)
-        for (size_t k = 0; k < r->sources[i].n_inputs; k++) TRY(add_file(id, r, r->sources[i].inputs[k], e));
-    for (size_t i = 0; i < r->n_vals; i++)
-        for (size_t k = 0; k < r->vals[i].n_inputs; k++) TRY(add_file(id, r, r->vals[i].inputs[k], e));
-    return buf_check(&id->b, "the identity of the data", e);
-}
-
-/* True when the corpus of the run folder was made from the same. Files that have gone since do not matter. */
-static bool is_ready(const struct identity *id, const char *path)
-{
-    char *old;
-    size_t len;
-    if (file_absent(path) || file_read(&old, &len, path, MAX_IDENTITY, NULL)) return false;
-    bool same = id->absent ? len >= id->recipe_len && !memcmp(old, id->b.data, id->recipe_len)
-                           : len == id->b.len && !memcmp(old, id->b.data, len);
-    if (same && id->absent) log_warn("%s is not there any more; the prepared data is used", id->absent);
-    mem_free(old);
-    return same;
-}
+enum { MAX_TOKENIZER = 256 << 20 };
 
 static int load_tokenizer(struct corpus *c, struct err *e)
 {
@@ -68,30 +20,58 @@ static int load_tokenizer(struct corpus *c, struct err *e)
     return rc;
 }
 
-/* Tokenizer and shards in place, c->tok loaded. */
-static int prepare(struct corpus *c, const struct corpus_options *o, const char *dir, struct err *e)
+static int make(struct corpus *c, const struct corpus_options *o, const struct corpus_texts *t, const char *dir,
+                struct buf *id, struct err *e)
 {
     char mark[PATH_MAX];
-    struct identity id = {0};
+    if (t->absent)
+        FAIL(e, ERR_NOTFOUND, "%s: no such file; --data DIR says where inputs are, names with blanks want quotation marks",
+             t->absent);
     TRY(path_join(mark, sizeof mark, dir, "corpus.txt", e));
-    int rc = identify(&id, o->recipe, e);
-    bool ready = !rc && is_ready(&id, mark);
-    if (!rc && !ready && id.absent)
-        rc = err_set(e, ERR_NOTFOUND, __FILE__, __LINE__, "%s: no such file; --data DIR says where inputs are", id.absent);
-    if (!rc && !ready) rc = file_remove(mark, e);
-    if (!rc && !ready) rc = corpus_make_tokenizer(o, c->tokenizer_json, e);
-    if (!rc) rc = load_tokenizer(c, e);
-    if (!rc && !ready) rc = corpus_make_shards(o, c->tok, c->tokenizer_hash, dir, e);
-    if (!rc && !ready) rc = file_replace(mark, id.b.data, id.b.len, e);
-    buf_free(&id.b);
+    TRY(file_remove(mark, e));
+    if (!o->going_on || file_absent(c->tokenizer_json)) TRY(corpus_make_tokenizer(o, t, c->tokenizer_json, e));
+    TRY(load_tokenizer(c, e));
+    TRY(corpus_make_shards(o, t, c, dir, id, &c->skipped_lines, e));
+    TRY(buf_check(id, mark, e));
+    return file_replace(mark, id->data, id->len, e);
+}
+
+/* Tokenizer and shards in place, c->tok loaded. */
+static int prepare(struct corpus *c, const struct corpus_options *o, const struct corpus_texts *t, const char *dir,
+                   struct buf *id, struct err *e)
+{
+    char mark[PATH_MAX];
+    struct corpus_found found;
+    TRY(path_join(mark, sizeof mark, dir, "corpus.txt", e));
+    TRY(corpus_identify(id, t, o, e));
+    TRY(corpus_compare(&found, mark, id, t, e));
+    c->skipped_lines = found.skipped;
+    if (found.state == CORPUS_READY) return load_tokenizer(c, e);
+    if (found.state == CORPUS_OTHER && o->going_on)
+        FAIL(e, ERR_INTEGRITY,
+             "%s: the texts are not those that the run began with: %s; put them back, or begin again with --fresh", o->run,
+             found.what);
+    return make(c, o, t, dir, id, e);
+}
+
+static int find_texts(struct corpus *c, const struct corpus_options *o, const char *dir, struct err *e)
+{
+    struct corpus_texts *t;
+    struct buf id = {0};
+    TRY(mem_new((void **)&t, sizeof *t, "lists of texts", e));
+    int rc = corpus_texts_open(t, o->recipe, e);
+    if (!rc) rc = prepare(c, o, t, dir, &id, e);
+    corpus_texts_free(t);
+    mem_free(t);
+    buf_free(&id);
     return rc;
 }
 
 /* Sources with an upper bound on passes get no more than that; the others share what is left by weight. Weights become
  * shares of the whole. */
-static int bound_epochs(struct corpus *c, const struct recipe *r, struct err *e)
+static int bound_epochs(const struct corpus *c, const struct recipe *r, int64_t steps, struct err *e)
 {
-    double total = (double)r->steps * (double)r->batch_tokens, fixed = 0;
+    double total = (double)steps * (double)r->batch_tokens, fixed = 0;
     bool capped[RECIPE_MAX_SOURCES] = {false}, again = true;
     while (again) {
         double open = 0;
@@ -145,9 +125,9 @@ static int open_all(struct corpus *c, const struct corpus_options *o, struct err
     TRY(file_mkdirs(dir, e));
     c->tokenizer_json = mem_strdup(path);
     if (!c->tokenizer_json) FAIL(e, ERR_MEMORY, "out of memory");
-    TRY(prepare(c, o, dir, e));
+    TRY(find_texts(c, o, dir, e));
     TRY(open_loaders(c, o->recipe, dir, e));
-    TRY(bound_epochs(c, o->recipe, e));
+    TRY(bound_epochs(c, o->recipe, o->recipe->steps, e));
     return corpus_hash(c, e);
 }
 
@@ -168,7 +148,7 @@ void corpus_close(struct corpus *c)
     *c = (struct corpus){0};
 }
 
-int corpus_hash(struct corpus *c, struct err *e)
+static int hash_data(const struct corpus *c, char out[65], struct err *e)
 {
     struct buf b = {0};
     int rc = OK;
@@ -179,7 +159,20 @@ int corpus_hash(struct corpus *c, struct err *e)
         if (!rc) buf_printf(&b, "%s %.17g %s\n", s->name, s->weight, hash);
     }
     if (!rc) rc = buf_check(&b, "the hash of the data", e);
-    if (!rc) rc = sha256_of(b.data, b.len, c->data_hash, e);
+    if (!rc) rc = sha256_of(b.data, b.len, out, e);
     buf_free(&b);
+    return rc;
+}
+
+int corpus_hash(struct corpus *c, struct err *e) { return hash_data(c, c->data_hash, e); }
+
+int corpus_hash_at(const struct corpus *c, const struct recipe *r, int64_t steps, char out[65], struct err *e)
+{
+    double weights[RECIPE_MAX_SOURCES];
+    if (r->n_sources != c->data.n_sources) FAIL(e, ERR_USAGE, "%s: another number of sources than the corpus has", r->path);
+    for (size_t i = 0; i < r->n_sources; i++) weights[i] = c->data.sources[i].weight;
+    int rc = bound_epochs(c, r, steps, e);
+    if (!rc) rc = hash_data(c, out, e);
+    for (size_t i = 0; i < r->n_sources; i++) c->data.sources[i].weight = weights[i];
     return rc;
 }

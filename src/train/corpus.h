@@ -15,6 +15,7 @@ struct corpus {
     char *tokenizer_json;  /* path; owned; NULL only in tests */
     struct loader data, val;
     char tokenizer_hash[65], data_hash[65]; /* of tokenizer.json; of all shards with names and weights */
+    uint64_t skipped_lines; /* bad lines that were left out when the shards were made */
 };
 
 /* Where preparation has got to: documents or merges done; total 0: not known beforehand. Called often, and by the
@@ -24,6 +25,7 @@ typedef void corpus_progress_fn(void *ctx, const char *what, uint64_t done, uint
 struct corpus_options {
     const struct recipe *recipe;
     const char *run;   /* folder */
+    bool going_on;     /* a run with checkpoints: what it was made from must be as it was, and nothing of it is replaced */
     struct pool *pool; /* sources are prepared side by side */
     corpus_progress_fn *progress; /* NULL allowed */
     void *progress_ctx;
@@ -35,5 +37,7 @@ int corpus_open(struct corpus *c, const struct corpus_options *o, struct err *e)
 void corpus_close(struct corpus *c); /* accepts a zeroed or half-opened corpus */
 /* Hashes of shards and weights into data_hash; tokenizer_hash must be set. */
 int corpus_hash(struct corpus *c, struct err *e);
+/* What data_hash would be if the recipe had this many steps: with an upper bound on passes they decide the weights. */
+int corpus_hash_at(const struct corpus *c, const struct recipe *r, int64_t steps, char out[65], struct err *e);
 
 #endif

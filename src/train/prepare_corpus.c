@@ -21,6 +21,7 @@ static int check_stop(const struct corpus_options *o, struct err *e)
 
 struct learning {
     const struct corpus_options *o;
+    const struct corpus_texts *texts;
     struct bpe_trainer *trainer;
     uint64_t bytes, limit; /* of the current input */
     uint64_t docs;
@@ -50,21 +51,24 @@ static void show_merges(void *ctx, int done, int want)
     if (o->progress) o->progress(o->progress_ctx, "tokenizer: merges", (uint64_t)done, (uint64_t)want);
 }
 
-/* Each source gives a part of the text by its weight, each of its inputs an equal part of that. */
+/* Each source gives a part of the text by its weight, each of its files an equal part of that. */
 static int learn_sources(struct learning *l, struct err *e)
 {
     const struct recipe *r = l->o->recipe;
-    char path[PATH_MAX];
     double all = 0;
     for (size_t i = 0; i < r->n_sources; i++) all += r->sources[i].weight;
-    for (size_t i = 0; i < r->n_sources; i++)
-        for (size_t k = 0; k < r->sources[i].n_inputs; k++) {
+    for (size_t i = 0; i < r->n_sources; i++) {
+        const struct inputs *files = &l->texts->lists[i];
+        struct docs_left_out told_later = {0};
+        struct docs_how how = recipe_how(r, &r->sources[i]);
+        how.left_out = &told_later;
+        for (size_t k = 0; k < files->n; k++) {
             l->bytes = 0;
-            l->limit = (uint64_t)(1e6 * r->tokenizer_megabytes * r->sources[i].weight / all / (double)r->sources[i].n_inputs) + 1;
-            TRY(recipe_resolve_input(r, path, sizeof path, r->sources[i].inputs[k], e));
-            int rc = docs_each(path, learn_doc, l, e);
+            l->limit = (uint64_t)(1e6 * r->tokenizer_megabytes * r->sources[i].weight / all / (double)files->n) + 1;
+            int rc = docs_each(files->v[k], &how, learn_doc, l, e);
             if (rc && rc != ENOUGH) return rc;
         }
+    }
     return OK;
 }
 
@@ -96,13 +100,13 @@ static int copy_tokenizer(const struct recipe *r, const char *path, struct err *
     return rc;
 }
 
-int corpus_make_tokenizer(const struct corpus_options *o, const char *path, struct err *e)
+int corpus_make_tokenizer(const struct corpus_options *o, const struct corpus_texts *t, const char *path, struct err *e)
 {
     static const char *const specials[] = {CHAT_BOS, CHAT_EOS, CHAT_PAD, CHAT_USER_MARK, CHAT_ASSISTANT_MARK};
     const struct recipe *r = o->recipe;
     if (*r->tokenizer_file) return copy_tokenizer(r, path, e);
     struct bpe_options options = {(int32_t)r->vocab, specials, 5, !strcmp(r->digits, "single")};
-    struct learning l = {.o = o};
+    struct learning l = {.o = o, .texts = t};
     TRY(bpe_trainer_new(&l.trainer, &options, e));
     int rc = train_tokenizer(&l, path, e);
     bpe_trainer_free(l.trainer);
@@ -115,10 +119,12 @@ int corpus_make_tokenizer(const struct corpus_options *o, const char *path, stru
 struct shard_job {
     const struct corpus_options *o;
     const struct recipe_source *source;
-    const struct tokenizer *tok;
-    const char *hash, *dir;
+    const struct inputs *files;
+    const struct corpus *c;
+    const char *dir;
     uint64_t holdout; /* 0: none */
     bool take;
+    struct prepare_result res;
     int rc;
     struct err e;
 };
@@ -129,36 +135,23 @@ static void show_shard(void *ctx, const char *input, uint64_t read, uint64_t tot
     o->progress(o->progress_ctx, input, read, total);
 }
 
-static int resolve_inputs(char **paths, const struct shard_job *j, struct err *e)
-{
-    char path[PATH_MAX];
-    for (size_t i = 0; i < j->source->n_inputs; i++) {
-        TRY(recipe_resolve_input(j->o->recipe, path, sizeof path, j->source->inputs[i], e));
-        if (!(paths[i] = mem_strdup(path))) FAIL(e, ERR_MEMORY, "out of memory");
-    }
-    return OK;
-}
-
 static void shard_task(void *ctx, int64_t task, int worker)
 {
     struct shard_job *j = (struct shard_job *)ctx + task;
-    char *paths[RECIPE_MAX_INPUTS] = {0}, out[PATH_MAX];
+    char out[PATH_MAX];
     bool shows = worker == 0 && j->o->progress; /* the caller's thread */
-    struct prepare_options p = {.tok = j->tok,
-                                .tokenizer_hash = j->hash,
-                                .inputs = (const char *const *)paths,
-                                .n_inputs = j->source->n_inputs,
+    struct prepare_options p = {.tok = j->c->tok,
+                                .tokenizer_hash = j->c->tokenizer_hash,
+                                .inputs = j->files,
+                                .how = recipe_how(j->o->recipe, j->source),
                                 .out = out,
                                 .holdout = j->holdout,
                                 .take_holdout = j->take,
                                 .progress = shows ? show_shard : NULL,
                                 .progress_ctx = (void *)(uintptr_t)j->o,
                                 .stop = j->o->stop};
-    struct prepare_result res;
     j->rc = corpus_shard_path(out, sizeof out, j->dir, j->source->name, j->take, &j->e);
-    if (!j->rc) j->rc = resolve_inputs(paths, j, &j->e);
-    if (!j->rc) j->rc = data_prepare(&p, &res, &j->e);
-    for (size_t i = 0; i < RECIPE_MAX_INPUTS; i++) mem_free(paths[i]);
+    if (!j->rc) j->rc = data_prepare(&p, &j->res, &j->e);
 }
 
 int corpus_shard_path(char *out, size_t cap, const char *dir, const char *name, bool held, struct err *e)
@@ -168,21 +161,28 @@ int corpus_shard_path(char *out, size_t cap, const char *dir, const char *name, 
     return path_join(out, cap, dir, file, e);
 }
 
-int corpus_make_shards(const struct corpus_options *o, const struct tokenizer *tok, const char hash[65], const char *dir,
-                       struct err *e)
+int corpus_make_shards(const struct corpus_options *o, const struct corpus_texts *t, const struct corpus *c, const char *dir,
+                       struct buf *notes, uint64_t *skipped, struct err *e)
 {
     const struct recipe *r = o->recipe;
     size_t n = 0;
+    TRY(prepare_check_space(dir, t->lists, t->n, e));
     struct shard_job *jobs = mem_array(2 * r->n_sources + r->n_vals, sizeof *jobs);
     if (!jobs) FAIL(e, ERR_MEMORY, "out of memory for %zu sources", r->n_sources + r->n_vals);
     for (size_t i = 0; i < r->n_sources; i++)
         for (int take = 0; take <= (r->holdout > 0); take++)
-            jobs[n++] = (struct shard_job){o, &r->sources[i], tok, hash, dir, (uint64_t)r->holdout, take, OK, {0}};
-    for (size_t i = 0; i < r->n_vals; i++) jobs[n++] = (struct shard_job){o, &r->vals[i], tok, hash, dir, 0, false, OK, {0}};
+            jobs[n++] = (struct shard_job){.o = o, .source = &r->sources[i], .files = &t->lists[i], .c = c, .dir = dir,
+                                           .holdout = (uint64_t)r->holdout, .take = take};
+    for (size_t i = 0; i < r->n_vals; i++)
+        jobs[n++] = (struct shard_job){
+            .o = o, .source = &r->vals[i], .files = &t->lists[r->n_sources + i], .c = c, .dir = dir};
     pool_for(o->pool, (int64_t)n, shard_task, jobs);
     int rc = OK;
-    for (size_t i = 0; i < n && !rc; i++)
+    for (size_t i = 0; i < n && !rc; i++) {
         if ((rc = jobs[i].rc) && e) *e = jobs[i].e;
+        if (!rc && !jobs[i].take) corpus_note_left_out(notes, jobs[i].source->name, &jobs[i].res.left_out);
+        if (!rc && !jobs[i].take) *skipped += jobs[i].res.left_out.bad_lines;
+    }
     mem_free(jobs);
     return rc;
 }

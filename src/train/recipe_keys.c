@@ -9,6 +9,8 @@
 #include <string.h>
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/near.h"
+#include "data/encoding.h"
 
 #define AT(f) offsetof(struct recipe, f)
 #define INT(s, n, f, d, lo, hi, fl, h) {s, n, KEY_INT, AT(f), 0, d, lo, hi, fl, NULL, h}
@@ -26,8 +28,13 @@ const struct recipe_key recipe_keys[] = {
 
     STR("data", "root", data_root, ".", KEY_FREE, "folder that inputs are relative to"),
     {"data", "source", KEY_SOURCE, AT(sources), AT(n_sources), "", 0, 0, KEY_CORPUS, NULL,
-     "NAME [weight=W] [epochs=E] INPUT...: text to learn from; INPUT is a file or generate:KIND?seed=..&count=.."},
-    {"data", "val", KEY_SOURCE, AT(vals), AT(n_vals), "", 0, 0, KEY_CORPUS, NULL, "NAME INPUT...: text to be measured on only"},
+     "NAME [weight=W] [epochs=E] [encoding=E] INPUT...: text to learn from; INPUT is a file, a folder, a pattern (*.txt) or "
+     "generate:KIND?seed=..&count=..; names with blanks in quotation marks"},
+    {"data", "val", KEY_SOURCE, AT(vals), AT(n_vals), "", 0, 0, KEY_CORPUS, NULL,
+     "NAME [encoding=E] INPUT...: text to be measured on only"},
+    CHOICE("data", "encoding", encoding, "utf-8", ENCODING_NAMES, KEY_CORPUS, "of files that are not UTF-8"),
+    CHOICE("data", "bad_lines", bad_lines, "stop", " stop skip ", KEY_CORPUS, "a line of a .jsonl file that cannot be used: an "
+           "error, or left out and counted"),
     INT("data", "holdout", holdout, "0", 0, 1000000, KEY_CORPUS, "every N-th document is measured on, not learned; 0: none"),
 
     INT("train", "steps", steps, "1000", 1, 1000000000, KEY_FREE, "optimiser steps of the whole run"),
@@ -76,33 +83,12 @@ const struct recipe_key *recipe_key_find(const char *name)
     return NULL;
 }
 
-/* Edits (insert, delete, replace) that turn a into b; names longer than 63 count as far away. */
-static int edits(const char *a, const char *b)
-{
-    int row[64];
-    size_t n = strlen(b);
-    if (n > 63) return 1000;
-    for (size_t j = 0; j <= n; j++) row[j] = (int)j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        int diagonal = row[0];
-        row[0] = (int)i;
-        for (size_t j = 1; j <= n; j++) {
-            int best = diagonal + (a[i - 1] != b[j - 1]);
-            if (row[j] + 1 < best) best = row[j] + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = best;
-        }
-    }
-    return row[n];
-}
-
 const char *recipe_key_nearest(const char *name)
 {
     int best = 0;
     const char *found = NULL;
     for (size_t i = 0; i < recipe_n_keys; i++) {
-        int d = edits(name, recipe_keys[i].name);
+        int d = name_distance(name, recipe_keys[i].name);
         if (!found || d < best) {
             best = d;
             found = recipe_keys[i].name;
@@ -145,6 +131,15 @@ static int set_string(char **out, const char *value, struct err *e)
     return OK;
 }
 
+static int read_choice(char **out, const struct recipe_key *k, const char *value, const char *where, struct err *e)
+{
+    char word[32];
+    snprintf(word, sizeof word, " %.29s ", value);
+    if (!*value || strchr(value, ' ') || !strstr(k->choices, word))
+        FAIL(e, ERR_USAGE, "%s: %s = \"%s\", expected one of%s", where, k->name, value, k->choices);
+    return set_string(out, value, e);
+}
+
 /* True when word is an option such as "weight=4": letters, then '='. An input with '=' has other characters before. */
 static bool is_option(const char *word)
 {
@@ -159,22 +154,49 @@ static int read_option(struct recipe_source *s, const char *word, const char *wh
     static const struct recipe_key epochs = {.name = "epochs", .lo = 0, .hi = 1e6};
     if (!strncmp(word, "weight=", 7)) return read_number(&s->weight, &weight, word + 7, where, e);
     if (!strncmp(word, "epochs=", 7)) return read_number(&s->epochs, &epochs, word + 7, where, e);
-    FAIL(e, ERR_USAGE, "%s: \"%s\" is unknown, expected weight= or epochs= or an input", where, word);
+    if (!strncmp(word, "encoding=", 9)) return read_choice(&s->encoding, recipe_key_find("encoding"), word + 9, where, e);
+    FAIL(e, ERR_USAGE, "%s: \"%s\" is unknown, expected weight=, epochs=, encoding= or an input", where, word);
 }
 
 /* One word of a source line: the name, an option or an input. */
-static int read_source_word(struct recipe_source *s, const char *word, bool first, const char *where, struct err *e)
+static int read_source_word(struct recipe_source *s, const char *word, bool quoted, const char *where, struct err *e)
 {
-    if (first) {
+    if (!s->name) {
         size_t n = strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789_-");
         if (n == 0 || word[n] || n > 63)
             FAIL(e, ERR_USAGE, "%s: name \"%s\", expected 1 to 63 of a-z, 0-9, _ and -", where, word);
         return set_string(&s->name, word, e);
     }
-    if (is_option(word)) return read_option(s, word, where, e);
+    if (!quoted && is_option(word)) return read_option(s, word, where, e);
     if (s->n_inputs == RECIPE_MAX_INPUTS) FAIL(e, ERR_LIMIT, "%s: more than %d inputs", where, RECIPE_MAX_INPUTS);
     TRY(set_string(&s->inputs[s->n_inputs], word, e));
     s->n_inputs++;
+    return OK;
+}
+
+const char *recipe_quoted_end(const char *s)
+{
+    if (*s != '"' && *s != '\'') return NULL;
+    for (const char *p = s + 1; *p; p++)
+        if (*p == *s && (p[1] == 0 || p[1] == ' ' || p[1] == '\t')) return p;
+    return NULL;
+}
+
+/* Cuts `value` into words at blanks; a word in quotation marks keeps its blanks. */
+static int read_source_words(struct recipe_source *s, const char *value, const char *where, struct err *e)
+{
+    char word[1024];
+    for (const char *p = value; *p;) {
+        const char *end = recipe_quoted_end(p), *from = end ? p + 1 : p;
+        size_t n = end ? (size_t)(end - from) : strcspn(p, " \t");
+        if (n >= sizeof word) FAIL(e, ERR_LIMIT, "%s: a word of %zu bytes, at most %zu", where, n, sizeof word - 1);
+        if (!end && *p == '"') FAIL(e, ERR_USAGE, "%s: %.60s: a quotation mark without its second", where, p);
+        memcpy(word, from, n);
+        word[n] = 0;
+        p = from + n + (end != NULL);
+        p += strspn(p, " \t");
+        TRY(read_source_word(s, word, end != NULL, where, e));
+    }
     return OK;
 }
 
@@ -183,30 +205,11 @@ static int read_source(struct recipe_source *list, size_t *count, const char *va
     if (*count == RECIPE_MAX_SOURCES) FAIL(e, ERR_LIMIT, "%s: more than %d sources", where, RECIPE_MAX_SOURCES);
     struct recipe_source *s = &list[(*count)++];
     s->weight = 1;
-    char word[1024];
-    bool first = true;
-    for (const char *p = value; *p;) {
-        size_t n = strcspn(p, " \t");
-        if (n >= sizeof word) FAIL(e, ERR_LIMIT, "%s: a word of %zu bytes, at most %zu", where, n, sizeof word - 1);
-        memcpy(word, p, n);
-        word[n] = 0;
-        p += n + strspn(p + n, " \t");
-        TRY(read_source_word(s, word, first, where, e));
-        first = false;
-    }
-    if (s->n_inputs == 0) FAIL(e, ERR_USAGE, "%s: expected NAME [weight=W] [epochs=E] INPUT...", where);
+    TRY(read_source_words(s, value, where, e));
+    if (s->n_inputs == 0) FAIL(e, ERR_USAGE, "%s: expected NAME [weight=W] [epochs=E] [encoding=E] INPUT...", where);
     for (size_t i = 0; i + 1 < *count; i++)
-        if (!strcmp(list[i].name, s->name)) FAIL(e, ERR_USAGE, "%s: the name %s is taken", where, s->name);
+        if (list[i].name && !strcmp(list[i].name, s->name)) FAIL(e, ERR_USAGE, "%s: the name %s is taken", where, s->name);
     return OK;
-}
-
-static int read_choice(char **out, const struct recipe_key *k, const char *value, const char *where, struct err *e)
-{
-    char word[32];
-    snprintf(word, sizeof word, " %.29s ", value);
-    if (!*value || strchr(value, ' ') || !strstr(k->choices, word))
-        FAIL(e, ERR_USAGE, "%s: %s = \"%s\", expected one of%s", where, k->name, value, k->choices);
-    return set_string(out, value, e);
 }
 
 int recipe_key_set(struct recipe *r, const struct recipe_key *k, const char *value, const char *where, struct err *e)
@@ -241,6 +244,14 @@ static void print_number(struct buf *out, double v)
     buf_add_str(out, s);
 }
 
+/* A word that reads back as this input. */
+static void print_input(const char *input, struct buf *out)
+{
+    bool plain = *input && !strpbrk(input, " \t#") && *input != '"' && *input != '\'' && !is_option(input);
+    const char *mark = plain ? "" : strchr(input, '"') ? "'" : "\"";
+    buf_printf(out, " %s%s%s", mark, input, mark);
+}
+
 static void print_source(const struct recipe_source *s, bool weighed, struct buf *out)
 {
     buf_add_str(out, s->name);
@@ -252,7 +263,8 @@ static void print_source(const struct recipe_source *s, bool weighed, struct buf
         buf_add_str(out, " epochs=");
         print_number(out, s->epochs);
     }
-    for (size_t i = 0; i < s->n_inputs; i++) buf_printf(out, " %s", s->inputs[i]);
+    if (s->encoding) buf_printf(out, " encoding=%s", s->encoding);
+    for (size_t i = 0; i < s->n_inputs; i++) print_input(s->inputs[i], out);
 }
 
 void recipe_key_print(const struct recipe *r, const struct recipe_key *k, struct buf *out)

@@ -32,6 +32,8 @@ const struct recipe_key *recipe_key_find(const char *name);
 const char *recipe_key_nearest(const char *name);
 /* Reads a value into r. where is "file:line". */
 int recipe_key_set(struct recipe *r, const struct recipe_key *k, const char *value, const char *where, struct err *e);
+/* Of a word in quotation marks that begins here: its second mark, which a blank or the end follows. NULL: it is none. */
+const char *recipe_quoted_end(const char *s);
 /* Appends "name = value" lines (none for an empty list). */
 void recipe_key_print(const struct recipe *r, const struct recipe_key *k, struct buf *out);
 

@@ -2,8 +2,8 @@
 #include "train/space.h"
 #include <limits.h>
 #include <string.h>
-#include "base/mem.h"
 #include "format/format.h"
+#include "sys/dir.h"
 #include "sys/file.h"
 #include "sys/store.h"
 
@@ -33,29 +33,33 @@ uint64_t space_exports(const struct trainer *t)
     return all;
 }
 
+static bool is_checkpoint(const char *name) { return !strncmp(name, "checkpoint-", 11); }
+
+static int add_folder(uint64_t *bytes, const char *dir, struct err *e)
+{
+    char **files, path[PATH_MAX];
+    size_t n;
+    TRY(file_list(&files, &n, dir, e));
+    int rc = OK;
+    for (size_t i = 0; i < n && !rc; i++)
+        if (!(rc = path_join(path, sizeof path, dir, files[i], e))) *bytes += file_look(path, false).size;
+    names_free(files, n);
+    return rc;
+}
+
 /* Bytes of the files in the folders RUN/checkpoint-N. */
 static int existing(const char *run, uint64_t *bytes, struct err *e)
 {
-    char **names, dir[PATH_MAX], path[PATH_MAX];
+    char **names, dir[PATH_MAX];
     size_t n;
     *bytes = 0;
-    TRY(file_list(&names, &n, run, e));
+    TRY(dir_names(&names, &n, run, is_checkpoint, e));
     int rc = OK;
-    for (size_t i = 0; i < n; i++) {
-        char **files = NULL;
-        size_t k = 0;
-        if (!rc && !strncmp(names[i], "checkpoint-", 11)) {
-            rc = path_join(dir, sizeof dir, run, names[i], e);
-            if (!rc && file_is_dir(dir)) rc = file_list(&files, &k, dir, e);
-        }
-        for (size_t f = 0; f < k; f++) {
-            if (!rc && !(rc = path_join(path, sizeof path, dir, files[f], e))) *bytes += file_look(path, false).size;
-            mem_free(files[f]);
-        }
-        mem_free(files);
-        mem_free(names[i]);
+    for (size_t i = 0; i < n && !rc; i++) {
+        rc = path_join(dir, sizeof dir, run, names[i], e);
+        if (!rc && file_is_dir(dir)) rc = add_folder(bytes, dir, e);
     }
-    mem_free(names);
+    names_free(names, n);
     return rc;
 }
 

@@ -1,0 +1,49 @@
+/* Encodings of text files. Inside, text is UTF-8; a file in another encoding is turned into it while it is read, by the C
+ * library's iconv(3). */
+#ifndef DATA_ENCODING_H
+#define DATA_ENCODING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/buf.h"
+
+/* Name in recipes and options, name of iconv. "latin1" is Windows-1252, as on the web: the two differ where Latin-1 has
+ * control characters only. utf-16 asks the byte order mark, or where the zeros stand. */
+#define ENCODINGS(X)                                                                                                   \
+    X("utf-8", "UTF-8") X("latin1", "CP1252") X("latin2", "ISO-8859-2") X("latin9", "ISO-8859-15") X("cp1250", "CP1250") \
+    X("cp1251", "CP1251") X("cp1253", "CP1253") X("koi8-r", "KOI8-R") X("gb18030", "GB18030") X("big5", "BIG5")          \
+    X("shift_jis", "CP932") X("euc-jp", "EUC-JP") X("euc-kr", "CP949") X("utf-16", "UTF-16") X("utf-16le", "UTF-16LE")   \
+    X("utf-16be", "UTF-16BE")
+#define ENCODING_WORD(name, iconv) name " "
+/* All names, each between two blanks. */
+#define ENCODING_NAMES " " ENCODINGS(ENCODING_WORD)
+
+extern const char *const encoding_names[]; /* NULL at the end; [0] is utf-8 */
+/* The index of a name that is in ENCODING_NAMES; 0 for any other. */
+int encoding_find(const char *name);
+
+/* The beginning of a file, by which its encoding is guessed for messages. */
+enum { ENCODING_HEAD = 256 };
+struct encoding_head {
+    uint8_t bytes[ENCODING_HEAD];
+    size_t n;
+};
+void encoding_head_add(struct encoding_head *h, const char *data, size_t n);
+
+/* A stream of bytes on its way to UTF-8. */
+struct decoder_stream;
+/* head: the first bytes of the file (all that it has, if it is shorter than ENCODING_HEAD). */
+int decoder_stream_open(struct decoder_stream **out, int encoding, const struct encoding_head *head, const char *path,
+                        struct err *e);
+/* Appends to out what these bytes mean. Bytes of a character that is not whole yet are kept. */
+int decoder_stream_add(struct decoder_stream *d, const char *data, size_t n, struct buf *out, struct err *e);
+/* Fails when the stream ends inside a character. */
+int decoder_stream_end(struct decoder_stream *d, struct err *e);
+void decoder_stream_free(struct decoder_stream *d); /* NULL allowed */
+
+/* What to do about a text that is not UTF-8, or has NUL bytes: a clause for the end of a message. has_utf8: other characters
+ * before were UTF-8 and not ASCII, so that this is rather damage than another encoding. */
+void encoding_advice(struct buf *out, const struct encoding_head *head, bool nul, bool has_utf8, const char *path);
+
+#endif
