@@ -1,29 +1,46 @@
 /* Strict JSON on jansson. */
 #include "base/json.h"
 #include "base/buf.h"
+#include "base/checked.h"
 #include "base/libs.h"
 #include "base/mem.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { JSON_MAX_DEPTH = 128 };
+/* MAX_TREE: bytes that the tree of a message may take, and that of a file: a vocabulary of 262,144 tokens with 514,906 merges
+ * takes 220 MiB. */
+enum { JSON_MAX_DEPTH = 128, MAX_TREE = 128 << 20, MAX_FILE_TREE = 512 << 20 };
 
-/* jansson's own limit (JSON_PARSER_MAX_DEPTH) is 2048; ours is checked on the text before parsing, so that deep
- * nesting costs no memory. Brackets inside strings do not count. */
-static int check_depth(const char *s, size_t len, const char *name, struct err *e)
+/* What jansson allocates for each, with what malloc adds. */
+enum { ARRAY_BYTES = 128, OBJECT_BYTES = 224, TEXT_BYTES = 88, ELEMENT_BYTES = 32 };
+
+/* jansson's own limit of depth (JSON_PARSER_MAX_DEPTH) is 2048, and it has none for the number of values; ours are checked
+ * on the text before parsing, so that what is refused costs no memory. *words: there is a word like NaN. */
+static int check_size(const char *s, size_t len, uint64_t most, const char *name, bool *words, struct err *e)
 {
     int depth = 0;
+    uint64_t bytes = 0;
     bool in_str = false;
+    *words = false;
     for (size_t i = 0; i < len; i++) {
         char c = s[i];
         if (in_str) {
             if (c == '\\') i++;
             else if (c == '"') in_str = false;
-        } else if (c == '"') in_str = true;
+            continue;
+        }
+        if (c == '"') in_str = true;
         else if (c == '[' || c == '{') {
             if (++depth > JSON_MAX_DEPTH)
                 FAIL(e, ERR_LIMIT, "%s: offset %zu: JSON nested deeper than %d levels", name, i, JSON_MAX_DEPTH);
         } else if (c == ']' || c == '}') depth--;
+        *words |= c == 'N' || c == 'I';
+        bytes += c == '[' ? ARRAY_BYTES : c == '{' ? OBJECT_BYTES : c == '"' ? TEXT_BYTES : c == ',' ? ELEMENT_BYTES : 0;
+        if (bytes > most)
+            FAIL(e, ERR_LIMIT,
+                 "%s: offset %zu: JSON with so many values that they take more than %llu MiB, expected at most that", name, i,
+                 (unsigned long long)(most >> 20));
     }
     return OK;
 }
@@ -36,55 +53,103 @@ static bool is_too_big(const char *s, size_t digits)
     return digits > 19 || (digits == 19 && memcmp(s + minus, minus ? "9223372036854775808" : "9223372036854775807", 19) > 0);
 }
 
-/* The text with ".0" behind every integer that does not fit 64 bits. */
-static void add_fractions(struct buf *b, const char *s, size_t len)
+/* The length of a word that Python writes for a number, at the beginning of s; 0: there is none. */
+static size_t number_word(const char *s, size_t len)
+{
+    static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (len >= strlen(words[i]) && !memcmp(s, words[i], strlen(words[i]))) return strlen(words[i]);
+    return 0;
+}
+
+/* A number of n bytes, `digits` of them (0: a real one), in a form that jansson takes. file: one beyond a double is a word. */
+static void add_number(struct buf *b, const char *s, size_t n, size_t digits, bool file)
+{
+    enum { SURE = 290 }; /* so few digits and no exponent stay below the largest double */
+    char text[512];
+    bool big = is_too_big(s, digits);
+    if (file && n < sizeof text && (n > SURE || (!digits && (memchr(s, 'e', n) || memchr(s, 'E', n))))) {
+        memcpy(text, s, n);
+        text[n] = 0;
+        if (isinf(strtod(text, NULL))) {
+            buf_add_str(b, *s == '-' ? "\"-Infinity\"" : "\"Infinity\"");
+            return;
+        }
+    }
+    buf_add(b, s, n);
+    if (big) buf_add_str(b, ".0");
+}
+
+/* The text with ".0" behind every integer that does not fit 64 bits and, of a file, texts for what is no number in JSON. */
+static void rewrite(struct buf *b, const char *s, size_t len, bool file)
 {
     bool in_str = false;
     for (size_t i = 0; i < len;) {
-        size_t n = 1, digits = 0;
+        size_t n = 1, digits = 0, word = file && !in_str ? number_word(s + i, len - i) : 0;
+        if (word) {
+            buf_add_byte(b, '"');
+            buf_add(b, s + i, word);
+            buf_add_byte(b, '"');
+            i += word;
+            continue;
+        }
         if (in_str && s[i] == '\\') n = len - i > 1 ? 2 : 1;
         else if (s[i] == '"') in_str = !in_str;
-        else if (!in_str && s[i] != '"' && in_number(s[i])) {
+        else if (!in_str && in_number(s[i])) {
             for (n = 0; i + n < len && in_number(s[i + n]); n++) digits += s[i + n] >= '0' && s[i + n] <= '9';
             if (n - digits > (size_t)(s[i] == '-')) digits = 0; /* a real number */
+            add_number(b, s + i, n, digits, file);
+            i += n;
+            continue;
         }
         buf_add(b, s + i, n);
-        if (is_too_big(s + i, digits)) buf_add_str(b, ".0");
         i += n;
     }
 }
 
 /* Files say "no limit" with integers like 1000000000000000019884624838656: a number, though none that we would count with. */
-static int parse_big(json_t **out, const char *text, size_t len, size_t flags, json_error_t *je, const char *name, struct err *e)
+static int parse_rewritten(json_t **out, const char *text, size_t len, size_t flags, bool file, json_error_t *je, const char *name,
+                           struct err *e)
 {
     struct buf b = {0};
-    add_fractions(&b, text, len);
+    rewrite(&b, text, len, file);
     int rc = buf_check(&b, name, e);
-    if (!rc) rc = libs_json_load(out, b.data, b.len, flags, je, name, e);
+    if (!rc) rc = libs_json_load(out, b.data ? b.data : "", b.len, flags, je, name, e);
     buf_free(&b);
     return rc;
 }
 
-static int parse(json_t **out, const char *text, size_t len, size_t flags, const char *name, struct err *e)
+static int parse(json_t **out, const char *text, size_t len, size_t flags, bool file, const char *name, struct err *e)
 {
-    json_error_t je;
+    json_error_t je = {0};
+    bool words;
     *out = NULL;
-    TRY(check_depth(text, len, name, e));
+    TRY(check_size(text, len, file ? MAX_FILE_TREE : MAX_TREE, name, &words, e));
     flags |= JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
-    TRY(libs_json_load(out, text, len, flags, &je, name, e));
-    if (!*out && json_error_code(&je) == json_error_numeric_overflow) TRY(parse_big(out, text, len, flags, &je, name, e));
-    if (!*out) FAIL(e, ERR_FORMAT, "%s: line %d, column %d: not valid JSON: %s", name, je.line, je.column, je.text);
-    return OK;
+    bool again = file && words; /* jansson refuses them, whatever else there is */
+    if (!again) TRY(libs_json_load(out, text, len, flags, &je, name, e));
+    again = again || (!*out && json_error_code(&je) == json_error_numeric_overflow);
+    if (again) TRY(parse_rewritten(out, text, len, flags, file, &je, name, e));
+    if (*out) return OK;
+    bool cut = file && (size_t)je.position + 1 >= len; /* wrong at its end */
+    FAIL(e, ERR_FORMAT, "%s: line %d, column %d: not valid JSON: %s%s", name, je.line, je.column, je.text,
+         cut ? " (is the file whole?)" : "");
 }
 
 int json_parse(json_t **out, const char *text, size_t len, const char *name, struct err *e)
 {
-    return parse(out, text, len, 0, name, e);
+    return parse(out, text, len, 0, false, name, e);
 }
 
 int json_parse_any(json_t **out, const char *text, size_t len, const char *name, struct err *e)
 {
-    return parse(out, text, len, JSON_DECODE_ANY, name, e);
+    return parse(out, text, len, JSON_DECODE_ANY, false, name, e);
+}
+
+int json_parse_file(json_t **out, const char *text, size_t len, const char *name, struct err *e)
+{
+    bool mark = len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3);
+    return parse(out, text + 3 * mark, len - 3 * mark, 0, true, name, e);
 }
 
 int json_bad(const char *what, struct err *e)
@@ -96,7 +161,9 @@ int json_bad(const char *what, struct err *e)
 static const char *type_name(const json_t *v)
 {
     static const char *const names[] = {"an object", "an array", "a string", "an integer", "a number", "true", "false", "null"};
-    return names[json_typeof(v)];
+    const char *s = json_string_value(v); /* json_parse_file */
+    size_t word = s ? number_word(s, json_string_length(v)) : 0;
+    return word && word == json_string_length(v) ? s : names[json_typeof(v)];
 }
 
 static const json_t *find(const json_t *obj, const char *key)

@@ -10,10 +10,16 @@
 #include "base/err.h"
 
 /* Parses one whole text. `name` is the file (or "request body") for messages, which also carry line and column. An integer
- * beyond 64 bits becomes a real number. *out is owned by the caller: json_decref. */
+ * beyond 64 bits becomes a real number. What the tree takes is counted before it is made: small texts can ask for much.
+ * *out is owned by the caller: json_decref. */
 int json_parse(json_t **out, const char *text, size_t len, const char *name, struct err *e);
 /* The same for a text that may also be a string, a number, true, false or null. */
 int json_parse_any(json_t **out, const char *text, size_t len, const char *name, struct err *e);
+
+/* A file that came with a model, as Python writes it: a byte order mark is skipped; NaN, Infinity and numbers beyond a
+ * double become texts, which are no trouble in a member that nobody reads, and which the getters of numbers refuse by
+ * name. The tree may be large, as that of a tokenizer is. */
+int json_parse_file(json_t **out, const char *text, size_t len, const char *name, struct err *e);
 
 /* Getters on an object. `where` names the object in messages. A missing key is an error in json_get_*, and leaves
  * *out as it is in json_opt_*; JSON null counts as missing. Integers are range-checked: [lo, hi]. Strings are

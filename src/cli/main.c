@@ -3,6 +3,7 @@
 #include <string.h>
 #include "autarky.h"
 #include "base/checked.h"
+#include "base/log.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/options.h"
@@ -87,9 +88,17 @@ static int cmd_version(int argc, char **argv)
     return exit_flushed(NULL);
 }
 
+static void warning(void *ctx, const char *line)
+{
+    (void)ctx;
+    term_status_end();
+    fprintf(stderr, "warning: %s\n", line);
+}
+
 int main(int argc, char **argv)
 {
     term_init();
+    log_to(warning, NULL);
     if (argc < 2) {
         print_commands(stderr);
         return EXIT_USAGE;

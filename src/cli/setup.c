@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/log.h"
 #include "cli/model_name.h"
 #include "cli/term.h"
 #include "sys/file.h"
@@ -147,9 +148,7 @@ bool same_file(const char *a, const char *b)
 static void tell_warning(void *ctx, const char *message)
 {
     (void)ctx;
-    term_status_end();
-    term_write(stderr, message, strlen(message)); /* it may quote a file */
-    fputc('\n', stderr);
+    log_warn("%s", message);
 }
 
 static void tell_packing(void *ctx, int64_t done, int64_t total)
