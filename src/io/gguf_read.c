@@ -39,8 +39,9 @@ struct gguf {
 static int need(struct gguf *g, uint64_t n, const char *what, struct err *e)
 {
     if (range_ok(g->pos, n, g->size)) return OK;
-    FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": bytes left is %" PRIu64 ", expected at least %" PRIu64 " for %s", g->path,
-         g->pos, g->size - g->pos, n, what);
+    FAIL(e, ERR_FORMAT,
+         "%s: offset %" PRIu64 ": bytes left is %" PRIu64 ", expected at least %" PRIu64 " for %s (is the file whole? it has %" PRIu64
+         " bytes)", g->path, g->pos, g->size - g->pos, n, what, g->size);
 }
 
 static int read_int(struct gguf *g, uint32_t bytes, uint64_t *out, const char *what, struct err *e)
@@ -67,8 +68,9 @@ static int read_str(struct gguf *g, const char **s, uint64_t *len, const char *w
     uint64_t at = g->pos;
     TRY(read_u64(g, len, what, e));
     if (*len > g->size - g->pos)
-        FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": length of %s is %" PRIu64 ", expected at most %" PRIu64, g->path, at,
-             what, *len, g->size - g->pos);
+        FAIL(e, ERR_FORMAT,
+             "%s: offset %" PRIu64 ": length of %s is %" PRIu64 ", expected at most %" PRIu64 " (is the file whole? it has %" PRIu64
+             " bytes)", g->path, at, what, *len, g->size - g->pos, g->size);
     *s = (const char *)g->data + g->pos;
     g->pos += *len;
     return OK;
@@ -116,8 +118,8 @@ static int check_count(const struct gguf *g, uint64_t at, uint64_t n, uint64_t l
              limit);
     if (n > fit)
         FAIL(e, ERR_FORMAT,
-             "%s: offset %" PRIu64 ": count is %" PRIu64 ", expected at most %" PRIu64 " of %" PRIu64 " bytes or more",
-             g->path, at, n, fit, min_bytes);
+             "%s: offset %" PRIu64 ": count is %" PRIu64 ", expected at most %" PRIu64 " of %" PRIu64
+             " bytes or more (is the file whole? it has %" PRIu64 " bytes)", g->path, at, n, fit, min_bytes, g->size);
     return OK;
 }
 
@@ -136,8 +138,8 @@ static int read_elements(struct gguf *g, struct tf_kv *kv, struct err *e)
     uint64_t n = kv->v.array.n, left = g->size - g->pos, at = g->pos - 8, most = left / (size ? size : 8);
     if (n > most)
         FAIL(e, ERR_FORMAT,
-             "%s: offset %" PRIu64 ": number of elements of an array is %" PRIu64 ", expected at most %" PRIu64, g->path,
-             at, n, most);
+             "%s: offset %" PRIu64 ": number of elements of an array is %" PRIu64 ", expected at most %" PRIu64
+             " (is the file whole? it has %" PRIu64 " bytes)", g->path, at, n, most, g->size);
     kv->v.array.data = g->data + g->pos;
     if (elem == GGUF_STR) {
         const char *s;
@@ -356,6 +358,19 @@ static int read_tensors(struct gguf *g, struct err *e)
     return OK;
 }
 
+/* Where the last tensor ends by the table, saturated. */
+static uint64_t table_end(const struct gguf *g, uint64_t start)
+{
+    uint64_t end = 0;
+    for (uint64_t i = 0; i < g->n_t; i++) {
+        uint64_t abs = 0, last = 0;
+        bool good = add_u64(start, g->t[i].offset, &abs) && add_u64(abs, g->t[i].bytes, &last);
+        if (!good) last = UINT64_MAX;
+        if (last > end) end = last;
+    }
+    return end;
+}
+
 /* Offsets become absolute and are checked against the end of the file. */
 static int place_data(struct gguf *g, struct err *e)
 {
@@ -363,14 +378,16 @@ static int place_data(struct gguf *g, struct err *e)
     char q[IO_QUOTE];
     if (!align_u64(g->pos, g->alignment, &start))
         FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": no room for data", g->path, g->pos);
+    uint64_t end = table_end(g, start);
     for (uint64_t i = 0; i < g->n_t; i++) {
         struct tf_tensor *t = &g->t[i];
         if (!add_u64(start, t->offset, &abs) || !range_ok(abs, t->bytes, g->size))
             FAIL(e, ERR_FORMAT,
                  "%s: offset %" PRIu64 ": data of tensor %s is %" PRIu64 " bytes at %" PRIu64 " + %" PRIu64
-                 ", expected to end within the file's %" PRIu64 " bytes (is the file whole?%s%s%s)",
-                 g->path, g->where_t[i], io_quote(q, t->name, strlen(t->name)), t->bytes, start, t->offset, g->size,
-                 io_ggml_agreed(t->raw_type) ? "" : " is its type ",
+                 ", expected to end within the file's %" PRIu64 " bytes (is the file whole? it has %" PRIu64
+                 " bytes, its table says %" PRIu64 "%s%s%s)",
+                 g->path, g->where_t[i], io_quote(q, t->name, strlen(t->name)), t->bytes, start, t->offset, g->size, g->size, end,
+                 io_ggml_agreed(t->raw_type) ? "" : "; is its type ",
                  io_ggml_agreed(t->raw_type) ? "" : io_ggml_name(t->raw_type), io_ggml_agreed(t->raw_type) ? "" : "?");
         t->offset = abs;
         t->data = g->data + abs;

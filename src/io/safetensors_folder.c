@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "io/json_scan.h"
+#include "io/kinds.h"
 #include "io/reader.h"
 #include <inttypes.h>
 #include <limits.h>
@@ -194,6 +195,7 @@ static int open_indexed(struct tf *f, const char *dir, const char *path, struct 
     if (m.size > MAX_INDEX)
         rc = err_set(e, ERR_LIMIT, __FILE__, __LINE__, "%s: offset 0: size of the file is %zu, expected at most %d", path,
                      m.size, MAX_INDEX);
+    if (!rc) rc = io_check_json_kind(path, x.json.text, x.json.len, e);
     if (!rc) rc = read_index(&x, e);
     if (!rc) rc = list_shards(&x, e);
     if (!rc) rc = open_shards(&x, dir, e);
@@ -220,10 +222,12 @@ int safetensors_open_folder(struct tf *f, const char *dir, struct err *e)
     TRY(path_join(path, sizeof path, dir, "model.safetensors.index.json", e));
     if (io_exists(f, path)) return open_indexed(f, dir, path, e);
     TRY(io_find_name(f, dir, io_is_pickle_name, &pickle, e));
-    if (!pickle)
-        FAIL(e, ERR_NOTFOUND, "%s: folder has neither model.safetensors nor model.safetensors.index.json, expected one",
-             dir);
-    char q[IO_QUOTE];
+    char q[IO_QUOTE], hint[300] = "";
+    if (!pickle) {
+        TRY(io_folder_hint(hint, sizeof hint, f, dir, e));
+        FAIL(e, ERR_NOTFOUND, "%s: folder has neither model.safetensors nor model.safetensors.index.json, expected one%s", dir,
+             hint);
+    }
     io_quote(q, pickle, strlen(pickle));
     mem_free(pickle);
     FAIL(e, ERR_UNSUPPORTED,

@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "io/json_scan.h"
+#include "io/kinds.h"
 #include "io/reader.h"
 #include <inttypes.h>
 #include <limits.h>
@@ -184,7 +185,7 @@ static int read_tensor(struct header *h, struct tf_tensor *t, struct err *e)
 {
     const struct raw_type *r = NULL;
     int64_t off[2] = {0};
-    uint64_t elements, data_bytes = h->f->maps[h->f->n_maps - 1].map.size - h->start;
+    uint64_t elements;
     if (json_scan_peek(&h->json) != '{') FAIL(e, ERR_FORMAT, "%s is not an object, expected one", where(h, t, NULL));
     TRY(read_keys(h, t, &r, off, e));
     if (!io_elements(t->ne, t->nd, &elements) || elements % r->block != 0 ||
@@ -192,9 +193,8 @@ static int read_tensor(struct header *h, struct tf_tensor *t, struct err *e)
         FAIL(e, ERR_FORMAT,
              "%s: shape has a number of elements that overflows or does not fill bytes of %s, expected a valid one",
              where(h, t, NULL), r->name);
-    if (off[0] > off[1] || (uint64_t)off[1] > data_bytes)
-        FAIL(e, ERR_FORMAT, "%s is [%" PRId64 ", %" PRId64 "], expected to rise within 0 to %" PRIu64,
-             where(h, t, "data_offsets"), off[0], off[1], data_bytes);
+    if (off[0] > off[1])
+        FAIL(e, ERR_FORMAT, "%s is [%" PRId64 ", %" PRId64 "], expected to rise", where(h, t, "data_offsets"), off[0], off[1]);
     if ((uint64_t)(off[1] - off[0]) != t->bytes)
         FAIL(e, ERR_FORMAT, "%s is %" PRId64 " bytes, expected %" PRIu64 " from dtype and shape", where(h, t, "data_offsets"),
              off[1] - off[0], t->bytes);
@@ -276,13 +276,19 @@ static int place_data(struct tf *f, uint64_t start, struct err *e)
                  "%s: offset %" PRIu64 ": data of tensor %s starts at %" PRIu64 " of the data, expected %" PRIu64 " (%s)",
                  m->path, start + v[i].offset, io_quote(q, v[i].name, strlen(v[i].name)), v[i].offset, end,
                  v[i].offset > end ? "a hole" : "an overlap");
-        end += v[i].bytes;
-        v[i].offset += start;
-        v[i].data = m->map.data + v[i].offset;
+        end += v[i].bytes; /* the offsets were below 2^63 */
     }
+    if (end > total)
+        FAIL(e, ERR_FORMAT,
+             "%s: offset %" PRIu64 ": data of the tensors end at %" PRIu64 ", expected to end with the file (is the file whole? it has "
+             "%zu bytes, its header says %" PRIu64 ")", m->path, start, start + end, m->map.size, start + end);
     if (end != total)
         FAIL(e, ERR_FORMAT, "%s: offset %" PRIu64 ": data after the last tensor is %" PRIu64 " bytes, expected 0", m->path,
              start + end, total - end);
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        v[i].offset += start;
+        v[i].data = m->map.data + v[i].offset;
+    }
     return OK;
 }
 
@@ -291,12 +297,19 @@ int safetensors_read(struct tf *f, struct err *e)
     const struct tf_map *m = &f->maps[f->n_maps - 1];
     f->container = "safetensors";
     f->alignment = 1;
+    if (m->map.size < 8) TRY(io_check_kind(m->path, m->map.data, m->map.size, e));
     if (m->map.size < 8)
         FAIL(e, ERR_FORMAT, "%s: offset 0: size of the file is %zu, expected at least 8 bytes", m->path, m->map.size);
     uint64_t n = io_le(m->map.data, 8), most = m->map.size - 8 < MAX_HEADER ? m->map.size - 8 : MAX_HEADER;
-    if (n < 2 || n > most)
+    if (n < 2 || n > most) {
+        TRY(io_check_kind(m->path, m->map.data, m->map.size, e));
+        char whole[120] = "";
+        if (n >= 2 && n <= MAX_HEADER)
+            snprintf(whole, sizeof whole, " (is the file whole? it has %zu bytes, and the header alone %" PRIu64 ")", m->map.size,
+                     n);
         FAIL(e, n > MAX_HEADER ? ERR_LIMIT : ERR_FORMAT,
-             "%s: offset 0: header length is %" PRIu64 ", expected 2 to %" PRIu64, m->path, n, most);
+             "%s: offset 0: header length is %" PRIu64 ", expected 2 to %" PRIu64 "%s", m->path, n, most, whole);
+    }
     if (m->map.data[8] != '{')
         FAIL(e, ERR_FORMAT, "%s: offset 8: first byte of the header is 0x%02x, expected '{'", m->path, m->map.data[8]);
     struct header h = {.f = f, .path = m->path, .start = 8 + n, .keep_metadata = f->n_maps == 1};

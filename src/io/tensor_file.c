@@ -2,6 +2,7 @@
 #include "io/tensor_file.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "io/kinds.h"
 #include "io/reader.h"
 #include <inttypes.h>
 #include <math.h>
@@ -67,17 +68,14 @@ static int open_file(struct tf *f, const char *path, struct err *e)
 {
     TRY(io_add_map(f, path, e));
     const struct file_map *m = &f->maps[0].map;
-    if (m->size < 8) FAIL(e, ERR_FORMAT, "%s: offset 0: size of the file is %zu, expected at least 8 bytes", path, m->size);
-    if (!memcmp(m->data, "GGUF", 4)) return gguf_open(f, e);
+    if (m->size >= 8 && !memcmp(m->data, "GGUF", 4)) return gguf_open(f, e);
     if (m->size > 8 && m->data[8] == '{') {
         TRY(safetensors_read(f, e));
         return io_index_build(f, NULL, NULL, e);
     }
-    bool pickle = !memcmp(m->data, "PK\3\4", 4) || (m->data[0] == 0x80 && m->data[1] >= 2 && m->data[1] <= 5);
-    if (pickle)
-        FAIL(e, ERR_UNSUPPORTED,
-             "%s: offset 0: file starts with %02x %02x, as pickle does; pickle is never read, because reading it runs code: "
-             "expected GGUF or safetensors", path, m->data[0], m->data[1]);
+    bool cut = m->size >= 4 && m->size < 8 && !memcmp(m->data, "GGUF", 4);
+    if (!cut) TRY(io_check_kind(path, m->data, m->size, e));
+    if (m->size < 8) FAIL(e, ERR_FORMAT, "%s: offset 0: size of the file is %zu, expected at least 8 bytes", path, m->size);
     FAIL(e, ERR_FORMAT, "%s: offset 0: file starts with %02x %02x %02x %02x, expected GGUF or a safetensors header", path,
          m->data[0], m->data[1], m->data[2], m->data[3]);
 }
@@ -93,7 +91,9 @@ int tf_open_memory(struct tf *f, const char *path, const struct io_memory *files
     } else {
         x->files = files;
         x->n_files = n;
-        rc = io_is_dir(f, path) ? safetensors_open_folder(f, path, e) : open_file(f, path, e);
+        bool folder = io_is_dir(f, path);
+        rc = folder ? safetensors_open_folder(f, path, e) : open_file(f, path, e);
+        if (rc && !folder) io_add_name_hint(e, path);
     }
     if (rc) tf_close(f);
     return rc;
