@@ -84,6 +84,7 @@ struct chat_writer {
     struct buf *learn, *text;
     int32_t marker[CHAT_MAX_MARKERS]; /* ids of f->markers, -1: written as text */
     struct buf pending;               /* text not yet encoded */
+    int32_t taker;                    /* 1 + the marker before pending, which may take blanks; 0: none */
     bool glued;                       /* pending follows a text directly, no marker between */
     bool model;                       /* what is written now is the model's */
     int rc;

@@ -117,6 +117,8 @@ static int flush(struct chat_writer *w)
     if (w->pending.len == 0) return OK;
     /* A space that the tokenizer puts before every text stands for one that follows text directly. */
     size_t skip = w->glued && w->pending.data[0] == ' ' && tokenizer_has_prefix(w->t);
+    if (w->taker) skip += tokenizer_takes(w->t, w->taker - 1, false, w->pending.data + skip, w->pending.len - skip);
+    w->taker = 0;
     if (w->pending.len > skip) TRY(encode(w, w->pending.data + skip, w->pending.len - skip));
     mark(w, from);
     buf_clear(&w->pending);
@@ -126,9 +128,11 @@ static int flush(struct chat_writer *w)
 void chat_put_id(struct chat_writer *w, int32_t id)
 {
     if (w->rc) return;
+    if (w->pending.len) w->pending.len -= tokenizer_takes(w->t, id, true, w->pending.data, w->pending.len);
     failed(w, flush(w));
     size_t from = w->ids->n;
     if (!w->rc) failed(w, tokens_add(w->ids, id, w->e));
+    w->taker = id + 1;
     mark(w, from);
     w->glued = false;
 }

@@ -91,9 +91,11 @@ static int encode_special(struct tokenize *z, const char *s, size_t n, struct er
         if (!first[(unsigned char)s[i]]) continue;
         int32_t id = special_at(z->tok, &ids, s + i, n - i, &len);
         if (id < 0) continue;
-        if (i > from) rc = tokenizer_encode(z->tok, s + from, i - from, &z->out, e);
+        size_t to = i - tokenizer_takes(z->tok, id, true, s + from, i - from);
+        if (to > from) rc = tokenizer_encode(z->tok, s + from, to - from, &z->out, e);
         if (!rc) rc = tokens_add(&z->out, id, e);
         from = i + len;
+        from += tokenizer_takes(z->tok, id, false, s + from, n - from);
         i = from - 1;
     }
     if (!rc && from < n) rc = tokenizer_encode(z->tok, s + from, n - from, &z->out, e);

@@ -261,7 +261,7 @@ static int take_pair(struct growing *g, const struct bpe_trainer *t, struct lear
 static int to_tokenizer(struct growing *g, const struct bpe_trainer *t, struct tokenizer **out, struct err *e)
 {
     for (size_t i = 0; i < g->n; i++) g->src[i].s = g->text.data + g->at[i];
-    TRY(vocab_new(out, &(struct vocab_src){g->src, g->n, TOKENIZER_BYTES}, "trained tokenizer", e));
+    TRY(vocab_new(out, &(struct vocab_src){.tokens = g->src, .n = g->n, .model = TOKENIZER_BYTES}, "trained tokenizer", e));
     TRY(vocab_reserve_merges(*out, g->n_merges, "trained tokenizer", e));
     for (size_t i = 0; i < g->n_merges; i++)
         TRY(vocab_put_merge(*out, g->merges[i], (uint32_t)i + 1, "trained tokenizer", e));

@@ -35,6 +35,7 @@ struct encoder {
     struct cache_slot *cache;
     size_t cache_mask;
     struct bpe_scratch scratch;
+    struct buf normal; /* the stretch at hand, normalised */
 };
 
 static int merge_piece(struct encoder *en, const char *s, size_t len, bool atoms)
@@ -153,61 +154,79 @@ static void normalise_spm(const struct tokenizer *t, struct buf *b, const char *
     spm_read(b, s, len);
 }
 
-/* A stretch of text between added tokens. norm has all the room that is needed: pieces in the cache point into it. */
-static int encode_stretch(struct encoder *en, const char *s, size_t len, bool first, struct buf *norm)
+typedef int stretch_fn(struct encoder *en, const char *s, size_t len, bool first);
+
+/* Cuts at the added tokens that text yields; what is between them goes to fn. first: it is the beginning of the text. */
+static int cut(struct encoder *en, const struct user_tokens *u, const char *s, size_t len, bool first, stretch_fn *fn)
 {
-    if (en->t->model == TOKENIZER_BYTES) return encode_pieces(en, s, len);
-    if (!norm->data) return encode_spm(en, s, len);
-    size_t at = norm->len;
-    normalise_spm(en->t, norm, s, len, first);
-    return encode_spm(en, norm->data + at, norm->len - at);
+    struct user_match m = {0};
+    size_t done = 0;
+    while (user_tokens_next(u, en->t, s, len, &m)) {
+        if (m.from > done) TRY(fn(en, s + done, m.from - done, first && done == 0));
+        TRY(tokens_add(en->out, m.id, en->e));
+        done = m.to;
+    }
+    return done < len ? fn(en, s + done, len - done, first && done == 0) : OK;
 }
 
-/* Cuts at the added tokens that text yields. */
-static int encode_text(struct encoder *en, const char *s, size_t len, struct buf *norm)
+static int encode_normalised(struct encoder *en, const char *s, size_t len, bool first)
+{
+    (void)first;
+    return en->t->model == TOKENIZER_BYTES ? encode_pieces(en, s, len) : encode_spm(en, s, len);
+}
+
+/* Takes s into en->normal as SentencePiece sees it, where that is something else. */
+static int put_spaces(struct encoder *en, const char **s, size_t *len, bool first)
 {
     const struct tokenizer *t = en->t;
-    size_t done = 0, at = 0, n = 0;
-    int32_t id;
-    while (t->users && (id = user_tokens_find(t->users, s, len, &at, &n)) >= 0) {
-        if (at > done) TRY(encode_stretch(en, s + done, at - done, done == 0, norm));
-        TRY(tokens_add(en->out, id, en->e));
-        at = done = at + n;
-    }
-    return done < len ? encode_stretch(en, s + done, len - done, done == 0, norm) : OK;
+    if (t->model != TOKENIZER_SPM || (!t->prefix && !memmem(*s, *len, SPM_SPACE, 3))) return OK;
+    buf_clear(&en->normal);
+    normalise_spm(t, &en->normal, *s, *len, first);
+    TRY(buf_check(&en->normal, "normalised text", en->e));
+    *s = en->normal.data;
+    *len = en->normal.len;
+    return OK;
 }
 
-/* What has to be done to the text before: NFC in *normal, room for SentencePiece's spaces. */
-static int prepare(const struct tokenizer *t, const char **s, size_t *len, struct buf *normal, struct err *e)
+static int encode_spaced(struct encoder *en, const char *s, size_t len, bool first)
 {
-    if (t->nfc && !text_is_nfc(*s, *len)) {
-        TRY(text_nfc(normal, *s, *len, e));
-        *s = normal->data;
-        *len = normal->len;
-    } else if (t->model == TOKENIZER_SPM && *len && (t->prefix || memmem(*s, *len, SPM_SPACE, 3))) {
-        buf_reserve(normal, *len * (t->users ? 2 : 1) + 1);
-        return buf_check(normal, "normalised text", e);
+    TRY(put_spaces(en, &s, &len, first));
+    return encode_spm(en, s, len);
+}
+
+/* Between the added tokens that are found in the text as it is: normalised, then cut at the others. SentencePiece's spaces
+ * are a matter of normalising, or ("Metaspace") come after both. */
+static int encode_stretch(struct encoder *en, const char *s, size_t len, bool first)
+{
+    const struct tokenizer *t = en->t;
+    bool late = t->prefix == PREFIX_FIRST || t->prefix == PREFIX_EACH;
+    if (late) return cut(en, t->normal_users, s, len, first, encode_spaced);
+    TRY(put_spaces(en, &s, &len, first));
+    if (t->nfc && !text_is_nfc(s, len)) {
+        buf_clear(&en->normal);
+        TRY(text_nfc(&en->normal, s, len, en->e));
+        s = en->normal.data;
+        len = en->normal.len;
     }
-    return OK;
+    return cut(en, t->normal_users, s, len, first, encode_normalised);
 }
 
 int tokenizer_encode(const struct tokenizer *t, const char *s, size_t len, struct tokens *out, struct err *e)
 {
     struct encoder en = {.t = t, .out = out, .e = e};
-    struct buf normal = {0};
     size_t before = out->n;
-    int rc = prepare(t, &s, &len, &normal, e);
-    if (rc == OK && len >= CACHE_MIN_TEXT) {
+    int rc = OK;
+    if (len >= CACHE_MIN_TEXT) {
         size_t slots = 64;
         while (slots < len / 32 && slots < CACHE_MAX_SLOTS) slots *= 2;
         rc = mem_new((void **)&en.cache, slots * sizeof *en.cache, "piece cache", e);
         en.cache_mask = slots - 1;
     }
     if (rc == OK) rc = tokens_reserve(out, len / 4, e);
-    if (rc == OK) rc = encode_text(&en, s, len, &normal);
+    if (rc == OK) rc = cut(&en, t->users, s, len, true, encode_stretch);
     if (rc) out->n = before;
     mem_free(en.cache);
     bpe_scratch_free(&en.scratch);
-    buf_free(&normal);
+    buf_free(&en.normal);
     return rc;
 }

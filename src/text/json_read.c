@@ -1,4 +1,5 @@
 /* Reading tokenizer.json. Everything that would change the ids and is not done here is refused by name. */
+#include "base/checked.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "text/json_form.h"
@@ -52,6 +53,21 @@ static bool looks_special(const char *s, size_t n)
     return false;
 }
 
+static int read_flags(struct reader *r, const json_t *v, uint8_t *flags)
+{
+    static const struct {
+        const char *key;
+        uint8_t flag;
+    } keys[] = {{"lstrip", FLAG_BEFORE}, {"rstrip", FLAG_AFTER}, {"single_word", FLAG_WORD}, {"normalized", FLAG_NORMAL}};
+    *flags = 0;
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        bool set = false;
+        TRY(json_opt_bool(v, keys[i].key, &set, r->name, r->e));
+        if (set) *flags |= keys[i].flag;
+    }
+    return OK;
+}
+
 static int fill_tokens(struct reader *r, const json_t *vocab)
 {
     const char *key;
@@ -73,9 +89,11 @@ static int fill_tokens(struct reader *r, const json_t *vocab)
         const json_t *content = json_object_get(v, "content");
         int32_t id = (int32_t)json_integer_value(json_object_get(v, "id"));
         bool special = false;
+        uint8_t flags;
         if (!json_is_string(content) || json_string_length(content) == 0)
             FAIL(r->e, ERR_FORMAT, "%s: \"added_tokens\" entry %zu has no \"content\"", r->name, i);
         TRY(json_opt_bool(v, "special", &special, r->name, r->e));
+        TRY(read_flags(r, v, &flags));
         key = json_string_value(content);
         len = json_string_length(content);
         struct token_src *s = &r->src[id];
@@ -83,8 +101,8 @@ static int fill_tokens(struct reader *r, const json_t *vocab)
             FAIL(r->e, ERR_FORMAT, "%s: \"added_tokens\" entry %zu: id %d already belongs to another token", r->name, i,
                  id);
         if (s->type == TOKEN_UNKNOWN || s->type == TOKEN_BYTE) continue;
-        *s = (struct token_src){
-            .s = key, .len = len, .type = special || looks_special(key, len) ? TOKEN_CONTROL : TOKEN_USER};
+        uint8_t type = special || looks_special(key, len) ? TOKEN_CONTROL : TOKEN_USER;
+        *s = (struct token_src){.s = key, .len = len, .type = type, .flags = flags};
     }
     return OK;
 }
@@ -145,8 +163,9 @@ static int build(struct reader *r, struct tokenizer **out)
     TRY(count_tokens(r, vocab));
     TRY(mem_new((void **)&r->src, r->n * sizeof *r->src, "vocabulary", r->e));
     TRY(fill_tokens(r, vocab));
-    TRY(vocab_new(out, &(struct vocab_src){r->src, r->n, r->form.model}, r->name, r->e));
+    TRY(vocab_new(out, &(struct vocab_src){.tokens = r->src, .n = r->n, .model = r->form.model}, r->name, r->e));
     TRY(vocab_reserve_merges(*out, json_array_size(merges), r->name, r->e));
+    (*out)->last_counts = true;
     TRY(add_merges(r, *out, merges));
     (*out)->nfc = r->form.nfc;
     (*out)->ignore_merges = r->form.ignore_merges;
@@ -160,7 +179,7 @@ int tokenizer_from_json(struct tokenizer **out, const char *json, size_t len, co
     struct reader r = {.name = name, .e = e};
     json_t *root;
     *out = NULL;
-    TRY(json_parse(&root, json, len, name, e));
+    TRY(json_parse_file(&root, json, len, name, e));
     r.root = root;
     int rc = read_header(&r);
     if (rc == OK) rc = build(&r, out);

@@ -1,4 +1,5 @@
 /* Writing tokenizer.json and tokenizer_config.json in the form of the "tokenizers" and transformers libraries. */
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "text/json_form.h"
 #include <inttypes.h>
@@ -31,29 +32,89 @@ static int write_token(struct buf *b, const struct tokenizer *t, int32_t id, str
     return write_string(b, tmp->data ? tmp->data : "", tmp->len, e);
 }
 
-static int write_added(struct buf *b, const struct tokenizer *t, struct buf *tmp, struct err *e)
-{
-    const char *comma = "";
-    buf_add_str(b, "\"added_tokens\":[");
-    for (int32_t id = 0; id < t->n; id++) {
-        if (t->type[id] != TOKEN_CONTROL && t->type[id] != TOKEN_USER && t->type[id] != TOKEN_UNKNOWN) continue;
-        buf_printf(b, "%s\n{\"id\":%d,\"content\":", comma, id);
-        TRY(write_token(b, t, id, tmp, e));
-        buf_printf(b, ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":%s}",
-                   t->type[id] != TOKEN_USER ? "true" : "false");
-        comma = ",";
-    }
-    buf_add_str(b, "],\n");
-    return OK;
-}
-
-/* The first token with these bytes is the one a reader finds; a second would be a duplicate key. */
+/* The token with these bytes that text becomes is the one a reader is to find. */
 static bool shadowed(const struct tokenizer *t, int32_t id)
 {
     size_t len = t->off[id + 1] - t->off[id];
     if (t->type[id] == TOKEN_UNUSED) return len == 0;
     if (t->type[id] == TOKEN_BYTE) return t->byte_id[(uint8_t)t->bytes[t->off[id]]] != id;
     return vocab_find(t, t->bytes + t->off[id], len, t->type[id] != TOKEN_NORMAL) != id;
+}
+
+static const char *truth(bool b) { return b ? "true" : "false"; }
+
+static int write_added(struct buf *b, const struct tokenizer *t, struct buf *tmp, struct err *e)
+{
+    const char *comma = "";
+    buf_add_str(b, "\"added_tokens\":[");
+    for (int32_t id = 0; id < t->n; id++) {
+        if (t->type[id] != TOKEN_CONTROL && t->type[id] != TOKEN_USER && t->type[id] != TOKEN_UNKNOWN) continue;
+        if (shadowed(t, id)) continue;
+        buf_printf(b, "%s\n{\"id\":%d,\"content\":", comma, id);
+        TRY(write_token(b, t, id, tmp, e));
+        const int f = t->flags[id];
+        buf_printf(b, ",\"single_word\":%s,\"lstrip\":%s,\"rstrip\":%s,\"normalized\":%s,\"special\":%s}", truth(f & FLAG_WORD),
+                   truth(f & FLAG_BEFORE), truth(f & FLAG_AFTER), truth(f & FLAG_NORMAL), truth(t->type[id] != TOKEN_USER));
+        comma = ",";
+    }
+    buf_add_str(b, "],\n");
+    return OK;
+}
+
+/* Spellings that were written, by their hash: a second one would be a duplicate key. What looks like one is left out, which
+ * of 2^64 is a token that no text becomes. */
+struct keys {
+    uint64_t *v;
+    size_t mask;
+};
+
+static bool keys_add(struct keys *k, const struct buf *spelling)
+{
+    uint64_t h = hash_bytes(spelling->data ? spelling->data : "", spelling->len) | 1;
+    size_t i = (h >> 1) & k->mask;
+    for (; k->v[i] && k->v[i] != h; i = (i + 1) & k->mask) {
+    }
+    bool new = !k->v[i];
+    k->v[i] = h;
+    return new;
+}
+
+/* Which tokens have a key of their own: ordinary ones first, then those that templates write, then the rest. */
+static int choose_keys(const struct tokenizer *t, bool *chosen, struct buf *tmp, struct err *e)
+{
+    struct keys k = {0};
+    size_t cap = 64;
+    while (cap < 2 * (size_t)t->n) cap *= 2;
+    TRY(mem_new((void **)&k.v, cap * sizeof *k.v, "the vocabulary", e));
+    k.mask = cap - 1;
+    for (int turn = 0; turn < 3; turn++)
+        for (int32_t id = 0; id < t->n; id++) {
+            uint8_t type = t->type[id];
+            int wanted = type == TOKEN_NORMAL || type == TOKEN_BYTE ? 0 : type == TOKEN_UNUSED ? 2 : 1;
+            if (wanted != turn || shadowed(t, id)) continue;
+            buf_clear(tmp);
+            vocab_spell(tmp, t, id);
+            chosen[id] = keys_add(&k, tmp);
+        }
+    mem_free(k.v);
+    return buf_check(tmp, "a token", e);
+}
+
+static int write_vocab(struct buf *b, const struct tokenizer *t, struct buf *tmp, struct err *e)
+{
+    const char *comma = "";
+    bool *chosen;
+    TRY(mem_new((void **)&chosen, (size_t)t->n * sizeof *chosen, "the vocabulary", e));
+    int rc = choose_keys(t, chosen, tmp, e);
+    for (int32_t id = 0; id < t->n && !rc; id++) {
+        if (!chosen[id]) continue;
+        buf_printf(b, "%s\n", comma);
+        rc = write_token(b, t, id, tmp, e);
+        buf_printf(b, ":%d", id);
+        comma = ",";
+    }
+    mem_free(chosen);
+    return rc;
 }
 
 static int write_model(struct buf *b, const struct tokenizer *t, struct buf *tmp, struct err *e)
@@ -68,13 +129,7 @@ static int write_model(struct buf *b, const struct tokenizer *t, struct buf *tmp
                ",\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":%s,\"byte_fallback\":%s,"
                "\"ignore_merges\":%s,\n\"vocab\":{",
                spm, spm, t->ignore_merges ? "true" : "false");
-    for (int32_t id = 0; id < t->n; id++) {
-        if (shadowed(t, id)) continue;
-        buf_printf(b, "%s\n", comma);
-        TRY(write_token(b, t, id, tmp, e));
-        buf_printf(b, ":%d", id);
-        comma = ",";
-    }
+    TRY(write_vocab(b, t, tmp, e));
     buf_add_str(b, "},\n\"merges\":[");
     comma = "";
     for (size_t i = 0; i < t->n_merges; i++) {

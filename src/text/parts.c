@@ -1,5 +1,6 @@
 /* A tokenizer as plain arrays, which is how GGUF carries it. */
 #include "base/checked.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "text/pretok_table.h"
 #include "text/vocab.h"
@@ -86,15 +87,67 @@ static bool merges_make(const struct tokenizer_parts *p, const char *s, size_t l
     return false;
 }
 
-static void retype_markers(struct token_src *src, const struct tokenizer_parts *p)
+/* SentencePiece: whether two tokens together spell this one. */
+static bool tokens_make(const struct tokenizer_parts *p, const char *s, size_t len)
 {
-    size_t work = 0;
-    for (size_t i = 0; p->model == TOKENIZER_BYTES && i < p->n_tokens && work < MAX_MARKER_WORK; i++) {
-        uint8_t type = src[i].type == TOKEN_NORMAL ? marker_type(src[i].s, src[i].len) : TOKEN_NORMAL;
-        if (type == TOKEN_NORMAL) continue;
-        work += p->n_merges;
-        if (!merges_make(p, src[i].s, src[i].len)) src[i].type = type;
+    uint64_t fronts = 0, backs = 0; /* bit n: a token is the first n bytes; the last len - n */
+    if (len > 63) return false;
+    for (size_t i = 0; i < p->n_tokens; i++) {
+        const char *t = p->tokens[i];
+        size_t n = p->token_len[i];
+        if (n == 0 || n >= len) continue;
+        if (t[0] == s[0] && !memcmp(t, s, n)) fronts |= (uint64_t)1 << n;
+        if (t[n - 1] == s[len - 1] && !memcmp(t, s + len - n, n)) backs |= (uint64_t)1 << (len - n);
     }
+    return (fronts & backs) != 0;
+}
+
+static size_t retype_markers(struct token_src *src, const struct tokenizer_parts *p)
+{
+    size_t work = 0, found = 0;
+    bool spm = p->model == TOKENIZER_SPM;
+    for (size_t i = 0; i < p->n_tokens && work < MAX_MARKER_WORK; i++) {
+        uint8_t type = src[i].type == TOKEN_NORMAL ? marker_type(src[i].s, src[i].len) : TOKEN_NORMAL;
+        if (type == TOKEN_NORMAL || (spm && src[i].s[0] != '<')) continue;
+        work += spm ? p->n_tokens : p->n_merges;
+        if ((spm ? tokens_make : merges_make)(p, src[i].s, src[i].len)) continue;
+        src[i].type = spm ? TOKEN_CONTROL : type; /* added tokens of SentencePiece are taken where text spells them */
+        found++;
+    }
+    return found;
+}
+
+/* llama.cpp finds the tokens of single bytes by their names. */
+static size_t retype_bytes(struct token_src *src, const struct tokenizer_parts *p)
+{
+    size_t found = 0;
+    for (size_t i = 0; p->model == TOKENIZER_SPM && i < p->n_tokens; i++) {
+        if (src[i].type != TOKEN_NORMAL || spm_byte(src[i].s, src[i].len) < 0) continue;
+        src[i].type = TOKEN_BYTE;
+        found++;
+    }
+    return found;
+}
+
+/* A NUL cannot be said in tokenizer.json, nor typed: what has one is no token. */
+static size_t drop_nul(struct token_src *src, size_t n)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!src[i].len || !memchr(src[i].s, 0, src[i].len)) continue;
+        src[i] = (struct token_src){.s = "", .type = TOKEN_UNUSED};
+        found++;
+    }
+    return found;
+}
+
+static void retype(struct token_src *src, const struct tokenizer_parts *p, const char *name)
+{
+    size_t bytes = retype_bytes(src, p), markers = retype_markers(src, p), nul = drop_nul(src, p->n_tokens);
+    if (bytes || (markers && p->types))
+        log_warn("%s: %zu tokens are typed as ordinary ones and are none, by their names (markers, bytes): taken for what they "
+                 "are", name, bytes + markers);
+    if (nul) log_warn("%s: %zu tokens hold a NUL byte and are ignored", name, nul);
 }
 
 /* The tokens with their merges. */
@@ -106,12 +159,12 @@ static int build(struct tokenizer **out, const struct tokenizer_parts *p, const 
         src[i] = (struct token_src){.s = p->tokens[i],
                                     .len = p->token_len[i],
                                     .type = p->types ? token_type(p->types[i], p->model) : TOKEN_NORMAL};
-    retype_markers(src, p);
+    retype(src, p, name);
     /* Files without types: the tokens that begin and end a text are never ordinary. */
     const int32_t ids[] = {p->bos, p->eos, p->pad};
     for (size_t i = 0; i < ARRAY_LEN(ids); i++)
         if (ids[i] >= 0 && src[ids[i]].type != TOKEN_UNKNOWN) src[ids[i]].type = TOKEN_CONTROL;
-    int rc = vocab_new(out, &(struct vocab_src){src, p->n_tokens, p->model}, name, e);
+    int rc = vocab_new(out, &(struct vocab_src){src, p->n_tokens, p->model, .last_found = true}, name, e);
     mem_free(src);
     return rc ? rc : add_merges(*out, p, name, e);
 }

@@ -56,6 +56,17 @@ const char *tokenizer_pre(const struct tokenizer *t) { return t->pre ? pretok_na
 enum tokenizer_model tokenizer_model(const struct tokenizer *t) { return t->model; }
 bool tokenizer_has_prefix(const struct tokenizer *t) { return t->prefix != PREFIX_NONE; }
 
+bool tokenizer_has_flags(const struct tokenizer *t)
+{
+    bool normalises = t->nfc || t->model == TOKENIZER_SPM;
+    for (int32_t id = 0; id < t->n; id++) {
+        if (t->flags[id] & (FLAG_BEFORE | FLAG_AFTER)) return true;
+        if (t->flags[id] & FLAG_TEXT && t->flags[id] & FLAG_WORD) return true;
+        if (t->flags[id] & FLAG_TEXT && t->flags[id] & FLAG_NORMAL && normalises) return true;
+    }
+    return false;
+}
+
 bool tokenizer_is_control(const struct tokenizer *t, int32_t id)
 {
     return id >= 0 && id < t->n && (t->type[id] == TOKEN_CONTROL || t->type[id] == TOKEN_UNKNOWN);

@@ -3,11 +3,11 @@
  * characters and has tokens for single bytes to fall back on.
  * Invariant: decode(encode(x)) == x for any bytes, but for what the model itself cannot tell apart: SentencePiece
  * takes U+2581 for a space and (Llama 2) puts a space in front of text, after added tokens too; a file may ask for
- * NFC; and byte-level vocabularies that lack bytes (SmolLM2's: some control characters) lose them from text, as with
- * the models' own tokenizers. User text never yields a control token: encode() maps the spelling of a special token to
- * ordinary tokens. Added tokens that are plain text (letters, runs of line ends, Gemma's HTML) are taken where text
- * spells them, as the models' own tokenizers do; added tokens that look like markers of a chat form (<think>,
- * <|user|>) are not: who builds a prompt puts them there by id. */
+ * NFC; added tokens that take the blanks beside them; and byte-level vocabularies that lack bytes (SmolLM2's: some
+ * control characters) lose them from text, as with the models' own tokenizers. User text never yields a control token:
+ * encode() maps the spelling of a special token to ordinary tokens. Added tokens that are plain text (letters, runs of
+ * line ends, Gemma's HTML) are taken where text spells them, as the models' own tokenizers do; added tokens that look like
+ * markers of a chat form (<think>, <|user|>) are not: who builds a prompt puts them there by id. */
 #ifndef TEXT_TOKENIZER_H
 #define TEXT_TOKENIZER_H
 
@@ -98,6 +98,11 @@ int32_t tokenizer_special(const struct tokenizer *t, const char *spelling); /* -
 /* The longest token at the beginning of s that text never yields and a template may: control tokens and the added tokens
  * that look like markers. Its id and length; -1: there is none. */
 int32_t tokenizer_special_at(const struct tokenizer *t, const char *s, size_t len, size_t *n);
+/* The bytes at the end (before) or at the beginning of the text s beside token id that it takes with it: blanks, where the
+ * tokenizer's file says so ("lstrip", "rstrip"). */
+size_t tokenizer_takes(const struct tokenizer *t, int32_t id, bool before, const char *s, size_t len);
+/* Whether some added token is taken in a way that only tokenizer.json can say. */
+bool tokenizer_has_flags(const struct tokenizer *t);
 const char *tokenizer_pre(const struct tokenizer *t); /* "default" where there is no pre-tokenizer */
 
 /* Values from config.json or tokenizer_config.json replace what the tokenizer's own file says. Only right after

@@ -248,3 +248,14 @@ const struct unicode *unicode_table(void)
     call_once(&once, build);
     return &table;
 }
+
+bool unicode_is_word(uint32_t cp)
+{
+    static const uint32_t letters[][2] = {{0x24B6, 0x24E9}, {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
+    if (cp == 0x200C || cp == 0x200D) return true; /* joiners */
+    for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
+        if (cp >= letters[i][0] && cp <= letters[i][1]) return true; /* in circles and squares: symbols, but alphabetic */
+    if (unicode_class(unicode_table(), cp) & (UC_LETTER | UC_MARK)) return true;
+    utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
+    return c == UTF8PROC_CATEGORY_ND || c == UTF8PROC_CATEGORY_NL || c == UTF8PROC_CATEGORY_PC;
+}

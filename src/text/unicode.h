@@ -40,6 +40,9 @@ static inline unsigned unicode_class(const struct unicode *u, uint32_t cp)
     return u->kind[u->index[cp / UC_BLOCK]][cp % UC_BLOCK];
 }
 
+/* \w for the "tokenizers" library: letters, marks, digits, connectors, and what else is alphabetic. */
+bool unicode_is_word(uint32_t cp);
+
 /* The character at s, which is valid UTF-8, and its length. */
 static inline uint32_t unicode_char(const char *s, size_t *n)
 {

@@ -1,10 +1,14 @@
-/* Trees of the bytes of added tokens, which find the first, and of several at one place the longest. One holds those that
- * text itself yields wherever it spells them: DeepSeek's letters, Gemma's runs of line ends and its HTML elements. The
- * other holds control tokens and what looks like markers: a chat template may write them, text never yields them. */
+/* Trees of the bytes of added tokens, which find the first, and of several at one place the longest. Two hold those that
+ * text itself yields wherever it spells them: DeepSeek's letters, Gemma's runs of line ends and its HTML elements; the
+ * second those that are looked for in the text as it is normalised. Another holds control tokens and what looks like
+ * markers: a chat template may write them, text never yields them. */
 #include "base/mem.h"
+#include "base/utf8.h"
+#include "text/unicode.h"
 #include "text/vocab.h"
 
 enum { MAX_BYTES = 256, MAX_NODES = 1 << 22, MAX_PROBES = 1000 };
+enum { NORMAL_GROWTH = 3 }; /* NFC makes a text at most so many times as long in UTF-8 (Unicode Annex 15) */
 
 /* From a node on a byte to a node; free when to is 0 (the root is nobody's child). */
 struct edge {
@@ -13,6 +17,7 @@ struct edge {
 };
 
 struct user_tokens {
+    bool spaced; /* it is for text in which spaces stand for SentencePiece's */
     bool first[256];
     struct edge *edges;
     size_t mask;
@@ -63,6 +68,39 @@ static int add(struct user_tokens *u, const char *s, size_t len, int32_t id, str
     return OK;
 }
 
+static bool is_text(const struct tokenizer *t, int32_t id, const struct buf *spelling)
+{
+    return spelling->len && (t->flags[id] & FLAG_TEXT) && !(t->flags[id] & FLAG_NORMAL);
+}
+
+static bool is_normal_text(const struct tokenizer *t, int32_t id, const struct buf *spelling)
+{
+    return spelling->len && (t->flags[id] & FLAG_TEXT) && (t->flags[id] & FLAG_NORMAL);
+}
+
+/* Whether normalising makes SentencePiece's spaces ("Metaspace" comes later). */
+static bool has_spaces(const struct tokenizer *t)
+{
+    return t->model == TOKENIZER_SPM && (t->prefix == PREFIX_NONE || t->prefix == PREFIX_ALWAYS);
+}
+
+/* The spelling as the text to be searched has it. */
+static int normalise(const struct tokenizer *t, struct buf *s, struct err *e)
+{
+    struct buf out = {0};
+    bool replaced = has_spaces(t);
+    if (!replaced && !t->nfc) return OK;
+    if (replaced && t->prefix == PREFIX_ALWAYS) buf_add_byte(&out, ' ');
+    int rc = OK;
+    if (replaced) spm_read(&out, s->data, s->len);
+    else rc = text_nfc(&out, s->data, s->len, e);
+    buf_clear(s);
+    buf_add(s, out.data, out.len);
+    if (out.failed) s->failed = true;
+    buf_free(&out);
+    return rc;
+}
+
 /* A tree of the tokens chosen, whose spellings have so many bytes together. */
 static int build(struct tokenizer *t, struct user_tokens **out, chosen_fn *chosen, size_t bytes, struct err *e)
 {
@@ -74,6 +112,7 @@ static int build(struct tokenizer *t, struct user_tokens **out, chosen_fn *chose
     TRY(mem_new((void **)&u, sizeof *u, "added tokens", e));
     *out = u;
     u->mask = cap - 1;
+    u->spaced = chosen == is_normal_text && has_spaces(t);
     u->n_nodes = 1;
     TRY(mem_new((void **)&u->edges, cap * sizeof *u->edges, "added tokens", e));
     TRY(mem_new((void **)&u->id, (bytes + 1) * sizeof *u->id, "added tokens", e));
@@ -84,15 +123,13 @@ static int build(struct tokenizer *t, struct user_tokens **out, chosen_fn *chose
         buf_clear(&s);
         vocab_spell(&s, t, id);
         rc = buf_check(&s, "an added token", e);
-        if (rc == OK && chosen(t, id, &s)) rc = add(u, s.data, s.len, id, e);
+        bool wanted = rc == OK && chosen(t, id, &s);
+        if (wanted && chosen == is_normal_text) rc = normalise(t, &s, e);
+        if (wanted && rc == OK) rc = buf_check(&s, "an added token", e);
+        if (wanted && rc == OK) rc = add(u, s.data, s.len, id, e);
     }
     buf_free(&s);
     return rc;
-}
-
-static bool is_text(const struct tokenizer *t, int32_t id, const struct buf *spelling)
-{
-    return spelling->len && (t->flags[id] & FLAG_TEXT);
 }
 
 /* What a template may write as a token. */
@@ -107,7 +144,7 @@ static bool is_marker(const struct tokenizer *t, int32_t id, const struct buf *s
 int user_tokens_new(struct tokenizer *t, struct err *e)
 {
     struct buf s = {0};
-    size_t bytes = 0, marks = 0;
+    size_t bytes = 0, normal = 0, marks = 0;
     for (int32_t id = 0; id < t->n; id++) {
         if (t->type[id] == TOKEN_NORMAL) continue;
         buf_clear(&s);
@@ -115,13 +152,15 @@ int user_tokens_new(struct tokenizer *t, struct err *e)
         if (s.failed) break;
         if (in_text(t, id, &s)) {
             t->flags[id] |= FLAG_TEXT;
-            bytes += s.len;
+            if (t->flags[id] & FLAG_NORMAL) normal += NORMAL_GROWTH * s.len + 1;
+            else bytes += s.len;
         }
         if (is_marker(t, id, &s)) marks += s.len;
     }
     int rc = buf_check(&s, "an added token", e);
     buf_free(&s);
     if (rc == OK && bytes) rc = build(t, &t->users, is_text, bytes, e);
+    if (rc == OK && normal) rc = build(t, &t->normal_users, is_normal_text, normal, e);
     if (rc == OK && marks) rc = build(t, &t->markers, is_marker, marks, e);
     return rc;
 }
@@ -156,7 +195,9 @@ int32_t tokenizer_special_at(const struct tokenizer *t, const char *s, size_t le
     return t->markers && len && t->markers->first[(uint8_t)s[0]] ? longest(t->markers, s, len, n) : -1;
 }
 
-int32_t user_tokens_find(const struct user_tokens *u, const char *s, size_t len, size_t *at, size_t *n)
+/* The first, and of several the longest, such token in s at or after *at: its id, its place in *at, its length; -1 if
+ * there is none. */
+static int32_t find(const struct user_tokens *u, const char *s, size_t len, size_t *at, size_t *n)
 {
     for (size_t i = *at; i < len; i++) {
         if (!u->first[(uint8_t)s[i]]) continue;
@@ -166,4 +207,65 @@ int32_t user_tokens_find(const struct user_tokens *u, const char *s, size_t len,
         return id;
     }
     return -1;
+}
+
+/* ---- what a token takes beside itself ---- */
+
+/* The length of the character before the end of s, which is not empty; *cp is 0 for bytes that are none. */
+static size_t last_char(const char *s, size_t len, uint32_t *cp)
+{
+    size_t n = 1;
+    while (n < 4 && n < len && ((uint8_t)s[len - n] & 0xC0) == 0x80) n++;
+    if (utf8_decode(s + len - n, n, cp) == n) return n;
+    *cp = 0;
+    return 1;
+}
+
+/* spaced: a space stands for SentencePiece's U+2581, which is no blank. */
+static size_t blanks(const char *s, size_t len, bool at_end, bool spaced)
+{
+    const struct unicode *u = unicode_table();
+    size_t done = 0, n;
+    for (; done < len; done += n) {
+        uint32_t cp = 0;
+        if (at_end) n = last_char(s, len - done, &cp);
+        else n = utf8_decode(s + done, len - done, &cp);
+        if (n == 0 || !(unicode_class(u, cp) & UC_SPACE) || (spaced && cp == ' ')) break;
+    }
+    return done;
+}
+
+size_t tokenizer_takes(const struct tokenizer *t, int32_t id, bool before, const char *s, size_t len)
+{
+    if (id < 0 || id >= t->n || !(t->flags[id] & (before ? FLAG_BEFORE : FLAG_AFTER))) return 0;
+    return blanks(s, len, before, false);
+}
+
+/* Whether what stands before and after is no part of the same word. */
+static bool is_word(const char *s, size_t len, size_t from, size_t to)
+{
+    uint32_t cp = 0;
+    if (from) last_char(s, from, &cp);
+    if (from && cp && unicode_is_word(cp)) return false;
+    return to == len || !utf8_decode(s + to, len - to, &cp) || !unicode_is_word(cp);
+}
+
+bool user_tokens_next(const struct user_tokens *u, const struct tokenizer *t, const char *s, size_t len, struct user_match *m)
+{
+    while (u) {
+        size_t at = m->next, n = 0;
+        m->id = find(u, s, len, &at, &n);
+        if (m->id < 0) return false;
+        m->next = at + n;
+        uint8_t flags = t->flags[m->id];
+        if ((flags & FLAG_WORD) && !is_word(s, len, at, at + n)) continue;
+        size_t from = flags & FLAG_BEFORE ? at - blanks(s, at, true, u->spaced) : at, end = at + n;
+        if (flags & FLAG_BEFORE && from < m->to) from = m->to; /* the token before took those */
+        if (from >= end) continue;
+        if (flags & FLAG_AFTER) end += blanks(s + end, len - end, false, u->spaced);
+        m->from = from;
+        m->to = end;
+        return true;
+    }
+    return false;
 }

@@ -1,6 +1,7 @@
 /* Building a tokenizer: the table of tokens, the hash tables of spellings, of merges and of whole words. */
 #include "text/vocab.h"
 #include "base/checked.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "text/bytemap.h"
@@ -9,6 +10,7 @@
 
 /* With our hash an honest file needs a handful of steps; a file made to collide is refused instead of crawling. */
 enum { MAX_PROBES = 1000 };
+enum { DEAD = -1 }; /* merge.left: a later one took its place */
 
 uint64_t hash_bytes(const char *s, size_t n)
 {
@@ -78,10 +80,10 @@ static bool is_indexed(const struct tokenizer *t, int32_t id)
     return t->off[id + 1] > t->off[id] && t->type[id] != TOKEN_UNUSED && t->type[id] != TOKEN_BYTE;
 }
 
-/* Of several tokens with the same bytes the first is found. */
-static int build_index(struct tokenizer *t, const char *name, struct err *e)
+/* Of several tokens with the same bytes the first is found, or the last. */
+static int build_index(struct tokenizer *t, bool last, const char *name, struct err *e)
 {
-    size_t cap = 16, probes;
+    size_t cap = 16, probes, twice = 0;
     while (cap < (size_t)t->n * 2) cap *= 2;
     TRY(mem_new((void **)&t->index, cap * sizeof *t->index, "token index", e));
     memset(t->index, 0xFF, cap * sizeof *t->index);
@@ -92,9 +94,11 @@ static int build_index(struct tokenizer *t, const char *name, struct err *e)
         size_t i = index_slot(t, &k, special(t->type[id]), MAX_PROBES, &probes);
         if (i == SIZE_MAX) FAIL(e, ERR_LIMIT, "%s: token %d: too many hash collisions", name, id);
         uint64_t hash = k.hash + special(t->type[id]);
-        if (t->index[i].id < 0) t->index[i] = (struct index_slot){(uint32_t)(hash >> 32), id};
+        twice += t->index[i].id >= 0;
+        if (t->index[i].id < 0 || last) t->index[i] = (struct index_slot){(uint32_t)(hash >> 32), id};
         if (probes > t->index_probes) t->index_probes = probes;
     }
+    if (twice) log_warn("%s: %zu tokens are spelled as another: text becomes the %s", name, twice, last ? "last" : "first");
     return OK;
 }
 
@@ -134,6 +138,7 @@ static int copy_tokens(struct tokenizer *t, const struct token_src *src, struct 
         bool ok = true;
         t->off[id] = all.len;
         t->type[id] = s->type;
+        t->flags[id] |= s->flags;
         if (s->raw) buf_add(&all, s->s, s->len);
         else if (t->model == TOKENIZER_SPM) ok = read_spm(t, id, s, &all);
         else if (s->type == TOKEN_NORMAL) ok = bytemap_read(&all, s->s, s->len);
@@ -160,7 +165,7 @@ int vocab_new(struct tokenizer **out, const struct vocab_src *src, const char *n
     if (rc == OK) rc = mem_new((void **)&t->flags, n, "token types", e);
     if (rc == OK) rc = mem_new((void **)&t->off, (n + 1) * sizeof *t->off, "token offsets", e);
     if (rc == OK) rc = copy_tokens(t, src->tokens, e);
-    if (rc == OK) rc = build_index(t, name, e);
+    if (rc == OK) rc = build_index(t, src->last_found, name, e);
     if (rc) {
         tokenizer_free(t);
         return rc;
@@ -176,6 +181,7 @@ void tokenizer_free(struct tokenizer *t)
     pretok_free(t->pre);
     seams_free(t->seams);
     user_tokens_free(t->users);
+    user_tokens_free(t->normal_users);
     user_tokens_free(t->markers);
     mem_free(t->type);
     mem_free(t->flags);
@@ -208,14 +214,39 @@ int vocab_put_merge(struct tokenizer *t, struct merge m, uint32_t order, const c
     for (; t->slots[i].order && t->slots[i].key != key; i = (i + 1) & t->slot_mask)
         if (++probes > MAX_PROBES) FAIL(e, ERR_LIMIT, "%s: merge %zu: too many hash collisions", name, t->n_merges);
     if (t->slots[i].order) {
-        size_t same = 0;
-        while (t->merges[same].left != m.left || t->merges[same].right != m.right) same++;
-        FAIL(e, ERR_FORMAT, "%s: merge %zu is the same as merge %zu", name, t->n_merges, same);
+        t->twice++;
+        if (!t->last_counts) return OK;
+        t->merges[t->slots[i].order - 1].left = DEAD;
     }
     if (probes > t->slot_probes) t->slot_probes = probes;
     t->merges[t->n_merges++] = m;
     t->slots[i] = (struct merge_slot){key, order, m.result};
     return OK;
+}
+
+/* The list without dead merges. Order is rank + 1 here: there are dead ones only where files list merges by rank. */
+static void drop_dead_merges(struct tokenizer *t)
+{
+    size_t k = 0;
+    for (size_t i = 0; t->last_counts && t->twice && i < t->n_merges; i++) {
+        struct merge m = t->merges[i];
+        if (m.left == DEAD) continue;
+        uint64_t key = merge_key(m.left, m.right);
+        size_t at = merge_home(key, t->slot_mask);
+        while (t->slots[at].key != key || !t->slots[at].order) at = (at + 1) & t->slot_mask;
+        t->merges[k++] = m;
+        t->slots[at].order = (uint32_t)k;
+    }
+    if (t->last_counts && t->twice) t->n_merges = k;
+}
+
+static void tell_merges(const struct tokenizer *t, const char *name)
+{
+    if (t->twice)
+        log_warn("%s: %zu of its merges are there twice: the %s counts", name, t->twice, t->last_counts ? "last" : "first");
+    if (t->special)
+        log_warn("%s: %zu of its merges take or make tokens that are no ordinary ones, which text never becomes: they are "
+                 "ignored", name, t->special);
 }
 
 /* SentencePiece: a token that merges take and make, whatever its type. */
@@ -247,6 +278,7 @@ int vocab_add_merge(struct tokenizer *t, const char *a, size_t na, const char *b
     struct buf bytes = {0};
     char quoted[80];
     struct merge m = {-1, -1, -1};
+    bool added = false;
     if (t->n_merges >= t->cap_merges) FAIL(e, ERR_LIMIT, "%s: more than %zu merges", name, t->cap_merges);
     bool ok = read_part(t, &bytes, a, na);
     size_t cut = bytes.len;
@@ -261,8 +293,14 @@ int vocab_add_merge(struct tokenizer *t, const char *a, size_t na, const char *b
         struct spelling right = vocab_spelling(t, bytes.data + cut, bytes.len - cut);
         struct spelling result = vocab_spelling(t, bytes.data, bytes.len);
         m = (struct merge){vocab_find_part(t, &left), vocab_find_part(t, &right), vocab_find_part(t, &result)};
+        added = (m.left >= 0 || find(t, &left, true) >= 0) && (m.right >= 0 || find(t, &right, true) >= 0) &&
+                (m.result >= 0 || find(t, &result, true) >= 0);
     }
     buf_free(&bytes);
+    if (added && (m.left < 0 || m.right < 0 || m.result < 0)) {
+        t->special++;
+        return OK;
+    }
     const char *part = m.left < 0 ? "left part" : m.right < 0 ? "right part" : m.result < 0 ? "result" : NULL;
     if (part) {
         const char *s = m.left < 0 ? a : b;
@@ -396,6 +434,8 @@ static int build_words(struct tokenizer *t, const char *name, struct err *e)
 
 int vocab_finish(struct tokenizer *t, const char *pre, const char *name, struct err *e)
 {
+    tell_merges(t, name);
+    drop_dead_merges(t);
     vocab_guess_specials(t); /* what the file says of them comes later */
     int rc = pre ? pretok_new(&t->pre, pre, e) : OK;
     if (rc == OK) rc = user_tokens_new(t, e);

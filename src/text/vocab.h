@@ -21,6 +21,11 @@ enum token_type {
 enum token_flag {
     FLAG_TEXT = 1,    /* a USER token that is taken wherever text spells it */
     FLAG_LITERAL = 2, /* SentencePiece: its spaces are spaces in files too */
+    /* What tokenizer.json says of added tokens: */
+    FLAG_BEFORE = 4,  /* "lstrip": it takes the blanks before it */
+    FLAG_AFTER = 8,   /* "rstrip": and those after it */
+    FLAG_WORD = 16,   /* "single_word": not inside a word */
+    FLAG_NORMAL = 32, /* "normalized": looked for in the text that is normalised, after the others */
 };
 
 /* SentencePiece writes a space as this, U+2581. Inside, such tokens hold a space. */
@@ -78,12 +83,15 @@ struct tokenizer {
     char *bytes;
     int32_t byte_id[256];      /* -1: this vocabulary cannot write the byte */
     bool lacks_bytes;          /* byte-level: there is such a byte; text loses it, as with the models' own tokenizers */
-    struct user_tokens *users; /* those with FLAG_TEXT; NULL if there are none */
+    struct user_tokens *users;        /* those with FLAG_TEXT; NULL if there are none */
+    struct user_tokens *normal_users; /* and with FLAG_NORMAL too */
     struct user_tokens *markers; /* what templates may write as tokens; NULL if there is nothing */
     struct index_slot *index;  /* ids by (bytes, special or not) */
     size_t index_mask, index_probes;
     struct merge *merges;
     size_t n_merges, cap_merges;
+    bool last_counts; /* of a merge that is listed twice: as for the "tokenizers" library; else the first, as for llama.cpp */
+    size_t twice, special; /* merges left out because they are listed twice, or because of a token that is no ordinary one */
     struct merge_slot *slots;
     size_t slot_mask, slot_probes; /* no merge is further from its home than slot_probes */
     struct word_slot *words; /* tokens that their own bytes become */
@@ -105,19 +113,22 @@ struct token_src {
     size_t len;
     uint8_t type; /* enum token_type; NORMAL ones are what merges build */
     bool raw;     /* s holds bytes, not the form of files */
+    uint8_t flags; /* FLAG_BEFORE to FLAG_NORMAL */
 };
 
 struct vocab_src {
     const struct token_src *tokens;
     size_t n;
     enum tokenizer_model model;
+    bool last_found; /* of several tokens with the same bytes the last is the one that text becomes, as for llama.cpp */
 };
 
 /* A NORMAL token whose text is not in the form of files becomes UNUSED. */
 int vocab_new(struct tokenizer **out, const struct vocab_src *src, const char *name, struct err *e);
 /* Once: room for n merges. */
 int vocab_reserve_merges(struct tokenizer *t, size_t n, const char *name, struct err *e);
-/* The parts of merge number n_merges in the form of files. */
+/* The parts of the next merge in the form of files. One that takes or makes an added token is left out: text never gets
+ * there. */
 int vocab_add_merge(struct tokenizer *t, const char *a, size_t na, const char *b, size_t nb, const char *name,
                     struct err *e);
 /* The same with ids known to be right; order: see struct merge_slot, not 0. */
@@ -245,12 +256,17 @@ void seams_free(struct seams *s);
  * a place between characters has all of both. */
 size_t seams_cut(const struct seams *q, const char *s, size_t len, bool *atoms);
 
+/* A place where text spells an added token: bytes [from, to) with the blanks that it takes. Zeroed before the first. */
+struct user_match {
+    int32_t id;
+    size_t from, to, next;
+};
+/* The next such place after *m; false at the end. u NULL: there is none. */
+bool user_tokens_next(const struct user_tokens *u, const struct tokenizer *t, const char *s, size_t len, struct user_match *m);
+
 /* Sets FLAG_TEXT and builds the trees. */
 int user_tokens_new(struct tokenizer *t, struct err *e);
 void user_tokens_free(struct user_tokens *u);
-/* The first, and of several the longest, such token in s at or after *at: its id, its place in *at, its length; -1 if
- * there is none. */
-int32_t user_tokens_find(const struct user_tokens *u, const char *s, size_t len, size_t *at, size_t *n);
 
 /* At most cap - 1 bytes of s as printable ASCII, for error messages. */
 const char *text_quote(char *out, size_t cap, const char *s, size_t len);
