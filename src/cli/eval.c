@@ -111,7 +111,7 @@ static int score(struct ppl *p, struct err *e)
     }
     term_status_end();
     p->seconds = clock_seconds() - t0;
-    if (!isfinite(p->sum)) FAIL(e, ERR_NUMERIC, "%s: a probability is not a number", p->t.engine.path);
+    if (!isfinite(p->sum)) return engine_fail_numeric(&p->t.engine, "a probability", e);
     return OK;
 }
 

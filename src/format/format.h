@@ -64,6 +64,8 @@ extern const struct format formats[DT_COUNT];
 static inline size_t format_bytes(enum dtype t, int64_t n) { return (size_t)(n / formats[t].block) * (size_t)formats[t].bytes; }
 /* For counts from outside: false when n is not a multiple of the block or the product overflows. */
 bool format_bytes_checked(enum dtype t, uint64_t n, uint64_t *bytes);
+/* Whether n stored numbers (n a multiple of the block) are all finite. Costs little beside reading them. */
+bool format_all_finite(enum dtype t, const void *data, int64_t n);
 /* Lookup; false if unknown. */
 bool format_by_name(const char *name, enum dtype *out);
 bool format_by_ggml(uint32_t ggml_type, enum dtype *out);

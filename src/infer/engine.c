@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/checked.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "infer/sample.h"
 #include "infer/session.h"
@@ -287,8 +288,8 @@ static int load_tokenizer(struct engine *en, struct model_file *f, struct err *e
 {
     TRY(model_load_tokenizer(&en->tok, f, e));
     if (tokenizer_vocab(en->tok) > en->net.config.vocab)
-        FAIL(e, ERR_FORMAT, "%s: the tokenizer has %d tokens, the network %lld", f->path, tokenizer_vocab(en->tok),
-             (long long)en->net.config.vocab);
+        log_warn("%s: the tokenizer has %d tokens, the network %lld: the others are never produced, and cannot be used", f->path,
+                 tokenizer_vocab(en->tok), (long long)en->net.config.vocab);
     return OK;
 }
 
@@ -314,6 +315,20 @@ void engine_sampling(const struct engine *en, struct sample_params *p)
     if (g->top_p >= 0) p->top_p = g->top_p;
     if (g->min_p >= 0) p->min_p = g->min_p;
     if (g->repeat >= 0) p->repeat = g->repeat;
+}
+
+int engine_fail_numeric(const struct engine *en, const char *what, struct err *e)
+{
+    const struct tf *f = &en->net.file;
+    const char *model = en->path ? en->path : "the network";
+    for (size_t i = 0; i < f->n_tensors; i++) {
+        const struct tf_tensor *t = &f->tensors[i];
+        int64_t n = 1;
+        for (int k = 0; k < t->nd; k++) n *= t->ne[k];
+        if (t->known && !format_all_finite(t->dtype, t->data, n))
+            FAIL(e, ERR_NUMERIC, "%s: %s is not finite, because %s holds a number that is not", model, what, t->name);
+    }
+    FAIL(e, ERR_NUMERIC, "%s: %s is not finite, though all its weights are: numbers grow too large on the way", model, what);
 }
 
 /* The weights come last: whatever else is wrong with the files is told before anything is packed. */

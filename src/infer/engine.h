@@ -98,6 +98,10 @@ int engine_plan(const struct engine_options *o, struct engine_memory *m, struct 
 /* An engine around a network that is already in memory; takes it over (*net is zeroed), also on failure. */
 int engine_from_net(struct engine *en, struct net *net, const struct engine_options *o, struct err *e);
 
+/* The error for a result that is not a finite number, with the tensor that is the cause where there is one: all weights are
+ * looked at. `what` names the result. */
+int engine_fail_numeric(const struct engine *en, const char *what, struct err *e);
+
 struct sample_params;
 /* The defaults, with what the model's makers advise in place of ours. */
 void engine_sampling(const struct engine *en, struct sample_params *p);

@@ -1,5 +1,6 @@
 /* The generation loop. */
 #include "infer/generate.h"
+#include "base/checked.h"
 #include "base/mem.h"
 #include "sys/clock.h"
 #include "text/detok.h"
@@ -149,7 +150,8 @@ static int loop(struct writer *w, struct err *e)
 {
     struct session *s = w->s;
     struct generate_result *r = w->r;
-    int64_t vocab = tokenizer_vocab(s->dec->en->tok);
+    const struct engine *en = s->dec->en;
+    int64_t vocab = min_i64(tokenizer_vocab(en->tok), en->net.config.vocab); /* either may have more */
     for (;;) {
         int32_t id;
         bool stop;
@@ -157,7 +159,9 @@ static int loop(struct writer *w, struct err *e)
             r->stop = STOP_INTERRUPTED;
             return OK;
         }
-        TRY(sample_token(&id, &s->dec->en->ks, s->logits, vocab, &w->p->sample, s->ids, s->n, (uint64_t)s->n, w->scratch, e));
+        int bad = sample_token(&id, &en->ks, s->logits, vocab, &w->p->sample, s->ids, s->n, (uint64_t)s->n, w->scratch, e);
+        if (bad == ERR_NUMERIC) return engine_fail_numeric(en, "a logit", e);
+        TRY(bad);
         if (is_end(s, id) && !w->p->ignore_end) {
             r->stop = STOP_END;
             return OK;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 /* ---- decoder ---- */
 
@@ -110,6 +111,17 @@ void decoder_close(struct decoder *d)
     *d = (struct decoder){0};
 }
 
+/* The tokenizer may know tokens for which the network has no row. */
+static int no_such_row(const struct decoder *d, int64_t at, int32_t id, struct err *e)
+{
+    char name[60] = "";
+    size_t len = 0;
+    const char *s = d->en->tok ? tokenizer_bytes(d->en->tok, id, &len) : NULL;
+    if (len) utf8_printable(name, sizeof name, s, len);
+    FAIL(e, ERR_FORMAT, "token %lld is id %d%s%s%s, expected 0 to %lld: the network has no row for others", (long long)at, id,
+         len ? " (" : "", name, len ? ")" : "", (long long)d->en->net.config.vocab - 1);
+}
+
 static int check_piece(const struct decoder *d, const struct piece *p, struct err *e)
 {
     int64_t vocab = d->en->net.config.vocab;
@@ -119,8 +131,7 @@ static int check_piece(const struct decoder *d, const struct piece *p, struct er
              (long long)p->s->n, (long long)d->context);
     for (int64_t i = 0; i < p->n; i++)
         if (p->ids[i] < 0 || p->ids[i] >= vocab)
-            FAIL(e, ERR_FORMAT, "token %lld is id %d, expected 0 to %lld", (long long)(p->s->n + i), p->ids[i],
-                 (long long)vocab - 1);
+            return no_such_row(d, p->s->n + i, p->ids[i], e);
     return OK;
 }
 

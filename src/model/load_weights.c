@@ -131,7 +131,7 @@ struct fill {
     int64_t n, k, rows, blocks; /* of a matrix, and its number of tasks */
     const float *from;          /* already converted, or NULL: src */
     int64_t first;              /* task of the slice that is being filled */
-    int bad;                    /* set when a number is not finite */
+    int64_t bad;                /* 1 + a matrix with a number that is not finite; 0: none was met */
 };
 
 void load_scaled_rows(const struct tf_tensor *s, const struct tf_tensor *scale, int64_t row, int64_t rows, int64_t k,
@@ -151,13 +151,15 @@ void load_scaled_rows(const struct tf_tensor *s, const struct tf_tensor *scale, 
     }
 }
 
+static void mark_bad(struct fill *f, int64_t matrix) { __atomic_store_n(&f->bad, matrix + 1, __ATOMIC_RELAXED); }
+
 static void fill_plain(struct fill *f, const uint8_t *data, enum dtype type, int64_t matrix, int64_t row, int64_t rows)
 {
     float *dst = tensor_f32(f->t) + (matrix * f->n + row) * f->k;
     if (f->src->scale && !f->from) load_scaled_rows(f->src->t[matrix], f->src->scale[matrix], row, rows, f->k, dst);
     else formats[type].to_f32(dst, data, rows * f->k);
     for (int64_t i = 0; i < rows * f->k; i++)
-        if (!isfinite(dst[i])) __atomic_store_n(&f->bad, 1, __ATOMIC_RELAXED);
+        if (!isfinite(dst[i])) mark_bad(f, matrix);
 }
 
 static void fill_task(void *ctx, int64_t task, int worker)
@@ -175,6 +177,7 @@ static void fill_task(void *ctx, int64_t task, int worker)
         return;
     }
     char *dst = (char *)(uintptr_t)f->t->packed + matrix * f->t->packed_stride;
+    if (!format_all_finite(type, data, rows * f->k)) mark_bad(f, matrix);
     if (f->t->dtype != DT_F32) {
         qpanel_pack(f->t->dtype, dst + qpanel_bytes(f->t->dtype, row, f->k), data, rows, f->k);
         return;
@@ -184,6 +187,7 @@ static void fill_task(void *ctx, int64_t task, int worker)
         load_scaled_rows(s, f->src->scale[matrix], row, rows, f->k, buf);
         data = (const uint8_t *)buf;
         type = DT_F32;
+        if (!format_all_finite(type, data, rows * f->k)) mark_bad(f, matrix);
     }
     gemm_pack(o->ks, o->compute, dst + gemm_packed_bytes(o->ks, o->compute, row, f->k), data, type, rows, f->k);
 }
@@ -258,8 +262,9 @@ int load_tensor(struct load *l, const struct sources *src, struct tensor *t, str
         pool_for(l->o->pool, end - f.first, fill_task, &f);
         if (!f.from && !l->o->training) forget_tasks(&f, end);
     }
-    if (f.bad) FAIL(e, ERR_NUMERIC, "%s: %s holds a number that is not finite", l->file->path, src->t[0]->name);
-    return OK;
+    if (!f.bad) return OK;
+    const struct tf_tensor *bad = src->t[src->n > 1 && !f.from ? f.bad - 1 : 0];
+    FAIL(e, ERR_NUMERIC, "%s: %s holds a number that is not finite", l->file->path, bad->name);
 }
 
 /* Scratch: W_kvb put together, or per thread the rows of one task as f32. */

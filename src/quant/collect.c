@@ -1,5 +1,6 @@
 /* Watching the operations of forward passes. The names of operations and the order of their inputs are those of ops.h. */
 #include "quant/collect.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/mem.h"
@@ -154,6 +155,7 @@ int collect(struct collector *c, struct session *s, struct windows *w, struct co
         session_rewind(s, 0);
         if (n) rc = session_score(s, w->row, n, w->target, nats, e);
         for (int64_t k = 0; k < n && !rc; k++) r->nats += nats[k];
+        if (!rc && !isfinite(r->nats)) rc = engine_fail_numeric(s->dec->en, "a probability", e);
         r->tokens += n;
         r->windows++;
         if (!rc && progress) progress(ctx, windows_end(w, i), (int64_t)w->ids.n, r);

@@ -108,7 +108,7 @@ static int one_window(struct job *j, const struct windows *w, int64_t n, struct 
     for (int64_t i = 0; i < n; i++) {
         const struct row_result *x = &j->out[i];
         if (!isfinite(x->kl) || !isfinite(x->nats_a) || !isfinite(x->nats_b))
-            FAIL(e, ERR_NUMERIC, "a probability after token %lld of a window is not a number", (long long)i);
+            return engine_fail_numeric(isfinite(x->nats_a) ? j->b->dec->en : j->a->dec->en, "a probability", e);
         t->kl[t->n++] = x->kl;
         r->nats_a += x->nats_a;
         r->nats_b += x->nats_b;

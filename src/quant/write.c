@@ -64,11 +64,15 @@ static void task(void *ctx, int64_t index, int worker)
     j->sums[index] = (struct sums){0};
     if (j->raw)
         for (int64_t r = 0; r < n; r++) memcpy(out + r * row_bytes, feed_raw(j->f, j->t, row + r), (size_t)row_bytes);
-    if (j->raw && !j->measure) return;
+    if (j->raw && !j->measure) { /* only whether all are finite */
+        if (!format_all_finite(j->to, out, n * j->cols)) j->sums[index].square = NAN;
+        return;
+    }
     feed_rows(j->f, j->t, row, n, x);
     if (!j->raw) encode(j, out, x, row, n);
-    if (!j->measure) { /* only whether all are finite */
-        for (int64_t i = 0; i < n * j->cols; i++) j->sums[index].square += (double)(x[i] * 0.0f);
+    if (!j->measure) { /* the same, before and after */
+        if (!format_all_finite(DT_F32, x, n * j->cols)) j->sums[index].square = NAN;
+        if (!format_all_finite(j->to, out, n * j->cols)) j->sums[index].error = NAN;
         return;
     }
     formats[j->to].to_f32(y, out, n * j->cols);
