@@ -1,6 +1,7 @@
 /* Answers of any bytes through the parsers of all forms, and of forms that templates make: fed whole, in pieces and as
  * ids, with the same sums of events. The first byte chooses the form, the second the request, the third how it is cut.
  * Also conversations of such texts: no text makes a marker. */
+#include "fuzz/fuzz_quiet.h"
 #include "chat/own/own.h"
 #include "tests/chat_cases.h"
 #include "tests/chat_shapes.h"

@@ -67,7 +67,7 @@ static inline void fuzz_look_at_config(const struct config *c)
     struct err e;
     json_t *root = NULL;
     if (config_to_json(c, &one, &e) == OK) {
-        fuzz_check(json_parse(&root, one.data, one.len, "again", &e) == OK);
+        fuzz_check(json_parse_file(&root, one.data, one.len, "again", &e) == OK);
         fuzz_check(config_from_json(&again, root, "again", &e) == OK);
         fuzz_check(config_to_json(&again, &two, &e) == OK && one.len == two.len && !memcmp(one.data, two.data, one.len));
     }

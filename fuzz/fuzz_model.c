@@ -1,6 +1,7 @@
 /* Fuzz target: what a GGUF says of its model: the configuration, the templates and the tokenizer. Text never makes a
  * control token, whatever the file says of its tokens. */
 #include "fuzz/fuzz_config.h"
+#include "fuzz/fuzz_quiet.h"
 #include "base/utf8.h"
 #include "io/reader.h"
 #include "model/vocab.h"

@@ -1,5 +1,6 @@
 /* Any text as the chat template of a model: what is derived from it, a conversation rendered by it, an answer read by it.
  * The words of the conversation make no markers: those in the ids stand where the template wrote them. */
+#include "fuzz/fuzz_quiet.h"
 #include "chat/own/own.h"
 #include "tests/chat_cases.h"
 #include "tests/chat_shapes.h"

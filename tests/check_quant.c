@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "base/log.h"
 #include "chat/chat.h"
 #include "infer/engine.h"
 #include "infer/sample.h"
@@ -758,30 +759,36 @@ static int read_generation(struct generation *g, const char *text, struct err *e
 {
     json_t *root;
     generation_init(g);
-    TRY(json_parse(&root, text, strlen(text), "generation_config.json", e));
-    int rc = generation_from_json(g, root, 100, "generation_config.json", e);
+    TRY(json_parse_file(&root, text, strlen(text), "generation_config.json", e));
+    generation_from_json(g, root, 100, "generation_config.json");
     json_decref(root);
-    return rc;
+    return OK;
+}
+
+static void count_line(void *ctx, const char *line)
+{
+    (void)line;
+    ++*(int *)ctx;
 }
 
 static void test_generation(void)
 {
-    static const char *const hostile[] = {"{\"eos_token_id\": 100}",
-                                          "{\"eos_token_id\": [1, -2]}",
+    static const char *const ignored[] = {"{\"eos_token_id\": 100}",
+                                          "{\"eos_token_id\": [-2]}",
                                           "{\"eos_token_id\": \"2\"}",
-                                          "{\"eos_token_id\": [1, 2.5]}",
+                                          "{\"eos_token_id\": [2.5]}",
                                           "{\"eos_token_id\": {}}",
                                           "{\"eos_token_id\": [[1]]}",
                                           "{\"eos_token_id\": 99999999999999999999}",
-                                          "{\"eos_token_id\": [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]}",
                                           "{\"temperature\": -1}",
                                           "{\"temperature\": 1e400}",
                                           "{\"temperature\": \"hot\"}",
                                           "{\"top_p\": 2}",
                                           "{\"top_k\": 1e9}",
                                           "{\"top_k\": 99999999}",
-                                          "{\"repetition_penalty\": 0}",
-                                          "",
+                                          "{\"temperature\": NaN, \"top_p\": -Infinity}",
+                                          "{\"repetition_penalty\": 0}"};
+    static const char *const hostile[] = {"",
                                           "{",
                                           "{\"top_p\": 1, \"top_p\": 1}"};
     struct generation g, back;
@@ -801,6 +808,16 @@ static void test_generation(void)
     CHECK(g.n_ends == 1 && g.ends[0] == 99, "a single id");
     for (size_t i = 0; i < ARRAY_LEN(hostile); i++)
         CHECK(read_generation(&g, hostile[i], &e) != OK, "%s is accepted", hostile[i]);
+    for (size_t i = 0; i < ARRAY_LEN(ignored); i++) {
+        int warned = 0;
+        log_to(count_line, &warned);
+        CHECK_OK(read_generation(&g, ignored[i], &e), &e);
+        log_to(NULL, NULL);
+        CHECK(warned >= 1 && g.n_ends == 0 && g.top_k < 0 && g.temp < 0 && g.top_p < 0 && g.repeat < 0,
+              "%s: %d warnings, or taken", ignored[i], warned);
+    }
+    CHECK_OK(read_generation(&g, "{\"eos_token_id\": [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]}", &e), &e);
+    CHECK(g.n_ends == GENERATION_ENDS, "%d ends", g.n_ends);
 }
 
 /* A folder whose files name other ends and advise a temperature: the engine ends answers there and uses it, and both come

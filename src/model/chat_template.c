@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "sys/file.h"
@@ -188,9 +189,17 @@ int model_name(char **out, struct model_file *m, struct err *e)
     const char *name = NULL;
     bool found;
     *out = NULL;
-    if (m->gguf) return tf_kv_str(&m->tf, "general.name", out, &found, e);
+    if (m->gguf) {
+        const struct tf_kv *kv = tf_find_kv(&m->tf, "general.name");
+        bool text = kv && kv->type == TF_STR && !memchr(kv->v.str.s, 0, kv->v.str.len);
+        if (!kv || text) return tf_kv_str(&m->tf, "general.name", out, &found, e);
+        log_warn("%s: general.name is no text and is ignored", m->path);
+        return OK;
+    }
     TRY(model_file_json(&j, m, MODEL_CONFIG, e));
-    if (j->root) TRY(json_opt_str(j->root, "_name_or_path", &name, j->path, e));
+    const json_t *v = json_object_get(j->root, "_name_or_path");
+    if (json_is_string(v) && strlen(json_string_value(v)) == json_string_length(v)) name = json_string_value(v);
+    else if (v && !json_is_null(v)) log_warn("%s: \"_name_or_path\" is no text and is ignored", j->path);
     if (!name) return OK;
     *out = mem_strdup(name);
     if (!*out) FAIL(e, ERR_MEMORY, "%s: out of memory for the name", j->path);

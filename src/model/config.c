@@ -1,6 +1,7 @@
 /* The table of configuration fields, defaults, bounds and relations, and recipe lines. The readers and writers driven
  * by the table are config_json.c and config_gguf.c. */
 #include "model/config_table.h"
+#include "base/log.h"
 #include "base/near.h"
 #include <errno.h>
 #include <stdio.h>
@@ -172,6 +173,15 @@ static int check_attention(const struct config *c, const char *where, struct err
     return OK;
 }
 
+/* An id that no token can have names none: nothing is computed from it. */
+static void drop_token(const struct config *c, int64_t *id, const char *what, const char *where)
+{
+    if (*id >= -1 && *id < c->vocab) return;
+    log_warn("%s: the token that %s has the id %lld, of a vocabulary of %lld: it is ignored", where, what, (long long)*id,
+             (long long)c->vocab);
+    *id = -1;
+}
+
 int config_check(struct config *c, const char *where, struct err *e)
 {
     if (!c->arch->mla && c->heads > 0) {
@@ -185,9 +195,8 @@ int config_check(struct config *c, const char *where, struct err *e)
     if (config_first_moe(c) > 0 && c->dense_ffn < 1)
         FAIL(e, ERR_FORMAT, "%s: \"intermediate_size\" is 0, expected at least 1", where);
     if (config_has_moe(c)) TRY(check_moe(c, where, e));
-    if (c->bos < -1 || c->bos >= c->vocab || c->eos < -1 || c->eos >= c->vocab)
-        FAIL(e, ERR_FORMAT, "%s: the token ids of begin (%lld) and end (%lld) must be below the vocabulary (%lld)", where,
-             (long long)c->bos, (long long)c->eos, (long long)c->vocab);
+    drop_token(c, &c->bos, "begins a text", where);
+    drop_token(c, &c->eos, "ends a text", where);
     return OK;
 }
 

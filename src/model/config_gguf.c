@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/log.h"
 #include "base/mem.h"
 #include "model/config_table.h"
 
@@ -46,13 +47,34 @@ static int read_f64(const struct config *c, const struct tf *f, const char *suff
     return OK;
 }
 
+/* One number for all layers may be written as an array with one for each; and a limit as a number beyond all positions. */
+static bool read_special(struct config *c, const struct field *f, const char *key, const struct tf *file)
+{
+    const struct tf_kv *kv = tf_find_kv(file, key);
+    int64_t v = 0, x;
+    bool list = kv && kv->type == TF_ARRAY && kv->v.array.n > 0 && tf_array_i64(kv, 0, &v);
+    if (list && v >= (int64_t)f->lo && v <= (int64_t)f->hi) {
+        bool same = kv->v.array.n <= NET_MAX_LAYERS;
+        for (uint64_t i = 1; i < kv->v.array.n && same; i++) same = tf_array_i64(kv, i, &x) && x == v;
+        if (same) *int_at(c, f) = v;
+        return same;
+    }
+    bool beyond = kv && (kv->type == TF_U64 ? kv->v.u > (uint64_t)INT32_MAX : kv->type == TF_I64 && kv->v.i > INT32_MAX);
+    if (!beyond || f->hi != INT32_MAX) return false;
+    *int_at(c, f) = INT32_MAX;
+    log_warn("%s: \"%s\" is beyond all positions, taken as %d", file->path, key, INT32_MAX);
+    return true;
+}
+
 static int read_field(struct config *c, const struct field *f, const struct tf *file, struct err *e)
 {
     char key[KEY_CAP];
     bool found;
     int64_t lo = (int64_t)f->lo, hi = (int64_t)f->hi;
     switch (f->type) {
-    case FIELD_INT: return (f->required ? need_i64 : read_i64)(c, file, f->gguf, lo, hi, int_at(c, f), e);
+    case FIELD_INT:
+        if (read_special(c, f, full_key(key, c, f->gguf), file)) return OK;
+        return (f->required ? need_i64 : read_i64)(c, file, f->gguf, lo, hi, int_at(c, f), e);
     case FIELD_NUM: return read_f64(c, file, f->gguf, num_at(c, f), &found, e);
     case FIELD_BOOL: return tf_kv_bool(file, full_key(key, c, f->gguf), bool_at(c, f), &found, e);
     }
@@ -101,42 +123,6 @@ static int read_gqa(struct config *c, const struct tf *f, struct err *e)
     return OK;
 }
 
-/* Keys that change what is computed, with the value that does not: another one would make another model of the same
- * tensors. What llama.cpp writes for every model is among them. Of those in `archs` the key has a meaning. */
-static int check_keys(const struct config *c, const struct tf *f, struct err *e)
-{
-    const double scale = config_softmax_scale(c), original = (double)c->rope_original_context;
-    const struct {
-        const char *key;
-        int archs;
-        double want, also; /* either */
-    } keys[] = {
-        {"final_logit_softcapping", 0, 0, 0},
-        {"attn_logit_softcapping", 0, 0, 0},
-        {"logit_scale", 0, 0, 1},
-        {"residual_scale", 0, 0, 1},
-        {"embedding_scale", 0, 0, 1},
-        {"attention.clamp_kqv", 0, 0, 0},
-        {"attention.scale", 0, 0, scale},
-        {"attention.temperature_scale", ARCH_MISTRAL3, 0, 0},
-        {"attention.temperature_length", c->temperature_beta != 0 ? 0 : ARCH_ALL, original, original},
-        {"rope.scaling.attn_factor", ARCH_GQA & ~ARCH_MISTRAL3, 0, 1},
-        {"rope.scaling.yarn_log_multiplier", ARCH_MISTRAL3 | ARCH_DEEPSEEK, 0, 0},
-        {"expert_count", ARCH_MOE, 0, 0},
-    };
-    char key[KEY_CAP];
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        double v = 0;
-        bool found;
-        if (keys[i].archs & c->arch->bit) continue;
-        TRY(tf_kv_f64(f, full_key(key, c, keys[i].key), &v, &found, e));
-        if (!found || v == keys[i].want || fabs(v - keys[i].also) <= 1e-6 * fabs(keys[i].also)) continue;
-        FAIL(e, ERR_UNSUPPORTED, "%s: \"%s\" is %g; for %s this program supports %g", f->path, key, v, c->arch->gguf,
-             keys[i].also);
-    }
-    return OK;
-}
-
 /* Llama 3's stretching comes as a tensor of divisors. The published ones are recognised, so that such a file can become
  * a folder again. */
 static int read_rope_factors(struct config *c, const struct tf *f, struct err *e)
@@ -165,6 +151,23 @@ static int read_rope_factors(struct config *c, const struct tf *f, struct err *e
     return OK;
 }
 
+/* rope.scale_linear is the old name of the factor, and 0 means 1. A factor without a type is that of linear stretching,
+ * which latent attention does not have here. */
+static int read_factor(struct config *c, const struct tf *f, bool typed, struct err *e)
+{
+    char key[KEY_CAP], type[KEY_CAP];
+    bool found, old;
+    double v = 0;
+    TRY(read_f64(c, f, "rope.scaling.factor", &v, &found, e));
+    if (!found) TRY(read_f64(c, f, "rope.scale_linear", &v, &old, e));
+    full_key(key, c, found ? "rope.scaling.factor" : "rope.scale_linear");
+    c->rope_factor = v == 0 ? 1 : v;
+    if (!c->arch->mla || typed || c->rope_factor == 1) return OK;
+    FAIL(e, ERR_UNSUPPORTED,
+         "%s: \"%s\" is %g without \"%s\", which means linear; for %s this program supports \"yarn\" and \"none\"", f->path,
+         key, v, full_key(type, c, "rope.scaling.type"), c->arch->gguf);
+}
+
 static int read_rope(struct config *c, const struct tf *f, struct err *e)
 {
     char *name = NULL, key[KEY_CAP];
@@ -176,13 +179,18 @@ static int read_rope(struct config *c, const struct tf *f, struct err *e)
     if (!yarn && !none && !linear)
         rc = err_set(e, ERR_UNSUPPORTED, __FILE__, __LINE__, "%s: \"%s\" is \"%.40s\"; this program supports %s",
                      f->path, key, name, mla ? "\"yarn\" and \"none\"" : "\"yarn\", \"linear\" and \"none\"");
+    bool typed = name != NULL;
     mem_free(name);
     TRY(rc);
+    TRY(read_factor(c, f, typed, e));
     if (linear) c->rope_kind = ROPE_LINEAR;
     if (yarn) c->rope_kind = ROPE_YARN;
     if (none) c->rope_factor = 1;
     if (!config_rope_scaled(c) && !mla) c->rope_kind = ROPE_PLAIN;
-    if (yarn && !tf_find_kv(f, full_key(key, c, "rope.scaling.original_context_length"))) c->rope_original_context = c->context;
+    if (yarn && !tf_find_kv(f, full_key(key, c, "rope.scaling.original_context_length"))) {
+        c->rope_original_context = c->context;
+        log_warn("%s: \"%s\" is missing; as for llama.cpp it is the whole context (%lld)", f->path, key, (long long)c->context);
+    }
     if (c->arch->bit == ARCH_MISTRAL3 && yarn) { /* mscale_all_dim as it is, and mscale 1 */
         TRY(read_f64(c, f, "rope.scaling.yarn_log_multiplier", &c->yarn_mscale_all_dim, &found, e));
         c->yarn_mscale = c->yarn_mscale_all_dim != 0;
@@ -248,9 +256,15 @@ static int find_arch(struct config *c, const struct tf *f, struct err *e)
     return OK;
 }
 
-int config_from_gguf(struct config *c, const struct tf *f, struct err *e)
+/* What is no id names no token; "none" is also written as the largest number of 32 bits. */
+static void read_token(const struct tf *f, const char *key, int64_t *out)
 {
     bool found;
+    if (tf_kv_i64(f, key, 0, INT32_MAX, out, &found, NULL)) log_warn("%s: \"%s\" is no token id and is ignored", f->path, key);
+}
+
+int config_from_gguf(struct config *c, const struct tf *f, struct err *e)
+{
     int64_t blocks = 0;
     config_default(c);
     TRY(find_arch(c, f, e));
@@ -263,10 +277,10 @@ int config_from_gguf(struct config *c, const struct tf *f, struct err *e)
     TRY(read_vocab(c, f, e));
     c->tied_head = !tf_find(f, "output.weight"); /* GGUF has no key for it */
     TRY(read_rope(c, f, e));
-    TRY(tf_kv_i64(f, "tokenizer.ggml.bos_token_id", 0, (1 << 20) - 1, &c->bos, &found, e));
-    TRY(tf_kv_i64(f, "tokenizer.ggml.eos_token_id", 0, (1 << 20) - 1, &c->eos, &found, e));
+    read_token(f, "tokenizer.ggml.bos_token_id", &c->bos);
+    read_token(f, "tokenizer.ggml.eos_token_id", &c->eos);
     TRY(config_check(c, f->path, e));
-    return check_keys(c, f, e);
+    return config_check_gguf_keys(c, f, e);
 }
 
 /* ---- writing ---- */

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/log.h"
 #include "base/mem.h"
 #include "model/config_table.h"
 
@@ -24,10 +25,19 @@ static const struct {
     {"use_sliding_window", "false", ARCH_QWEN2 | ARCH_QWEN3 | ARCH_QWEN3_MOE | ARCH_SMOLLM3, true},
     {"mlp_bias", "false", ARCH_ALL, false},
     {"partial_rotary_factor", "1.0", ARCH_ALL, false},
-    {"attn_logit_softcapping", "nothing", ARCH_GEMMA3, false},
-    {"final_logit_softcapping", "nothing", ARCH_GEMMA3, false},
-    {"use_bidirectional_attention", "false", ARCH_GEMMA3, false},
+    {"attn_logit_softcapping", "nothing", ARCH_ALL, false},
+    {"final_logit_softcapping", "nothing", ARCH_ALL, false},
+    {"use_bidirectional_attention", "false", ARCH_ALL, false},
 };
+
+/* 1 is 1.0, and "swish" another name of "silu". */
+static bool is_same(const json_t *v, const char *text, const char *want)
+{
+    char *end;
+    double d = strtod(want, &end);
+    if (json_is_number(v) && !*end) return json_number_value(v) == d;
+    return !strcmp(text, want) || (!strcmp(want, "\"silu\"") && !strcmp(text, "\"swish\""));
+}
 
 static int check_value(const json_t *obj, const char *key, const char *want, const char *where, struct err *e)
 {
@@ -36,11 +46,17 @@ static int check_value(const json_t *obj, const char *key, const char *want, con
     char *text = json_text(v);
     if (!text) FAIL(e, ERR_MEMORY, "%s: out of memory", where);
     int rc = OK;
-    if (strcmp(text, want))
+    if (!is_same(v, text, want))
         rc = err_set(e, ERR_UNSUPPORTED, __FILE__, __LINE__, "%s: \"%s\" is %.80s; this program supports %s", where, key, text,
                      want);
     mem_free(text);
     return rc;
+}
+
+/* A context or a window may be written as a number beyond all positions: there is none, then. */
+static bool is_no_limit(const struct field *f, const json_t *v)
+{
+    return f->hi == INT32_MAX && json_is_number(v) && json_number_value(v) > f->hi;
 }
 
 /* A required field may be left out where the class of transformers has a default that we took over. */
@@ -50,6 +66,11 @@ static int read_field(struct config *c, const struct field *f, const json_t *obj
     switch (f->type) {
     case FIELD_INT: {
         int64_t lo = (int64_t)f->lo, hi = (int64_t)f->hi;
+        if (is_no_limit(f, json_object_get(obj, key))) {
+            log_warn("%s: \"%s\" is %g, taken as %lld", where, key, json_number_value(json_object_get(obj, key)), (long long)hi);
+            *int_at(c, f) = hi;
+            return OK;
+        }
         if (f->required && !*int_at(c, f)) return json_get_i64(obj, key, lo, hi, int_at(c, f), where, e);
         return json_opt_i64(obj, key, lo, hi, int_at(c, f), where, e);
     }
@@ -75,7 +96,14 @@ static int read_rope_type(const json_t *rope, int64_t *kind, const struct config
     TRY(json_opt_str(rope, "rope_type", &name, where, e));
     if (type && name && strcmp(type, name))
         FAIL(e, ERR_FORMAT, "%s: \"type\" is \"%.40s\", \"rope_type\" is \"%.40s\"", where, type, name);
+    if (!type && !name && json_is_number(json_object_get(rope, "factor")))
+        log_warn("%s: the rotary parameters have a \"factor\" and no \"rope_type\": it is ignored, as by transformers", where);
     if (!name) name = type ? type : "default";
+    if (!strcmp(name, "dynamic")) { /* the base grows with the text, but only beyond the context */
+        log_warn("%s: \"rope_type\" is \"dynamic\": the context ends at \"max_position_embeddings\", up to which it changes "
+                 "nothing", where);
+        name = "default";
+    }
     for (int i = ROPE_PLAIN; i <= ROPE_LLAMA3; i++)
         if (!strcmp(name, rope_kind_names[i]) && !(c->arch->mla && (i == ROPE_LINEAR || i == ROPE_LLAMA3))) {
             *kind = i;
@@ -113,7 +141,19 @@ static int check_temperature(const struct config *c, const json_t *rope, int64_t
     return OK;
 }
 
-static int read_rope_object(struct config *c, const json_t *rope, const char *where, struct err *e)
+/* The context before it was stretched may stand beside the object, which counts more, or be left unsaid. */
+static int read_original(struct config *c, const json_t *rope, const json_t *root, const char *where, struct err *e)
+{
+    static const char key[] = "original_max_position_embeddings";
+    TRY(json_opt_i64(root, key, 1, INT32_MAX, &c->rope_original_context, where, e));
+    if (json_is_integer(json_object_get(root, key)) || json_is_integer(json_object_get(rope, key))) return OK;
+    c->rope_original_context = c->context;
+    log_warn("%s: %s has no \"%s\"; as for transformers it is \"max_position_embeddings\" (%lld)", where,
+             rope_kind_names[c->rope_kind], key, (long long)c->context);
+    return OK;
+}
+
+static int read_rope_object(struct config *c, const json_t *rope, const json_t *root, const char *where, struct err *e)
 {
     int64_t kind = ROPE_PLAIN;
     TRY(json_opt_f64(rope, "rope_theta", 2, 1e12, &c->rope_theta, where, e));
@@ -135,10 +175,9 @@ static int read_rope_object(struct config *c, const json_t *rope, const char *wh
         const struct field *f = &config_fields[i];
         if (rope_field_used(c, f)) TRY(read_field(c, f, rope, rope_key(f), where, e));
     }
-    bool original = json_is_integer(json_object_get(rope, "original_max_position_embeddings"));
-    if (!json_is_number(json_object_get(rope, "factor")) || (kind != ROPE_LINEAR && !original))
-        FAIL(e, ERR_FORMAT, "%s: %s needs \"factor\"%s", where, rope_kind_names[kind],
-             kind == ROPE_LINEAR ? "" : " and \"original_max_position_embeddings\"");
+    if (!json_is_number(json_object_get(rope, "factor")))
+        FAIL(e, ERR_FORMAT, "%s: %s needs \"factor\"", where, rope_kind_names[kind]);
+    if (kind != ROPE_LINEAR) TRY(read_original(c, rope, root, where, e));
     return kind == ROPE_YARN && !c->arch->mla && c->arch->bit != ARCH_MISTRAL3 ? read_magnitude(c, rope, where, e) : OK;
 }
 
@@ -151,7 +190,7 @@ static int read_rope(struct config *c, const json_t *root, const char *where, st
     if (!rope || json_is_null(rope)) return OK;
     if (!json_is_object(rope)) FAIL(e, ERR_FORMAT, "%s: \"rope_scaling\" must be an object", where);
     const json_t *local = json_object_get(rope, "sliding_attention"), *whole = json_object_get(rope, "full_attention");
-    if (c->arch->bit != ARCH_GEMMA3 || (!local && !whole)) return read_rope_object(c, rope, where, e);
+    if (c->arch->bit != ARCH_GEMMA3 || (!local && !whole)) return read_rope_object(c, rope, root, where, e);
     if (json_is_object(local)) {
         int64_t kind = ROPE_PLAIN;
         TRY(read_rope_type(local, &kind, c, where, e));
@@ -160,7 +199,7 @@ static int read_rope(struct config *c, const json_t *root, const char *where, st
                  where, rope_kind_names[kind]);
         TRY(json_opt_f64(local, "rope_theta", 2, 1e12, &c->rope_local_theta, where, e));
     }
-    return json_is_object(whole) ? read_rope_object(c, whole, where, e) : OK;
+    return json_is_object(whole) ? read_rope_object(c, whole, root, where, e) : OK;
 }
 
 /* ---- other members ---- */
@@ -226,18 +265,36 @@ static int read_topk_method(struct config *c, const json_t *root, const char *wh
     return OK;
 }
 
+/* What people call it. */
+static const char *quantiser_name(const char *method)
+{
+    static const char *const names[][2] = {{"gptq", "GPTQ"}, {"awq", "AWQ"}, {"bitsandbytes", "bitsandbytes"},
+                                           {"mxfp4", "MXFP4 in blocks, as gpt-oss is"}, {"hqq", "HQQ"}, {"aqlm", "AQLM"},
+                                           {"quip", "QuIP#"}, {"eetq", "EETQ"}, {"torchao", "torchao"},
+                                           {"compressed-tensors", "compressed-tensors"}, {"modelopt", "ModelOpt of NVIDIA"},
+                                           {"exl2", "ExLlamaV2"}, {"exl3", "ExLlamaV3"}, {"auto-round", "AutoRound"},
+                                           {"bitnet", "BitNet"}, {"vptq", "VPTQ"}, {"fbgemm_fp8", "FBGEMM"}, {"mlx", "MLX"}};
+    for (size_t i = 0; method && i < ARRAY_LEN(names); i++)
+        if (!strcmp(names[i][0], method)) return names[i][1];
+    return "another program";
+}
+
 /* Weights in FP8 with a scale for each block of 128 x 128, as DeepSeek V3 was released, or with one for each matrix
  * (weight_block_size is null), as Ministral 3 was. */
 static int check_quantisation(const json_t *root, const char *where, struct err *e)
 {
-    const json_t *q = json_object_get(root, "quantization_config");
-    if (!q || json_is_null(q)) return OK;
+    const json_t *q = json_object_get(root, "quantization_config"), *mlx = json_object_get(root, "quantization");
     const char *method = NULL;
     if (json_is_object(q)) TRY(json_opt_str(q, "quant_method", &method, where, e));
-    if (!method || strcmp(method, "fp8"))
+    bool is_mlx = json_is_object(mlx) && json_object_get(mlx, "bits") && !method;
+    if (!is_mlx && (!q || json_is_null(q))) return OK;
+    if (is_mlx || !method || strcmp(method, "fp8")) {
+        const char *by = is_mlx ? "MLX" : quantiser_name(method);
         FAIL(e, ERR_UNSUPPORTED,
-             "%s: \"quantization_config\" has \"quant_method\" \"%.40s\"; this program supports \"fp8\"", where,
+             "%s: the weights are quantised by %s (\"%s\" has \"quant_method\" \"%.40s\"; this program supports \"fp8\"): take the "
+             "original model in bf16 or f16, or a GGUF of it", where, by, is_mlx ? "quantization" : "quantization_config",
              method ? method : "");
+    }
     TRY(check_value(q, "fmt", "\"e4m3\"", where, e));
     if (!json_object_get(q, "weight_block_size"))
         FAIL(e, ERR_UNSUPPORTED,
@@ -245,16 +302,15 @@ static int check_quantisation(const json_t *root, const char *where, struct err 
     return check_value(q, "weight_block_size", "[128,128]", where, e); /* null passes */
 }
 
-/* eos_token_id may be a list; its first entry is the one that ends a text. */
-static int read_token(const json_t *root, const char *key, int64_t *out, const char *where, struct err *e)
+/* eos_token_id may be a list; its first entry is the one that ends a text. What is no id names no token. */
+static void read_token(const json_t *root, const char *key, int64_t *out, const char *where)
 {
     const json_t *v = json_object_get(root, key);
-    if (!json_is_array(v)) return json_opt_i64(root, key, -1, (1 << 20) - 1, out, where, e);
-    const json_t *first = json_array_get(v, 0);
-    int64_t id = json_is_integer(first) ? json_integer_value(first) : -1;
-    if (id < 0 || id >= 1 << 20) FAIL(e, ERR_FORMAT, "%s: \"%s\" must start with a token id", where, key);
-    *out = id;
-    return OK;
+    if (!v || json_is_null(v)) return;
+    if (json_is_array(v)) v = json_array_get(v, 0);
+    int64_t id = json_is_integer(v) ? json_integer_value(v) : INT64_MAX;
+    if (id >= -1 && id < 1 << 20) *out = id;
+    else log_warn("%s: \"%s\" is no token id and is ignored", where, key);
 }
 
 /* The architecture, and the object with its members: text_config where pictures are understood too. */
@@ -317,10 +373,10 @@ int config_from_json(struct config *c, const json_t *root, const char *where, st
     TRY(read_layer_types(c, root, where, e));
     TRY(read_nope(c, root, where, e));
     TRY(read_topk_method(c, root, where, e));
-    TRY(read_token(root, "bos_token_id", &c->bos, where, e));
-    TRY(read_token(root, "eos_token_id", &c->eos, where, e));
-    TRY(read_token(outer, "bos_token_id", &c->bos, where, e));
-    TRY(read_token(outer, "eos_token_id", &c->eos, where, e));
+    read_token(root, "bos_token_id", &c->bos, where);
+    read_token(root, "eos_token_id", &c->eos, where);
+    read_token(outer, "bos_token_id", &c->bos, where);
+    read_token(outer, "eos_token_id", &c->eos, where);
     return config_check(c, where, e);
 }
 

@@ -40,6 +40,9 @@ static inline bool rope_field_used(const struct config *c, const struct field *f
     return rope_key(f) && has_field(c, f) && (f->kinds >> c->rope_kind & 1);
 }
 
+/* Refuses metadata of the architecture that would make another model, and names what is not known. */
+int config_check_gguf_keys(const struct config *c, const struct tf *f, struct err *e);
+
 /* Names of enum rope_kind in config.json; "" where it has none. */
 extern const char *const rope_kind_names[];
 

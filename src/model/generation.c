@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/checked.h"
+#include "base/log.h"
 
 /* One number of the sampling: its names, where it is kept, and what it may be (the limits of the options). */
 struct number {
@@ -38,44 +39,64 @@ void generation_init(struct generation *g)
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) *number_at(g, &numbers[i]) = -1;
 }
 
-static int add_end(struct generation *g, int64_t id, int64_t vocab, const char *where, const char *key, struct err *e)
+/* What the files say here is advice: what makes no sense is named and ignored. */
+static void add_end(struct generation *g, int64_t id, int64_t vocab, const char *where, const char *key)
 {
-    if (id < 0 || id >= vocab)
-        FAIL(e, ERR_FORMAT, "%s: \"%s\" has the id %lld, expected 0 to %lld", where, key, (long long)id,
-             (long long)vocab - 1);
+    if (id < 0 || id >= vocab) {
+        log_warn("%s: \"%s\" has the id %lld, expected 0 to %lld: it is ignored", where, key, (long long)id,
+                 (long long)vocab - 1);
+        return;
+    }
     for (int i = 0; i < g->n_ends; i++)
-        if (g->ends[i] == id) return OK;
+        if (g->ends[i] == id) return;
     if (g->n_ends == GENERATION_ENDS)
-        FAIL(e, ERR_LIMIT, "%s: \"%s\" has more than %d ids", where, key, GENERATION_ENDS);
-    g->ends[g->n_ends++] = (int32_t)id;
-    return OK;
+        log_warn("%s: \"%s\" has more than %d ids: the others are ignored", where, key, GENERATION_ENDS);
+    else g->ends[g->n_ends++] = (int32_t)id;
+}
+
+static void set_number(struct generation *g, const struct number *n, double v, const char *where, const char *key)
+{
+    if (v >= n->lo && v <= n->hi) *number_at(g, n) = v;
+    else log_warn("%s: \"%s\" is %g, expected %g to %g: it is ignored", where, key, v, n->lo, n->hi);
+}
+
+static void set_top_k(struct generation *g, double v, const char *where, const char *key)
+{
+    if (v >= -1 && v <= TOP_K_MAX && v == (double)(int64_t)v) g->top_k = (int64_t)v;
+    else log_warn("%s: \"%s\" is %g, expected -1 to %d: it is ignored", where, key, v, TOP_K_MAX);
 }
 
 /* ---- folders ---- */
 
 /* A number, a list of numbers, or nothing. */
-static int read_ends(struct generation *g, const json_t *root, int64_t vocab, const char *where, struct err *e)
+static void read_ends(struct generation *g, const json_t *root, int64_t vocab, const char *where)
 {
     static const char key[] = "eos_token_id";
     const json_t *v = json_object_get(root, key);
-    if (!v || json_is_null(v)) return OK;
-    if (json_is_integer(v))
-        return json_integer_value(v) < 0 ? OK : add_end(g, json_integer_value(v), vocab, where, key, e);
-    if (!json_is_array(v)) FAIL(e, ERR_FORMAT, "%s: \"%s\" is neither an id nor a list of ids", where, key);
-    for (size_t i = 0; i < json_array_size(v); i++) {
-        const json_t *x = json_array_get(v, i);
-        if (!json_is_integer(x)) FAIL(e, ERR_FORMAT, "%s: \"%s\"[%zu] is not an integer", where, key, i);
-        TRY(add_end(g, json_integer_value(x), vocab, where, key, e));
+    size_t n = json_is_array(v) ? json_array_size(v) : v && !json_is_null(v) ? 1 : 0;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *x = json_is_array(v) ? json_array_get(v, i) : v;
+        bool none = !json_is_array(v) && json_is_integer(x) && json_integer_value(x) < 0;
+        if (json_is_integer(x) && !none) add_end(g, json_integer_value(x), vocab, where, key);
+        else if (!none) log_warn("%s: \"%s\" has an entry that is no id and is ignored", where, key);
     }
-    return OK;
 }
 
-int generation_from_json(struct generation *g, const json_t *root, int64_t vocab, const char *name, struct err *e)
+static bool is_number(const json_t *root, const char *where, const char *key)
 {
-    TRY(read_ends(g, root, vocab, name, e));
+    const json_t *v = json_object_get(root, key);
+    bool good = json_is_number(v);
+    if (v && !good && !json_is_null(v)) log_warn("%s: \"%s\" is no number and is ignored", where, key);
+    return good;
+}
+
+void generation_from_json(struct generation *g, const json_t *root, int64_t vocab, const char *name)
+{
+    read_ends(g, root, vocab, name);
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-        TRY(json_opt_f64(root, numbers[i].json, numbers[i].lo, numbers[i].hi, number_at(g, &numbers[i]), name, e));
-    return json_opt_i64(root, "top_k", -1, TOP_K_MAX, &g->top_k, name, e);
+        if (is_number(root, name, numbers[i].json))
+            set_number(g, &numbers[i], json_number_value(json_object_get(root, numbers[i].json)), name, numbers[i].json);
+    if (is_number(root, name, "top_k")) set_top_k(g, json_number_value(json_object_get(root, "top_k")), name, "top_k");
 }
 
 /* Of config.json, which has other numbers too, only the ends count. */
@@ -83,37 +104,41 @@ static int from_folder(struct generation *g, struct model_file *m, int64_t vocab
 {
     const struct model_json_file *j;
     TRY(model_file_json(&j, m, MODEL_GENERATION_CONFIG, e));
-    if (j->root) TRY(generation_from_json(g, j->root, vocab, j->path, e));
+    if (j->root) generation_from_json(g, j->root, vocab, j->path);
     TRY(model_file_json(&j, m, MODEL_CONFIG, e));
-    return j->root ? read_ends(g, j->root, vocab, j->path, e) : OK;
+    if (j->root) read_ends(g, j->root, vocab, j->path);
+    return OK;
 }
 
 /* ---- GGUF ---- */
 
-static int from_gguf(struct generation *g, const struct tf *f, int64_t vocab, struct err *e)
+static bool gguf_number(const struct tf *f, const char *key, double *out)
 {
-    bool found;
+    bool found = false;
+    struct err why;
+    if (!tf_kv_f64(f, key, out, &found, &why)) return found;
+    log_warn("%s: it is ignored", why.msg);
+    return false;
+}
+
+static void from_gguf(struct generation *g, const struct tf *f, int64_t vocab)
+{
+    double v = 0;
     for (size_t i = 0; i < ARRAY_LEN(gguf_ends); i++) {
-        int64_t id = -1;
-        TRY(tf_kv_i64(f, gguf_ends[i], 0, vocab - 1, &id, &found, e));
-        if (found) TRY(add_end(g, id, vocab, f->path, gguf_ends[i], e));
+        if (!gguf_number(f, gguf_ends[i], &v)) continue;
+        add_end(g, v >= 0 && v < (double)INT32_MAX ? (int64_t)v : -1, vocab, f->path, gguf_ends[i]);
     }
-    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-        double v = 0;
-        TRY(tf_kv_f64(f, numbers[i].gguf, &v, &found, e));
-        if (!found) continue;
-        if (!(v >= numbers[i].lo && v <= numbers[i].hi))
-            FAIL(e, ERR_FORMAT, "%s: metadata \"%s\" is %g, expected %g to %g", f->path, numbers[i].gguf, v,
-                 numbers[i].lo, numbers[i].hi);
-        *number_at(g, &numbers[i]) = (double)(float)v;
-    }
-    return tf_kv_i64(f, gguf_top_k, -1, TOP_K_MAX, &g->top_k, &found, e);
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        if (gguf_number(f, numbers[i].gguf, &v)) set_number(g, &numbers[i], (double)(float)v, f->path, numbers[i].gguf);
+    if (gguf_number(f, gguf_top_k, &v)) set_top_k(g, v, f->path, gguf_top_k);
 }
 
 int model_generation(struct generation *g, struct model_file *m, int64_t vocab, struct err *e)
 {
     generation_init(g);
-    return m->gguf ? from_gguf(g, &m->tf, vocab, e) : from_folder(g, m, vocab, e);
+    if (!m->gguf) return from_folder(g, m, vocab, e);
+    from_gguf(g, &m->tf, vocab);
+    return OK;
 }
 
 /* ---- advice of one's own ---- */

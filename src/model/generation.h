@@ -19,10 +19,10 @@ struct generation {
 
 /* Nothing said. */
 void generation_init(struct generation *g);
-/* Ids must be below vocab; an id or a number out of its range is an error. */
+/* Advice: an id that is not below vocab, or a number out of its range, is named on stderr and ignored. */
 int model_generation(struct generation *g, struct model_file *m, int64_t vocab, struct err *e);
 /* Adds what one generation_config.json, an object, says. */
-int generation_from_json(struct generation *g, const json_t *root, int64_t vocab, const char *name, struct err *e);
+void generation_from_json(struct generation *g, const json_t *root, int64_t vocab, const char *name);
 
 /* Advice of one's own: "temperature=0.7"; also top_k, top_p, min_p, repetition_penalty. ERR_USAGE names what is wrong. */
 int generation_advise(struct generation *g, const char *setting, struct err *e);

@@ -2,7 +2,9 @@
  * file is left over, then the numbers go where the run wants them: plain f32 (training, conversion, and whatever is
  * read element by element) or packed for the products. */
 #include "base/checked.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "io/kinds.h"
 #include "model/arch.h"
 #include "model/load_internal.h"
 #include "sys/file.h"
@@ -66,11 +68,27 @@ static bool has_layer(const struct load *l, int64_t layer)
     return false;
 }
 
+static bool same_bytes(const struct tf_tensor *a, const struct tf_tensor *b)
+{
+    return a->known == b->known && a->dtype == b->dtype && a->bytes == b->bytes && !memcmp(a->data, b->data, a->bytes);
+}
+
+/* Whether a folder's head is the embedding is said by its tensors, whatever the configuration says: so does transformers. */
+static void settle_head(const struct load *l, struct config *c)
+{
+    const struct tf_tensor *embed = find(l, HF_EMBED), *head = find(l, HF_HEAD);
+    if (!head) c->tied_head = true;
+    if (!head || !embed || !c->tied_head || same_bytes(embed, head)) return;
+    log_warn("%s: \"tie_word_embeddings\" is true, but %s differs from %s: the two are not tied", l->file->path, head->name,
+             embed->name);
+    c->tied_head = false;
+}
+
 static int read_config(struct load *l, struct config *c, struct model_file *m, struct err *e)
 {
     TRY(net_read_config(c, m, e));
     find_inner(l);
-    if (!l->gguf && !find(l, HF_HEAD)) c->tied_head = true; /* whatever the configuration says */
+    if (!l->gguf) settle_head(l, c);
     if (c->mtp_layers && !has_layer(l, c->layers)) c->mtp_layers = 0;
     if (l->o->max_context > c->context)
         FAIL(e, ERR_USAGE, "%s: a context of %lld tokens is asked for, the model has %lld", m->path,
@@ -111,13 +129,21 @@ static int take_scale(struct load *l, const struct tf_tensor *t, const struct tf
     return OK;
 }
 
+static bool has_tensor(void *ctx, const char *name) { return tf_find(ctx, name) != NULL; }
+
 /* Finds a tensor of exactly this shape with numbers that can be read, and marks it as used. */
 static int take(struct load *l, const char *short_name, int nd, const int64_t *ne, const struct tf_tensor **out, struct err *e)
 {
     char found[SHAPE_CAP], wanted[SHAPE_CAP], name[NAME_CAP];
     const struct tf_tensor *t = tf_find(l->file, file_name(l, name, short_name));
+    bool fits = t && t->nd == nd && !memcmp(t->ne, ne, (size_t)nd * sizeof *ne);
+    const char *by = fits || l->gguf ? NULL : io_foreign_weights(name, has_tensor, (void *)(uintptr_t)l->file);
+    if (by)
+        FAIL(e, ERR_UNSUPPORTED,
+             "%s: %s is quantised by %s, which this program does not read: take the original model in bf16 or f16, or a GGUF of it",
+             l->file->path, name, by);
     if (!t) FAIL(e, ERR_FORMAT, "%s: tensor %s is missing", l->file->path, name);
-    if (t->nd != nd || memcmp(t->ne, ne, (size_t)nd * sizeof *ne))
+    if (!fits)
         FAIL(e, ERR_FORMAT, "%s: %s is %s, expected %s", l->file->path, name, shape_text(found, t->ne, t->nd),
              shape_text(wanted, ne, nd));
     TRY(tf_check_known(l->file, t, e));
@@ -200,55 +226,86 @@ static int is_copy(const struct load *l, size_t i, bool *copy, struct err *e)
     *copy = of != NULL;
     if (!of) return OK;
     const struct tf_tensor *o = find(l, of);
-    if (!o || o->known != t->known || o->dtype != t->dtype || o->bytes != t->bytes || memcmp(o->data, t->data, o->bytes))
+    if (!o || !same_bytes(o, t))
         FAIL(e, ERR_UNSUPPORTED, "%s: %s differs from %s; this program shares the two", l->file->path, t->name, of);
     return OK;
 }
 
-/* The parts that see pictures, beside the language model. */
-static bool is_vision(const struct load *l, const char *name)
+/* Parts beside the language model: what sees and hears, heads that judge texts, and a layer for multi-token prediction of
+ * which the configuration does not speak. */
+static const char *other_part(const struct load *l, const char *name)
 {
-    static const char *const parts[] = {"vision_tower.", "multi_modal_projector.", "model.vision_tower.",
-                                        "model.multi_modal_projector."};
-    for (size_t i = 0; l->inner && i < ARRAY_LEN(parts); i++)
-        if (!strncmp(name, parts[i], strlen(parts[i]))) return true;
-    return false;
+    static const struct {
+        const char *front, *what;
+        bool gguf;
+    } parts[] = {
+        {"vision_tower.", "sees pictures", false},
+        {"vision_model.", "sees pictures", false},
+        {"visual.", "sees pictures", false},
+        {"multi_modal_projector.", "sees pictures", false},
+        {"mm_projector.", "sees pictures", false},
+        {"embed_vision.", "sees pictures", false},
+        {"audio_tower.", "hears", false},
+        {"embed_audio.", "hears", false},
+        {"score.", "judges texts", false},
+        {"v_head.", "judges texts", false},
+        {"value_head.", "judges texts", false},
+        {"v.", "sees pictures", true},
+        {"mm.", "sees pictures", true},
+        {"a.", "hears", true},
+    };
+    char mtp[NAME_CAP];
+    const struct config *c = &l->net->config;
+    const char *inner = strncmp(name, "model.", strlen("model.")) ? name : name + strlen("model.");
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (parts[i].gguf == l->gguf && !strncmp(inner, parts[i].front, strlen(parts[i].front))) return parts[i].what;
+    snprintf(mtp, sizeof mtp, l->gguf ? "blk.%lld." : "model.layers.%lld.", (long long)c->layers);
+    if (c->mtp_layers || strncmp(name, mtp, strlen(mtp))) return NULL;
+    snprintf(mtp, sizeof mtp, l->gguf ? "blk.%lld.nextn.eh_proj.weight" : "model.layers.%lld.eh_proj.weight",
+             (long long)c->layers);
+    return tf_find(l->file, mtp) ? "predicts a second token" : NULL;
 }
 
-/* Tensors that may be left over without a word: what follows from the configuration, and scales of activations, which are
- * not rounded here. */
+/* Tensors that may be left over without a word: what follows from the configuration, and scales of activations and of the
+ * cache, which are not rounded here. */
 static bool is_foreign(const struct load *l, const char *name)
 {
-    if (str_ends_with(name, ".rotary_emb.inv_freq")) return true;
+    static const char *const ends[] = {".rotary_emb.inv_freq", ".self_attn.k_scale", ".self_attn.v_scale", ".self_attn.q_scale"};
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+        if (str_ends_with(name, ends[i])) return true;
     if (l->scaled && str_ends_with(name, ".activation_scale")) return true;
     return l->gguf && l->net->config.rope_kind == ROPE_LLAMA3 && !strcmp(name, "rope_freqs.weight");
 }
 
-static void warn_vision(const struct load *l, size_t n)
+static void warn_part(const struct load *l, const char *what, size_t n)
 {
     char text[300];
-    snprintf(text, sizeof text, "%.200s: %zu tensors of the part that sees pictures are not used", l->file->path, n);
-    if (n && l->o->warn) l->o->warn(l->o->warn_ctx, text);
+    if (!what) return;
+    snprintf(text, sizeof text, "%.200s: %zu tensors of the part that %s are not used", l->file->path, n, what);
+    if (l->o->warn) l->o->warn(l->o->warn_ctx, text);
 }
 
 static int check_rest(const struct load *l, struct err *e)
 {
     const struct arch *arch = l->net->config.arch;
     char names[400] = "";
-    size_t n = 0, len = 0, vision = 0;
+    size_t n = 0, len = 0, others = 0;
+    const char *part = NULL;
     for (size_t i = 0; i < l->file->n_tensors; i++) {
         const char *name = l->file->tensors[i].name;
         bool copy;
         if (l->used[i]) continue;
         TRY(is_copy(l, i, &copy, e));
-        vision += is_vision(l, name);
-        if (copy || is_foreign(l, name) || is_vision(l, name)) continue;
+        const char *other = other_part(l, name);
+        if (other && (!part || part == other)) others++;
+        if (other && !part) part = other;
+        if (copy || is_foreign(l, name) || other) continue;
         if (n++ < 5) len += (size_t)snprintf(names + len, sizeof names - len, "%s%.70s", n > 1 ? ", " : "", name);
     }
     if (n)
         FAIL(e, ERR_FORMAT, "%s: %zu tensors that this %s model does not have: %s%s", l->file->path, n,
              l->gguf ? arch->gguf : arch->hf, names, n > 5 ? ", ..." : "");
-    warn_vision(l, vision);
+    warn_part(l, part, others);
     return OK;
 }
 

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <string.h>
 #include "base/mem.h"
+#include "io/kinds.h"
 #include "sys/file.h"
 
 static const struct {
@@ -76,7 +77,8 @@ static int read_json(struct model_json_file *j, const struct model_file *m, enum
     size_t len;
     json_t *root = NULL;
     TRY(model_file_text(&text, &len, path, sizeof path, m, json_files[which].name, json_files[which].max, e));
-    int rc = text ? json_parse(&root, text, len, path, e) : OK;
+    int rc = text ? io_check_json_kind(path, text, len, e) : OK;
+    if (text && !rc) rc = json_parse_file(&root, text, len, path, e);
     mem_free(text);
     if (!rc && root && !json_is_object(root))
         rc = err_set(e, ERR_FORMAT, __FILE__, __LINE__, "%s: expected a JSON object", path);

@@ -3,7 +3,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/log.h"
 #include "base/mem.h"
+#include "io/kinds.h"
 #include "sys/file.h"
 
 enum { MAX_JSON = 256 << 20 };
@@ -61,14 +63,15 @@ static int scores_read(float **out, const struct tf *f, size_t n, struct err *e)
 {
     const char *key = "tokenizer.ggml.scores";
     const struct tf_kv *kv = tf_find_kv(f, key);
-    if (!kv || kv->type != TF_ARRAY || kv->v.array.n != n)
+    if (kv && (kv->type != TF_ARRAY || kv->v.array.n != n))
         FAIL(e, ERR_FORMAT, "%s: %s is not an array of %zu numbers", f->path, key, n);
+    if (!kv) log_warn("%s: %s is missing: all tokens count the same, as for llama.cpp", f->path, key);
     float *v = mem_array(n, sizeof *v);
     if (!v) FAIL(e, ERR_MEMORY, "%s: out of memory for %zu scores", f->path, n);
     *out = v;
     for (size_t i = 0; i < n; i++) {
-        double d;
-        if (!tf_array_f64(kv, i, &d)) FAIL(e, ERR_FORMAT, "%s: %s[%zu] is not a number", f->path, key, i);
+        double d = 0;
+        if (kv && !tf_array_f64(kv, i, &d)) FAIL(e, ERR_FORMAT, "%s: %s[%zu] is not a number", f->path, key, i);
         v[i] = (float)d;
     }
     return OK;
@@ -83,13 +86,21 @@ struct gguf_vocab {
     struct tokenizer_parts parts;
 };
 
-static int read_id(const struct tf *f, const char *key, size_t n, int32_t *out, struct err *e)
+/* What is no id of a token names none. */
+static void read_id(const struct tf *f, const char *key, size_t n, int32_t *out)
 {
     int64_t v = -1;
     bool found;
-    TRY(tf_kv_i64(f, key, 0, (int64_t)n - 1, &v, &found, e));
-    *out = found ? (int32_t)v : -1;
-    return OK;
+    *out = -1;
+    if (tf_kv_i64(f, key, INT64_MIN, INT64_MAX, &v, &found, NULL)) log_warn("%s: %s is no token id and is ignored", f->path, key);
+    else if (found && v >= 0 && v < (int64_t)n) *out = (int32_t)v;
+    else if (found) log_warn("%s: %s is %lld, of %zu tokens: it is ignored", f->path, key, (long long)v, n);
+}
+
+static bool is_text(const struct tf *f, const char *key)
+{
+    const struct tf_kv *kv = tf_find_kv(f, key);
+    return kv && kv->type == TF_STR;
 }
 
 static int read_gguf(struct gguf_vocab *v, const struct tf *f, struct err *e)
@@ -104,14 +115,17 @@ static int read_gguf(struct gguf_vocab *v, const struct tf *f, struct err *e)
              "%s: tokenizer.ggml.model is \"%.40s\", expected \"gpt2\" (byte-level BPE) or \"llama\" (SentencePiece)",
              f->path, v->model);
     p->model = spm ? TOKENIZER_SPM : TOKENIZER_BYTES;
-    TRY(tf_kv_str(f, "tokenizer.ggml.pre", &v->pre, &found, e));
+    if (is_text(f, "tokenizer.ggml.pre")) TRY(tf_kv_str(f, "tokenizer.ggml.pre", &v->pre, &found, e));
+    if (!spm && !v->pre)
+        log_warn("%s: tokenizer.ggml.pre is missing, which says how text is cut before it becomes tokens: \"gpt-2\" is taken; "
+                 "answers may be worse than the model's", f->path);
     TRY(list_read(&v->tokens, f, "tokenizer.ggml.tokens", TOK_MAX_VOCAB, e));
     if (v->tokens.n == 0) FAIL(e, ERR_FORMAT, "%s: tokenizer.ggml.tokens is missing or empty", f->path);
     TRY(list_read(&v->merges, f, "tokenizer.ggml.merges", 4 * (size_t)TOK_MAX_VOCAB, e));
     TRY(types_read(&v->types, f, v->tokens.n, e));
-    TRY(read_id(f, "tokenizer.ggml.bos_token_id", v->tokens.n, &p->bos, e));
-    TRY(read_id(f, "tokenizer.ggml.eos_token_id", v->tokens.n, &p->eos, e));
-    TRY(read_id(f, "tokenizer.ggml.padding_token_id", v->tokens.n, &p->pad, e));
+    read_id(f, "tokenizer.ggml.bos_token_id", v->tokens.n, &p->bos);
+    read_id(f, "tokenizer.ggml.eos_token_id", v->tokens.n, &p->eos);
+    read_id(f, "tokenizer.ggml.padding_token_id", v->tokens.n, &p->pad);
     if (spm) TRY(scores_read(&v->scores, f, v->tokens.n, e));
     p->pre = v->pre ? v->pre : "gpt-2";
     /* What the format's first implementation takes for granted where the file does not say. */
@@ -119,6 +133,9 @@ static int read_gguf(struct gguf_vocab *v, const struct tf *f, struct err *e)
     TRY(tf_kv_bool(f, "tokenizer.ggml.add_space_prefix", &p->add_space_prefix, &found, e));
     p->add_bos = p->bos >= 0 && (spm || tokenizer_pre_adds_bos(p->pre));
     TRY(tf_kv_bool(f, "tokenizer.ggml.add_bos_token", &p->add_bos, &found, e));
+    if (p->add_bos && p->bos < 0)
+        log_warn("%s: tokenizer.ggml.add_bos_token is true, and no token is named: it is ignored", f->path);
+    p->add_bos = p->add_bos && p->bos >= 0;
     p->tokens = v->tokens.s;
     p->token_len = v->tokens.len;
     p->n_tokens = v->tokens.n;
@@ -169,7 +186,8 @@ static int read_json(struct tokenizer **out, const char *path, struct err *e)
     char *text;
     size_t len;
     TRY(file_read(&text, &len, path, MAX_JSON, e));
-    int rc = tokenizer_from_json(out, text, len, path, e);
+    int rc = io_check_json_kind(path, text, len, e);
+    if (!rc) rc = tokenizer_from_json(out, text, len, path, e);
     mem_free(text);
     return rc;
 }
@@ -337,12 +355,27 @@ static int write_files(const struct model_vocab *v, const char *folder, struct e
     return file_replace(path, v->chat_template, strlen(v->chat_template), e);
 }
 
+/* llama.cpp counts the rows of the matrix by the names of tokens: those that have no row are left out. */
+static void drop_tokens(struct tokenizer_parts *p, size_t n)
+{
+    log_warn("%zu tokens have no row in the network and are left out", p->n_tokens - n);
+    p->n_tokens = n;
+    if (p->bos >= (int32_t)n) p->bos = -1;
+    if (p->eos >= (int32_t)n) p->eos = -1;
+    if (p->pad >= (int32_t)n) p->pad = -1;
+    p->add_bos = p->add_bos && p->bos >= 0;
+}
+
 int model_tokenizer_to_gguf(void *ctx, struct tf_writer *w, struct err *e)
 {
     const struct model_vocab *v = ctx;
     struct tokenizer_parts p;
     struct tokenizer_parts_owned *owned = NULL;
     TRY(tokenizer_to_parts(v->tok, &p, &owned, e));
+    if (v->vocab > 0 && (int64_t)p.n_tokens > v->vocab) drop_tokens(&p, (size_t)v->vocab);
+    if (tokenizer_has_flags(v->tok))
+        log_warn("GGUF cannot hold that added tokens take blanks beside them or stand for whole words only: other programs get "
+                 "other tokens from this file");
     struct padded extra = {0};
     int rc = v->vocab > (int64_t)p.n_tokens ? pad_parts(&extra, &p, (size_t)v->vocab, e) : OK;
     if (!rc) rc = write_parts(w, &p, e);
