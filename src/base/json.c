@@ -108,20 +108,11 @@ static void rewrite(struct buf *b, const char *s, size_t len, bool file)
 }
 
 /* Files say "no limit" with integers like 1000000000000000019884624838656: a number, though none that we would count with. */
-static int parse_rewritten(json_t **out, const char *text, size_t len, size_t flags, bool file, json_error_t *je, const char *name,
-                           struct err *e)
-{
-    struct buf b = {0};
-    rewrite(&b, text, len, file);
-    int rc = buf_check(&b, name, e);
-    if (!rc) rc = libs_json_load(out, b.data ? b.data : "", b.len, flags, je, name, e);
-    buf_free(&b);
-    return rc;
-}
 
 static int parse(json_t **out, const char *text, size_t len, size_t flags, bool file, const char *name, struct err *e)
 {
     json_error_t je = {0};
+    struct buf b = {0};
     bool words;
     *out = NULL;
     TRY(check_size(text, len, file ? MAX_FILE_TREE : MAX_TREE, name, &words, e));
@@ -129,7 +120,13 @@ static int parse(json_t **out, const char *text, size_t len, size_t flags, bool 
     bool again = file && words; /* jansson refuses them, whatever else there is */
     if (!again) TRY(libs_json_load(out, text, len, flags, &je, name, e));
     again = again || (!*out && json_error_code(&je) == json_error_numeric_overflow);
-    if (again) TRY(parse_rewritten(out, text, len, flags, file, &je, name, e));
+    if (again) {
+        rewrite(&b, text, len, file);
+        int rc = buf_check(&b, name, e);
+        if (!rc) rc = libs_json_load(out, b.data ? b.data : "", b.len, flags, &je, name, e);
+        buf_free(&b);
+        TRY(rc);
+    }
     if (*out) return OK;
     bool cut = file && (size_t)je.position + 1 >= len; /* wrong at its end */
     FAIL(e, ERR_FORMAT, "%s: line %d, column %d: not valid JSON: %s%s", name, je.line, je.column, je.text,
