@@ -1,4 +1,5 @@
 /* Names of models, choices among files, and the models on this machine: list, find, copy, remove. No network. */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "hub/digest.h"
 #include "hub/local.h"
 #include "sys/dir.h"
+#include "sys/fault.h"
 #include "sys/file.h"
 #include "sys/store.h"
 #include "tests/test.h"
@@ -476,6 +478,41 @@ static void check_copy(struct home *h)
     CHECK(copy(h, out, "no/such", "x", &e) == ERR_NOTFOUND, "%s", e.msg);
 }
 
+/* Nothing is left out, and nothing of the user's is touched. */
+static void check_copy_whole(struct home *h)
+{
+    struct err e = {0};
+    char out[PATH_MAX], path[300];
+    fill(h);
+    put(h->dir, "out/mine.incomplete/precious", "mine");
+    put(h->dir, "out/mine.tmp/precious", "mine");
+    CHECK(copy(h, out, "org/folder", "mine", &e) == OK, "%s", e.msg);
+    snprintf(path, sizeof path, "%s/out/mine.incomplete/precious", h->dir);
+    CHECK(holds(path, "mine"), "a folder of the user's is gone");
+    for (uint64_t k = 1; k <= 200; k++) { /* whatever cannot be read or looked at is an error, or is copied */
+        fault_at(FAULT_LIST | FAULT_LOOK | FAULT_OPEN | FAULT_READ, k, EIO);
+        int rc = copy(h, out, "org/folder", "again", &e);
+        bool hit = fault_hit();
+        fault_at(0, 0, 0);
+        snprintf(path, sizeof path, "%s/out/again/model.safetensors", h->dir);
+        bool whole = holds(path, "12345");
+        snprintf(path, sizeof path, "%s/out/again/config.json", h->dir);
+        whole = whole && holds(path, "{}");
+        snprintf(path, sizeof path, "%s/out/again", h->dir);
+        CHECK(rc ? whole || file_absent(path) : whole, "call %d: rc %d, %s", (int)k, rc, rc ? e.msg : "not whole");
+        CHECK_OK(dir_remove_tree(path, &e), &e);
+        if (!hit) break;
+    }
+    snprintf(path, sizeof path, "%s/models--org--folder/snapshots/%s/tokenizer.json", h->hf, commit_a);
+    CHECK(symlink("../../blobs/gone", path) == 0, "no link");
+    CHECK(copy(h, out, "org/folder", "part", &e) == ERR_NOTFOUND && strstr(e.msg, "tokenizer.json"), "%s", e.msg);
+    CHECK_OK(file_remove(path, &e), &e);
+    CHECK(symlink("../../blobs", path) == 0, "no link");
+    CHECK(copy(h, out, "org/folder", "part", &e) == ERR_UNSUPPORTED && strstr(e.msg, "tokenizer.json"), "%s", e.msg);
+    snprintf(path, sizeof path, "%s/out/part", h->dir);
+    CHECK(file_absent(path), "a part was copied");
+}
+
 static int refuse(void *ctx, const struct hub_removal *r, struct err *e)
 {
     *(struct hub_removal *)ctx = *r;
@@ -494,6 +531,68 @@ static bool has(struct home *h, const char *below)
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", h->hf, below);
     return file_look(path, false).kind != FILE_MISSING;
+}
+
+/* What the question finds, and what goes on meanwhile. */
+struct asking {
+    const char *root;
+    bool fetch; /* somebody begins to fetch another file */
+    int busy, fd;
+};
+
+static int while_asked(void *ctx, const struct hub_removal *r, struct err *e)
+{
+    struct asking *a = ctx;
+    struct hub_cache c;
+    char hex[HUB_HASH] = "";
+    int fd;
+    (void)r;
+    TRY(cache_at(&c, a->root, "org/quants", e));
+    for (char digit = '1'; digit <= '3'; digit++) {
+        memset(hex, digit, 64);
+        TRY(cache_try_lock(&fd, &c, hex, e));
+        a->busy += fd < 0;
+        file_unlock(fd);
+    }
+    memset(hex, '7', 64);
+    return a->fetch ? cache_try_lock(&a->fd, &c, hex, e) : OK;
+}
+
+/* The locks are held while the person thinks, and until all is gone. */
+static void check_remove_locks(struct home *h)
+{
+    struct err e = {0};
+    struct hub_removal r;
+    struct hub_ref ref;
+    struct asking a = {.root = h->hf, .fd = -1, .fetch = true};
+    fill(h);
+    hub_ref_parse(&ref, "org/quants", &e);
+    CHECK(hub_remove(&h->p, &ref, &r, while_asked, &a, &e) == ERR_USAGE && strstr(e.msg, "right now"), "%s", e.msg);
+    CHECK(a.busy == 3, "%d of 3 files could not be fetched while it was asked", a.busy);
+    CHECK(has(h, "models--org--quants/refs/main"), "removed while another fetches");
+    file_unlock(a.fd);
+    a = (struct asking){.root = h->hf, .fd = -1};
+    CHECK(hub_remove(&h->p, &ref, &r, while_asked, &a, &e) == OK && a.busy == 3 && !has(h, "models--org--quants"), "%s", e.msg);
+}
+
+/* Every call fails once: what another revision needs stays, and the next time all goes. */
+static void check_remove_faults(struct home *h)
+{
+    struct err e = {0};
+    struct hub_removal r;
+    char path[PATH_MAX];
+    uint64_t k = 1;
+    for (bool hit = true; hit && k < 1000; k++) {
+        fill(h);
+        fault_at(FAULT_ANY, k, EIO);
+        int rc = rm(h, "org/quants@main", &r, &e);
+        hit = fault_hit();
+        fault_at(0, 0, 0);
+        CHECK(hub_find(path, &h->p, "org/quants@v1:Q4_0", NULL) == OK && holds(path, "1234"), "call %d: rc %d", (int)k, rc);
+        rc = rm(h, "org/quants@main", &r, &e);
+        CHECK(rc == OK || rc == ERR_NOTFOUND, "call %d: the next time: %s", (int)k, e.msg);
+    }
+    CHECK(k > 30, "%d calls", (int)k);
 }
 
 static void check_remove(struct home *h)
@@ -562,7 +661,9 @@ static void check_remove_links(struct home *h)
 
 int main(void)
 {
-    struct home h = {.dir = "/tmp/check_hub_local_XXXXXX"};
+    struct home h = {0};
+    /* Hundreds of syncs: a file system in memory will do. */
+    snprintf(h.dir, sizeof h.dir, "%s/check_hub_local_XXXXXX", file_is_dir("/dev/shm") ? "/dev/shm" : "/tmp");
     check_refs();
     check_paths();
     check_digests();
@@ -578,7 +679,10 @@ int main(void)
     check_list(&h);
     check_find(&h);
     check_copy(&h);
+    check_copy_whole(&h);
     check_remove(&h);
+    check_remove_locks(&h);
+    check_remove_faults(&h);
     check_remove_links(&h);
     dir_remove_tree(h.dir, NULL);
     return test_end();

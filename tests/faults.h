@@ -86,6 +86,8 @@ struct piece_of_work {
     bool no_files;     /* only allocations fail */
     const char *old;   /* a file that is there before; what has failed leaves all as it was, or as it is to be */
     const char *words; /* in it */
+    int (*prepare)(struct err *e); /* NULL: nothing else is there */
+    int (*kept)(struct err *e);    /* NULL, or whether what must outlive every fault is there */
 };
 
 /* ---- the loop ---- */
@@ -97,6 +99,7 @@ static void begin(const struct piece_of_work *p)
     char dir[PATH_MAX];
     CHECK_OK(dir_remove_tree(work, &e), &e);
     CHECK_OK(file_mkdirs(work, &e), &e);
+    if (p->prepare) CHECK_OK(p->prepare(&e), &e);
     if (!p->old) return;
     CHECK_OK(path_dir(dir, sizeof dir, at(work, p->old), &e), &e);
     CHECK_OK(file_mkdirs(dir, &e), &e);
@@ -153,7 +156,9 @@ static void after(const struct piece_of_work *p, const struct hashes *h, int rc,
         CHECK(may_stay || !strcmp(got, h->before) || !strcmp(got, want), "%s, %s %d: neither old nor new", p->name, what, (int)k);
     if (rc) CHECK(said->msg[0], "%s, %s %d: no message", p->name, what, (int)k);
     else CHECK(may_stay || !strcmp(want, got), "%s, %s %d: no error, and another result", p->name, what, (int)k);
+    if (p->kept) CHECK(!p->kept(&e), "%s, %s %d: lost: %s (after: %s)", p->name, what, (int)k, e.msg, said->msg);
     CHECK_OK(p->run(&e), &e);
+    if (p->kept) CHECK(!p->kept(&e), "%s, %s %d: the next run loses: %s", p->name, what, (int)k, e.msg);
     if (may_stay) sweep(work);
     look(got, &strays);
     CHECK(strays == 0, "%s, %s %d: %d temporary files stay after the next run", p->name, what, (int)k, strays);

@@ -5,6 +5,7 @@
 #include "sys/file.h"
 #include <string.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 enum { WINDOW_LOG_MAX = 27, OUT_BYTES = 1 << 17, IN_BYTES = 1 << 20 };
 
@@ -87,6 +88,13 @@ static int walk_plain(struct source *s, struct err *e)
     return OK;
 }
 
+static int bad_zstd(const struct source *s, size_t at, size_t code, struct err *e)
+{
+    if (ZSTD_getErrorCode(code) == ZSTD_error_memory_allocation)
+        FAIL(e, ERR_MEMORY, "%s: out of memory for decompression", s->l->name);
+    FAIL(e, ERR_FORMAT, "%s: offset %zu: not valid zstd: %s", s->l->name, at, ZSTD_getErrorName(code));
+}
+
 static int walk_zstd(struct source *s, ZSTD_DStream *z, char *out, struct err *e)
 {
     const char *name = s->l->name;
@@ -98,15 +106,14 @@ static int walk_zstd(struct source *s, ZSTD_DStream *z, char *out, struct err *e
         ZSTD_outBuffer o = {out, OUT_BYTES, 0};
         size_t at = in.pos;
         left = ZSTD_decompressStream(z, &o, &in);
-        if (ZSTD_isError(left)) FAIL(e, ERR_FORMAT, "%s: offset %zu: not valid zstd: %s", name, at, ZSTD_getErrorName(left));
+        if (ZSTD_isError(left)) return bad_zstd(s, at, left, e);
         s->l->read = in.pos;
         TRY(take_bytes(s, out, o.pos, e));
     }
     for (bool more = left != 0; more;) { /* what zstd still holds back */
         ZSTD_outBuffer o = {out, OUT_BYTES, 0};
         left = ZSTD_decompressStream(z, &o, &in);
-        if (ZSTD_isError(left))
-            FAIL(e, ERR_FORMAT, "%s: offset %zu: not valid zstd: %s", name, in.pos, ZSTD_getErrorName(left));
+        if (ZSTD_isError(left)) return bad_zstd(s, in.pos, left, e);
         TRY(take_bytes(s, out, o.pos, e));
         more = left != 0 && o.pos > 0;
     }

@@ -35,7 +35,9 @@ struct hop {
 int http_open(struct http **out, const struct http_options *o, struct err *e)
 {
     *out = NULL;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) FAIL(e, ERR_NETWORK, "libcurl cannot be started");
+    CURLcode rc = curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (rc != CURLE_OK)
+        FAIL(e, rc == CURLE_OUT_OF_MEMORY ? ERR_MEMORY : ERR_NETWORK, "libcurl cannot be started: %s", curl_easy_strerror(rc));
     struct http *h = mem_alloc(sizeof *h);
     if (h) h->curl = curl_easy_init();
     if (!h || !h->curl) {

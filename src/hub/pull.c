@@ -323,7 +323,8 @@ static int pull_url(struct pull *p, const char *sha256, struct err *e)
     TRY(file_try_lock(&lock, lock_path, e));
     if (lock < 0) FAIL(e, ERR_USAGE, "%s: another program is fetching it", p->r->path);
     int rc = fetch_url(p, sha256, e);
-    if (!rc) rc = file_remove(lock_path, e);
+    int gone = file_remove(lock_path, rc ? NULL : e);
+    if (!rc) rc = gone;
     file_unlock(lock);
     return rc;
 }

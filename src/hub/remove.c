@@ -58,7 +58,10 @@ static int add_link(struct removal *m, const char *commit, const struct hub_file
     m->n++;
     snprintf(k->commit, sizeof k->commit, "%s", commit);
     TRY(cache_snapshot(path, &m->c, commit, f->path, e));
-    if (file_look(path, false).kind != FILE_LINK || file_link_target(to, sizeof to, path, NULL) != OK) return OK;
+    struct file_look at = file_look(path, false);
+    TRY(file_known(&at, path, e)); /* else the blob of one that stays would count as nobody's */
+    if (at.kind != FILE_LINK) return OK;
+    TRY(file_link_target(to, sizeof to, path, e));
     const char *slash = strrchr(to, '/');
     if (slash && hub_hash_ok(slash + 1)) snprintf(k->blob, sizeof k->blob, "%s", slash + 1);
     return OK;

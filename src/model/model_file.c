@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/mem.h"
 #include "io/kinds.h"
+#include "model/chat_template.h"
 #include "sys/file.h"
 
 static const struct {
@@ -13,6 +14,21 @@ static const struct {
                              [MODEL_TOKENIZER_CONFIG] = {"tokenizer_config.json", 16 << 20},
                              [MODEL_GENERATION_CONFIG] = {"generation_config.json", 1 << 20},
                              [MODEL_CHAT_TEMPLATE] = {"chat_template.json", 16 << 20}};
+
+const char *const model_side_files[] = {"tokenizer.json",           "tokenizer_config.json",
+                                        "special_tokens_map.json",  "added_tokens.json",
+                                        "tokenizer.model",          CHAT_TEMPLATE_FILE,
+                                        "chat_template.json",       "generation_config.json",
+                                        "preprocessor_config.json", "LICENSE",
+                                        NULL};
+
+bool model_is_file_name(const char *name)
+{
+    for (size_t i = 0; model_side_files[i]; i++)
+        if (!strcmp(name, model_side_files[i])) return true;
+    return !strcmp(name, "config.json") || !strcmp(name, CHAT_TEMPLATE_DIR) || str_ends_with(name, ".safetensors") ||
+           str_ends_with(name, ".safetensors.index.json") || str_ends_with(name, ".panels");
+}
 
 static int copy(char **out, const char *s, struct err *e)
 {

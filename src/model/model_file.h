@@ -20,6 +20,11 @@ struct model_json_file {
     json_t *root; /* owned, an object; NULL: there is no such file */
 };
 
+/* Files of a folder that belong to the model beside its configuration and weights; ends with NULL. */
+extern const char *const model_side_files[];
+/* Whether a name in a folder is one that a model's files have: what may go when another model takes the folder's place. */
+bool model_is_file_name(const char *name);
+
 struct model_file {
     char *path;   /* as it was named; owned */
     char *folder; /* where the files beside the tensors lie; owned. NULL in GGUF, which has everything in itself */

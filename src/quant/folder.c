@@ -13,13 +13,6 @@
 
 enum { SIDE_FILE_MAX = 256 << 20 };
 
-/* Files of a folder that belong to the model and are taken over as they are. */
-static const char *const side_files[] = {"tokenizer.json",           "tokenizer_config.json",
-                                         "special_tokens_map.json",  "added_tokens.json",
-                                         "tokenizer.model",          "chat_template.jinja",
-                                         "chat_template.json",       "generation_config.json",
-                                         "preprocessor_config.json", "LICENSE"};
-
 /* ---- formats ---- */
 
 static bool fits(enum dtype t) { return formats[t].safetensors_name != NULL && t != DT_F8_E4M3 && t != DT_I32; }
@@ -155,7 +148,7 @@ static int copy_templates(const char *from, const char *to, struct err *e)
 
 static int copy_side_files(const char *from, const char *to, struct err *e)
 {
-    for (size_t i = 0; i < sizeof side_files / sizeof *side_files; i++) TRY(copy_file(from, to, side_files[i], e));
+    for (size_t i = 0; model_side_files[i]; i++) TRY(copy_file(from, to, model_side_files[i], e));
     return copy_templates(from, to, e);
 }
 
@@ -204,14 +197,6 @@ static int side_files_of(const struct convert_options *o, const struct feed *f, 
     return o->advice ? write_generation(o, f->model, &net_source_net(f->net)->config, e) : OK;
 }
 
-static bool is_model_file(const char *name)
-{
-    for (size_t i = 0; i < sizeof side_files / sizeof *side_files; i++)
-        if (!strcmp(name, side_files[i])) return true;
-    return !strcmp(name, "config.json") || !strcmp(name, CHAT_TEMPLATE_DIR) || str_ends_with(name, ".safetensors") ||
-           str_ends_with(name, ".safetensors.index.json") || str_ends_with(name, ".panels");
-}
-
 static void count_all(const struct convert_plan *p, const struct shards *s, struct convert_result *r)
 {
     r->files = s->n;
@@ -242,7 +227,7 @@ static int write_folder(const struct convert_options *o, struct convert_plan *p,
     TRY(convert_check_space(o->out, r->bytes, e));
     TRY(path_dir(parent, sizeof parent, o->out, e));
     TRY(file_mkdirs(parent, e));
-    TRY(dir_out_open_over(&out, o->out, o->replace ? is_model_file : NULL, e));
+    TRY(dir_out_open_over(&out, o->out, o->replace ? model_is_file_name : NULL, e));
     in_making.out = dir_out_path(&out);
     int rc = write_files(&in_making, p, s, config, r, e);
     if (!rc) rc = dir_out_commit(&out, e);

@@ -131,6 +131,14 @@ int sys_link_fd(int fd, const char *path)
 }
 
 int sys_symlink(const char *target, const char *path) { CALL_INT(FAULT_RENAME, symlink(target, path)); }
+
+ssize_t sys_readlink(const char *path, char *out, size_t n)
+{
+    ssize_t rc;
+    CALL(FAULT_LOOK, -1, rc, readlink(path, out, n));
+    return rc;
+}
+
 int sys_unlink_at(int folder, const char *path, int flags) { CALL_INT(FAULT_REMOVE, unlinkat(folder, path, flags)); }
 int sys_mkdir(const char *path, mode_t mode) { CALL_INT(FAULT_FOLDER, mkdir(path, mode)); }
 int sys_ftruncate(int fd, uint64_t size) { CALL_INT(FAULT_TRUNCATE, ftruncate(fd, (off_t)size)); }

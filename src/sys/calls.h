@@ -29,6 +29,7 @@ int sys_rename_exchange(const char *a, const char *b);
 /* Gives the open file a name; EEXIST when it is taken. */
 int sys_link_fd(int fd, const char *path);
 int sys_symlink(const char *target, const char *path);
+ssize_t sys_readlink(const char *path, char *out, size_t n);
 int sys_unlink_at(int folder, const char *path, int flags);
 int sys_mkdir(const char *path, mode_t mode);
 int sys_ftruncate(int fd, uint64_t size);

@@ -132,7 +132,7 @@ int path_join(char *out, size_t cap, const char *a, const char *b, struct err *e
 int path_of_program(char *out, size_t cap, struct err *e)
 {
     char exe[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    ssize_t n = sys_readlink("/proc/self/exe", exe, sizeof exe - 1);
     if (n < 0) FAIL(e, ERR_IO, "/proc/self/exe: %s", strerror(errno));
     exe[n] = 0;
     return path_dir(out, cap, exe, e);
@@ -166,6 +166,8 @@ static int out_open(struct file_out *o, const char *path, unsigned mode, struct 
 int file_out_open(struct file_out *o, const char *path, struct err *e) { return out_open(o, path, 0644, e); }
 int file_out_open_private(struct file_out *o, const char *path, struct err *e) { return out_open(o, path, 0600, e); }
 
+static const char shrunk[] = "what is copied cannot be read any more: a file became shorter, or its disk failed";
+
 int file_out_write(struct file_out *o, const void *data, size_t n, struct err *e)
 {
     const char *p = data;
@@ -173,7 +175,7 @@ int file_out_write(struct file_out *o, const void *data, size_t n, struct err *e
         ssize_t k = sys_write(o->temp.fd, p, n);
         if (k <= 0)
             FAIL(e, k < 0 ? call_error(errno) : ERR_IO, "%s: cannot write at byte %llu: %s", o->path,
-                 (unsigned long long)o->written, k < 0 ? strerror(errno) : "nothing was taken");
+                 (unsigned long long)o->written, k == 0 ? "nothing was taken" : errno == EFAULT ? shrunk : strerror(errno));
         p += k;
         n -= (size_t)k;
         o->written += (uint64_t)k;

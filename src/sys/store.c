@@ -32,23 +32,33 @@ int file_link(const char *target, const char *path, struct err *e)
 
 int file_link_target(char *out, size_t cap, const char *path, struct err *e)
 {
-    ssize_t n = readlink(path, out, cap);
+    ssize_t n = sys_readlink(path, out, cap);
     if (n < 0) FAIL(e, ERR_IO, "%s: cannot read the link: %s", path, strerror(errno));
     if ((size_t)n >= cap) FAIL(e, ERR_LIMIT, "%s: the link is longer than %zu bytes", path, cap - 1);
     out[n] = 0;
     return OK;
 }
 
+/* Whether path still means the open file: who had the lock before may have removed it. */
+static bool is_still(int fd, const char *path)
+{
+    struct stat a, b;
+    return sys_fstat(&a, fd) == 0 && sys_stat(&b, path, true) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
 int file_try_lock(int *fd, const char *path, struct err *e)
 {
-    *fd = sys_open(path, O_RDWR | O_CREAT | O_NONBLOCK, 0664);
-    if (*fd < 0) FAIL(e, call_error(errno), "%s: cannot open: %s", path, strerror(errno));
-    if (sys_lock(*fd) == 0) return OK;
-    int no = errno;
-    sys_close(*fd);
-    *fd = -1;
-    if (no == EWOULDBLOCK) return OK;
-    FAIL(e, ERR_IO, "%s: cannot lock: %s", path, strerror(no));
+    for (int i = 0; i < TRIES; i++) {
+        *fd = sys_open(path, O_RDWR | O_CREAT | O_NONBLOCK, 0664);
+        if (*fd < 0) FAIL(e, call_error(errno), "%s: cannot open: %s", path, strerror(errno));
+        int no = sys_lock(*fd) ? errno : 0;
+        if (!no && is_still(*fd, path)) return OK;
+        sys_close(*fd);
+        *fd = -1;
+        if (no == EWOULDBLOCK) return OK;
+        if (no) FAIL(e, ERR_IO, "%s: cannot lock: %s", path, strerror(no));
+    }
+    FAIL(e, ERR_IO, "%s: cannot lock: it is removed again and again", path);
 }
 
 void file_unlock(int fd)

@@ -4,7 +4,9 @@
 #include "base/mem.h"
 #include "chat/chat.h"
 #include "model/generation.h"
+#include "model/model_file.h"
 #include "model/vocab.h"
+#include "sys/dir.h"
 #include "sys/file.h"
 
 /* What the files say beside the weights. */
@@ -36,14 +38,27 @@ static int write_advice(const struct card *card, const char *folder, struct err 
     return rc;
 }
 
-static int export_folder(const struct trainer *t, const char *run, enum dtype type, const struct card *card, struct err *e)
+static int write_folder(const struct trainer *t, const char *folder, enum dtype type, const struct card *card, struct err *e)
 {
-    char folder[PATH_MAX];
-    TRY(path_join(folder, sizeof folder, run, "model", e));
-    TRY(file_mkdirs(folder, e));
     TRY(net_save_folder(&t->net, folder, type, e));
     if (card->advises) TRY(write_advice(card, folder, e));
     return card->vocab.tok ? model_save_tokenizer(&card->vocab, t->net.config.context, folder, e) : OK;
+}
+
+/* The folder appears whole, in place of an older model. Files of the user's in it stay: then each is replaced by itself. */
+static int export_folder(const struct trainer *t, const char *run, enum dtype type, const struct card *card, struct err *e)
+{
+    char folder[PATH_MAX];
+    struct dir_out o;
+    struct err why = {0};
+    TRY(path_join(folder, sizeof folder, run, "model", e));
+    int rc = dir_out_open_over(&o, folder, model_is_file_name, &why);
+    if (rc == ERR_USAGE && file_is_dir(folder)) return write_folder(t, folder, type, card, e);
+    if (rc) return err_set(e, why.code, why.file, why.line, "%s", why.msg);
+    rc = write_folder(t, dir_out_path(&o), type, card, e);
+    if (!rc) rc = dir_out_commit(&o, e);
+    dir_out_abort(&o); /* no effect after commit */
+    return rc;
 }
 
 static int card_to_gguf(void *ctx, struct tf_writer *w, struct err *e)
