@@ -83,9 +83,9 @@ static void check_bad_lines(void)
     static const struct {
         const char *line, *why;
     } bad[] = {
-        {"{\"text\": \"two\"", "x.jsonl:2: column"},
+        {"{\"text\": \"two\"", "x.jsonl:2: offset 14: not valid JSON: it ends here"},
         {"{\"txt\": \"two\", \"id\": 4}", "x.jsonl:2: neither \"text\" nor \"messages\"; the line has \"txt\", \"id\""},
-        {"{}", "no member"},
+        {"{}", "no other member"},
         {"{\"text\": 5}", "\"text\" is not a string"},
         {"{\"messages\": [{\"role\": \"robot\", \"content\": \"hi\"}]}", "message 0 needs \"role\""},
         {"{\"messages\": []}", "not a list of 1 to"},
@@ -96,8 +96,11 @@ static void check_bad_lines(void)
         {"7", "x.jsonl:2: "},
         {"{\"text\": \"caf\xe9\"}", "byte 14 of the line, 0xe9, is not UTF-8"},
         {"{\"text\": \"a\\u0000b\"}", "NUL"},
-        {"{\"text\": \"\\ud800\"}", "x.jsonl:2: column"},
-        {"{\"text\": \"a\", \"text\": \"b\"}", "duplicate"},
+        {"{\"text\": \"\\ud800\"}", "a lone surrogate"},
+        {"{\"text\": NaN}", "\"text\" is not a string"},
+        {"{\"text\": \"a\", \"score\": Nan}", "expected a value"},
+        {"{\"text\": \"a\"} {\"text\": \"b\"}", "more after its end"},
+        {"{\"text\": \"a\", \"text\": \"b\"}", "\"text\" is given twice"},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct buf b = {0};
@@ -127,6 +130,7 @@ static void check_missing(void)
     check_read("null.jsonl", &how, "a|1:b|0:|", NULL);
     CHECK(left_out.empty == 3 && left_out.bad_lines == 0, "%d empty", (int)left_out.empty);
     DOCS("beside.jsonl", "{\"text\": \"x\", \"n\": 1000000000000000019884624838656, \"meta\": {\"text\": 5}}\n", "x|", NULL);
+    DOCS("python.jsonl", "{\"a\": NaN, \"text\": \"NaN\", \"b\": [Infinity, -Infinity, -1], \"c\": 1e999}\n", "NaN|", NULL);
 }
 
 /* Byte order marks: at the beginning, where files were joined, and inside JSON strings. */
@@ -289,6 +293,28 @@ static void check_long_line(void)
     buf_free(&b);
 }
 
+/* Millions of values in a member that nobody reads take no memory; nesting without end is a bad line. */
+static void check_many_values(void)
+{
+    struct buf b = {0}, got = {0};
+    struct err e = {0};
+    buf_add_str(&b, "{\"meta\": [");
+    while (b.len < 24 << 20) buf_add_str(&b, "[],{\"a\":0},");
+    buf_add_str(&b, "0], \"text\": \"fox\"}\n");
+    write_file("many.jsonl", b.data, b.len);
+    uint64_t before = mem_count();
+    CHECK_OK(docs_each(in_dir("many.jsonl"), NULL, note_doc, &got, &e), &e);
+    CHECK(mem_count() - before < 100, "%d allocations for one line", (int)(mem_count() - before));
+    CHECK(got.data && !strcmp(got.data, "fox|"), "%s", got.data ? got.data : "");
+    buf_clear(&b);
+    buf_add_str(&b, "{\"text\": \"fox\", \"deep\": ");
+    for (int i = 0; i < 200; i++) buf_add_byte(&b, '[');
+    write_file("deep.jsonl", b.data, b.len);
+    CHECK(docs_each(in_dir("deep.jsonl"), NULL, note_doc, &got, &e) == ERR_LIMIT && strstr(e.msg, "deep.jsonl:1:"), "%s", e.msg);
+    buf_free(&b);
+    buf_free(&got);
+}
+
 struct sizes {
     size_t n, all, most;
 };
@@ -431,6 +457,7 @@ int main(void)
     check_block_borders();
     check_compressed();
     check_long_line();
+    check_many_values();
     check_long_document();
     check_folders();
     check_generators();

@@ -500,7 +500,7 @@ def make_training():
          b"\x28\xb5\x2f\xfd\0\x58" + block * 600)
     case("bomb-window.txt.zst", "docs", "A: memory that a header asks for", "bomb-window.txt.zst",
          b"\x28\xb5\x2f\xfd\0\xf8" + block[:3] + b"a")
-    case("deep.jsonl", "docs", "A: nesting without limit", "nested deeper", '{"text":' + "[" * 4000)
+    case("deep.jsonl", "docs", "A: nesting without limit", '"text" is not a string', '{"text":' + "[" * 4000)
     case("number.jsonl", "docs", "A: value of another type", "number.jsonl:2: ", '{"text":"a"}\n{"text":7}\n')
     case("steps-negative.recipe", "recipe", "A: negative count", "steps", "[train]\nsteps = -1\n")
     case("steps-2-64.recipe", "recipe", "A: number that does not fit", "steps", "[train]\nsteps = 18446744073709551616\n")

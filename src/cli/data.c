@@ -13,6 +13,7 @@
 #include "data/prepare.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/store.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -219,12 +220,24 @@ static int generate_open(struct writing *g, const char *path, struct err *e)
     return OK;
 }
 
+/* The least that is written: the disk must hold it. */
+static int check_room(const char *out, uint64_t count, struct err *e)
+{
+    enum { TEXT_BYTES = 300, PACKED_BYTES = 20 }; /* of a document */
+    uint64_t have, need = count * (str_ends_with(out, ".zst") ? PACKED_BYTES : TEXT_BYTES);
+    TRY(file_free_space(out, &have, e));
+    if (need <= have) return OK;
+    FAIL(e, ERR_IO, "%s: %" PRIu64 " documents take %.1f GB, at least; the disk has %.1f GB left", out, count,
+         1e-9 * (double)need, 1e-9 * (double)have);
+}
+
 static int write_generated(const char *kind, uint64_t seed, uint64_t count, const char *out, struct err *e)
 {
     struct writing g = {.progress.start = clock_seconds()};
     char input[128];
     snprintf(input, sizeof input, "generate:%.40s?seed=%" PRIu64 "&count=%" PRIu64, kind, seed, count);
-    int rc = generate_open(&g, out, e);
+    int rc = check_room(out, count, e);
+    if (rc == OK) rc = generate_open(&g, out, e);
     if (rc == OK) rc = docs_each(input, NULL, add_row, &g, e);
     if (rc == OK) rc = write_text(&g, true, e);
     if (rc == OK) rc = file_out_commit(&g.out, e);

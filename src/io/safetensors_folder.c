@@ -4,9 +4,9 @@
  *
  * The names of shards come from outside: only plain file names are accepted, so that an index cannot reach a file
  * elsewhere. (The files themselves may be links: the cache of the hub is made of them.) */
+#include "base/json_scan.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "io/json_scan.h"
 #include "io/kinds.h"
 #include "io/reader.h"
 #include <inttypes.h>

@@ -7,8 +7,8 @@
  * the last, so that a file cannot be a second thing at the same time. The JSON is read in one pass: memory is a small
  * multiple of its length. */
 #include "base/checked.h"
+#include "base/json_scan.h"
 #include "base/mem.h"
-#include "io/json_scan.h"
 #include "io/kinds.h"
 #include "io/reader.h"
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* JSON read once from front to back. */
-#include "io/json_scan.h"
+#include "base/json_scan.h"
 #include <inttypes.h>
 #include <string.h>
 #include "base/checked.h"
@@ -212,6 +212,9 @@ static int scalar(struct json_scan *s, char c, struct err *e)
     const char *text;
     size_t n;
     bool whole;
+    if (s->python && c == 'N') return word(s, "NaN", e);
+    if (s->python && c == 'I') return word(s, "Infinity", e);
+    if (s->python && c == '-' && s->len - s->pos > 1 && s->text[s->pos + 1] == 'I') return word(s, "-Infinity", e);
     switch (c) {
     case '"': return json_scan_string(s, &text, &n, e);
     case 't': return word(s, "true", e);

@@ -1,9 +1,9 @@
-/* A strict JSON text (RFC 8259) read once from front to back, for headers that are too large to become a tree: memory is
- * that of the longest string with an escape in it. Internal to io.
+/* A strict JSON text (RFC 8259) read once from front to back, for texts that are too large to become a tree, or of which little
+ * is wanted: memory is that of the longest string with an escape in it.
  *
  * Invariant: pos <= len; everything before pos was well-formed so far. */
-#ifndef IO_JSON_SCAN_H
-#define IO_JSON_SCAN_H
+#ifndef BASE_JSON_SCAN_H
+#define BASE_JSON_SCAN_H
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -13,6 +13,7 @@ struct json_scan {
     size_t len, pos;
     uint64_t base;     /* offset of text in its file, for messages */
     const char *path;  /* borrowed */
+    bool python;       /* NaN, Infinity and -Infinity are values, too */
     struct buf escape; /* the last string, when it had escapes */
 };
 
