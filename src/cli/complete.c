@@ -30,7 +30,8 @@ size_t complete_word(const char *typed, size_t len, const char *const *words, st
     for (const char *const *w = words; w && *w; w++)
         if (!strncmp(*w, typed, len)) take(&c, *w);
     if (c.n > 0 && c.len > len) buf_add(rest, c.first + len, c.len - len);
-    else if (c.n > 1)
+    if (c.n == 1) buf_add_byte(rest, ' ');
+    else if (c.n > 1 && rest->len == 0)
         for (const char *const *w = words; *w; w++)
             if (!strncmp(*w, typed, len)) buf_printf(names, "%s\n", *w);
     return c.n;
