@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
+#include "cli/model_name.h"
 #include "cli/options.h"
 #include "cli/term.h"
 #include "model/vocab.h"
@@ -121,10 +122,10 @@ static int measure_sample(struct bench *b, const struct sample *k, struct err *e
 
 static int run(struct bench *b, const char *path, const struct opt_list *texts, struct err *e)
 {
-    TRY(model_tokenizer_at(&b->t, path, e));
+    TRY(tokenizer_resolve(&b->t, path, e));
     tokenizer_free(b->t);
     double start = clock_seconds();
-    TRY(model_tokenizer_at(&b->t, path, e));
+    TRY(tokenizer_resolve(&b->t, path, e));
     b->load = clock_seconds() - start;
     for (size_t i = 0; i < texts->n; i++) TRY(measure_file(b, texts->v[i], e));
     for (size_t i = 0; i < ARRAY_LEN(samples) && texts->n == 0; i++) TRY(measure_sample(b, &samples[i], e));

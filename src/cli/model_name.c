@@ -7,6 +7,7 @@
 #include <string.h>
 #include "cli/hub_env.h"
 #include "hub/known.h"
+#include "model/vocab.h"
 #include "sys/file.h"
 
 static const char first_model[] = "first/first.gguf", models_folder[] = "models";
@@ -102,6 +103,14 @@ int model_resolve(char out[SETUP_PATH], const char *name, struct err *e)
     if (rc == ERR_NOTFOUND && hub_known(name)) rc = hub_find(out, &h.places, hub_known(name), &why);
     if (rc == OK) return OK;
     return rc == ERR_NOTFOUND ? not_found(name, &h.places, e) : err_set(e, why.code, why.file, why.line, "%s", why.msg);
+}
+
+int tokenizer_resolve(struct tokenizer **out, const char *name, struct err *e)
+{
+    char path[SETUP_PATH];
+    *out = NULL;
+    TRY(model_resolve(path, name, e));
+    return model_tokenizer_at(out, path, e);
 }
 
 /* ---- model or prompt? ---- */

@@ -4,9 +4,13 @@
 #define CLI_MODEL_NAME_H
 
 #include "cli/setup.h"
+#include "text/tokenizer.h"
 
 /* The path that `name` means. ERR_NOTFOUND says what there is instead, and how to fetch it. */
 int model_resolve(char out[SETUP_PATH], const char *name, struct err *e);
+
+/* The tokenizer of the model (or the tokenizer.json) that `name` means. */
+int tokenizer_resolve(struct tokenizer **out, const char *name, struct err *e);
 
 /* The model that ships with the program, or that the user keeps: $AUTARKY_MODEL, ./models/first/first.gguf, the same
  * beside the program and in the repository it was built in, $XDG_DATA_HOME/autarky/models/first/first.gguf.

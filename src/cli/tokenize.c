@@ -24,13 +24,6 @@ struct tokenize {
     size_t bytes; /* of the text */
 };
 
-static int load(struct tokenizer **t, const char *path, struct err *e)
-{
-    char found[SETUP_PATH];
-    TRY(model_resolve(found, path, e));
-    return model_tokenizer_at(t, found, e);
-}
-
 static int read_stdin(struct buf *b, struct err *e)
 {
     char block[1 << 16];
@@ -188,7 +181,7 @@ static int print_json(const struct tokenize *z, struct err *e)
 static int tokenize(struct tokenize *z, const char *model, const char *text, struct err *e)
 {
     struct buf in = {0};
-    TRY(load(&z->tok, model, e));
+    TRY(tokenizer_resolve(&z->tok, model, e));
     int rc = text && strcmp(text, "-") != 0 ? OK : read_stdin(&in, e);
     if (!text || !strcmp(text, "-")) text = in.data ? in.data : "";
     z->bytes = in.data ? in.len : strlen(text);

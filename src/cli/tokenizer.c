@@ -6,6 +6,7 @@
 #include "chat/chat.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
+#include "cli/model_name.h"
 #include "cli/options.h"
 #include "cli/term.h"
 #include "cli/texts.h"
@@ -218,7 +219,7 @@ static int encode_lines(const char *path, struct err *e)
 {
     struct tokenizer *t;
     struct buf in = {0};
-    TRY(model_tokenizer_at(&t, path, e));
+    TRY(tokenizer_resolve(&t, path, e));
     int rc = read_stdin(&in, e);
     size_t number = 0;
     for (char *s = in.data, *end; rc == OK && s && s < in.data + in.len; s = end + 1) {
@@ -236,7 +237,7 @@ static int encode(const char *path, const char *text, bool json, struct err *e)
     struct tokenizer *t;
     struct tokens ids = {0};
     struct buf in = {0};
-    TRY(model_tokenizer_at(&t, path, e));
+    TRY(tokenizer_resolve(&t, path, e));
     int rc = text ? OK : read_stdin(&in, e);
     if (rc == OK) rc = tokenizer_encode(t, text ? text : in.data, text ? strlen(text) : in.len, &ids, e);
     if (rc == OK) rc = print_ids(t, &ids, json, e);
@@ -286,7 +287,7 @@ static int decode(const char *path, char **args, int n, bool special, struct err
     struct tokenizer *t;
     struct tokens ids = {0};
     struct buf in = {0}, out = {0};
-    TRY(model_tokenizer_at(&t, path, e));
+    TRY(tokenizer_resolve(&t, path, e));
     int rc = n ? OK : read_stdin(&in, e);
     if (rc == OK && in.len) rc = parse_ids(&ids, in.data, e);
     for (int i = 0; i < n && rc == OK; i++) rc = parse_ids(&ids, args[i], e);
@@ -386,7 +387,7 @@ static int parity(const char *path, char **files, int n, bool json, struct text_
 {
     struct tokenizer *t;
     struct cost *c;
-    TRY(model_tokenizer_at(&t, path, e));
+    TRY(tokenizer_resolve(&t, path, e));
     int rc = mem_new((void **)&c, (size_t)n * sizeof *c, "counts", e);
     for (int i = 0; i < n && rc == OK; i++) rc = count_file(t, files[i], &c[i], a, e);
     if (rc == OK) rc = print_parity(c, files, n, json, e);
