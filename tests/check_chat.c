@@ -242,17 +242,19 @@ static void check_choices(void)
     check_choice("{{ unknown }}", "qwen3", "Qwen3 8B", "qwen3", NULL, ERR_UNSUPPORTED);
     check_choice("{{ 1 +", "qwen3", "Qwen3 8B", "qwen3", NULL, ERR_FORMAT);
     check_choice("{{ 1 +", "deepseek_v4", NULL, "deepseek-v4", "deepseek-v4", 0); /* its makers publish no template */
-    check_choice(NULL, "qwen3", "Qwen3 8B", "qwen3", NULL, ERR_NOTFOUND);
-    check_choice(NULL, "llama", NULL, "llama-3.1", NULL, ERR_NOTFOUND);
+    check_choice(NULL, "qwen3", "Qwen3 8B", "qwen3", "qwen3", 0); /* its vocabulary has the markers */
+    check_choice(NULL, "llama", NULL, "llama-3.1", "llama-3.1", 0);
+    check_choice(NULL, "gemma3", NULL, "gemma-3", "gemma-3", 0);
+    check_choice(NULL, "llama", NULL, "gemma-3", NULL, ERR_NOTFOUND); /* markers of another architecture */
     check_choice(NULL, "deepseek32", NULL, "deepseek-v3.2", "deepseek-v3.2", 0);
     check_choice(NULL, "deepseek_v32", "DeepSeek V3.2 Exp", "deepseek-v3.1", "deepseek-v3.1", 0);
     check_choice(NULL, "deepseek4", NULL, "deepseek-v4", "deepseek-v4", 0);
     check_choice(NULL, NULL, "SmolLM2", "smollm2", NULL, ERR_NOTFOUND);
     struct tokenizer *t = chat_bytes_tokenizer(chat_form_by_name("qwen3"), 3);
-    struct chat_model m = {.arch = "qwen3"};
+    struct chat_model m = {.arch = "gemma3"};
     const struct chat_form *f;
     struct chat_own *own;
-    CHECK(chat_form_of(&f, &own, t, &m, &e) && strstr(e.msg, ": qwen3, chatml") && strstr(e.msg, "--template"), "%s", e.msg);
+    CHECK(chat_form_of(&f, &own, t, &m, &e) && strstr(e.msg, ": chatml, smollm2") && strstr(e.msg, "--template"), "%s", e.msg);
     tokenizer_free(t);
 }
 

@@ -82,11 +82,14 @@ struct chat_model {
 };
 /* The form of a model. Its template renders a few conversations: where that is what a built-in form renders, it is that
  * form. Else the template itself renders (*own, which holds the form: chat_own_free), and how answers are to be read is
- * derived from what it rendered. Without a template, architectures whose makers publish none have their form;
- * everything else is ERR_UNSUPPORTED, with the names to choose from. */
+ * derived from what it rendered. Without a template, architectures whose makers publish none have their form, and
+ * vocabularies with the markers of a form of their architecture have that; everything else is ERR_NOTFOUND, with the names to
+ * choose from. */
 struct chat_own;
 int chat_form_of(const struct chat_form **out, struct chat_own **own, const struct tokenizer *t, const struct chat_model *m,
                  struct err *e);
+/* Is it the markers of the vocabulary that tell the form, for want of a template? */
+bool chat_form_by_markers(const struct tokenizer *t, const struct chat_model *m);
 /* The form of a template alone, whatever the built-in ones say. */
 int chat_own_new(struct chat_own **out, const struct tokenizer *t, const struct chat_model *m, struct err *e);
 void chat_own_free(struct chat_own *o); /* NULL allowed */

@@ -111,9 +111,10 @@ int chat_stop_ids(const struct chat_form *f, const struct tokenizer *t, struct t
 
 /* ---- which form ---- */
 
-/* Where a model brings no template. The first row that fits wins; a column that is NULL fits everything. A row that is
- * sure makes a chat of the model: its makers publish a program instead of a template. The others are what is suggested,
- * since without a template a model is taken for one that only continues texts. */
+/* Where a model brings no template. The first row that fits wins; a column that is NULL fits everything. A row with markers
+ * makes a chat of the model: its vocabulary was made for this form. A row that is sure does so even in place of a template: the
+ * makers publish a program instead. The others are what is suggested, since without template and markers a model is taken for
+ * one that only continues texts. */
 #define DEEPSEEK2 " deepseek2 deepseek_v2 deepseek_v3 "
 #define DISTILLED " qwen2 llama "
 #define QWEN3_ARCH " qwen3 qwen3moe qwen3_moe "
@@ -169,9 +170,9 @@ static bool has_hint(const char *name, const char *hint)
     return false;
 }
 
-static const struct chat_form *by_arch(const struct tokenizer *t, const struct chat_model *m, bool *sure)
+static const struct chat_form *by_arch(const struct tokenizer *t, const struct chat_model *m, const struct rule **rule)
 {
-    *sure = false;
+    *rule = NULL;
     for (size_t i = 0; m->arch && i < ARRAY_LEN(rules); i++) {
         const struct rule *r = &rules[i];
         if (!has_word(r->archs, m->arch) || (r->hint && !(m->name && has_hint(m->name, r->hint)))) continue;
@@ -179,7 +180,7 @@ static const struct chat_form *by_arch(const struct tokenizer *t, const struct c
         if (r->lacks && tokenizer_special(t, r->lacks) >= 0) continue;
         const struct chat_form *f = chat_form_by_name(r->form);
         struct err ignored;
-        *sure = r->sure;
+        *rule = r;
         if (chat_form_check(f, t, &ignored) == OK) return f;
     }
     return NULL;
@@ -198,8 +199,8 @@ static void list_forms(struct buf *b, const struct tokenizer *t, const struct ch
 /* Forms to choose from, for messages. */
 static int suggest(struct buf *b, const struct tokenizer *t, const struct chat_model *m, struct err *e)
 {
-    bool sure;
-    list_forms(b, t, by_arch(t, m, &sure));
+    const struct rule *r;
+    list_forms(b, t, by_arch(t, m, &r));
     if (b->len == 0) buf_add_str(b, "none: it has the markers of no form that is known here");
     return buf_check(b, "the names of chat forms", e);
 }
@@ -232,19 +233,19 @@ static int bad_template(const struct tokenizer *t, const struct chat_model *m, s
 static int form_of(const struct chat_form **out, struct chat_own **own, const struct tokenizer *t, const struct chat_model *m,
                    struct err *e)
 {
-    bool sure;
+    const struct rule *r;
     *out = NULL;
     *own = NULL;
     if (!m->template_text) {
-        *out = by_arch(t, m, &sure);
-        if (*out && sure) return OK;
+        *out = by_arch(t, m, &r);
+        if (*out && (r->sure || r->has)) return OK;
         *out = NULL;
         return no_template(t, m, e);
     }
     struct chat_own *o;
     if (chat_own_new(&o, t, m, e)) {
-        *out = by_arch(t, m, &sure);
-        if (*out && sure && e->code != ERR_MEMORY) return OK; /* templates of such models come from others */
+        *out = by_arch(t, m, &r);
+        if (*out && r->sure && e->code != ERR_MEMORY) return OK; /* templates of such models come from others */
         *out = NULL;
         return bad_template(t, m, e);
     }
@@ -255,6 +256,12 @@ static int form_of(const struct chat_form **out, struct chat_own **own, const st
         *out = chat_own_form(o);
     }
     return rc;
+}
+
+bool chat_form_by_markers(const struct tokenizer *t, const struct chat_model *m)
+{
+    const struct rule *r;
+    return !m->template_text && by_arch(t, m, &r) && !r->sure;
 }
 
 /* Forms are tried and given up one by one: what fails for want of memory must not make it another one. */

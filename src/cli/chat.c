@@ -260,6 +260,10 @@ static int run(struct chat *c, const struct chat_args *a, const char *model, str
     sample_args_advise(&c->sample, &a->given, &c->t.engine);
     if (!c->t.engine.chat.form)
         FAIL(e, ERR_UNSUPPORTED, "%s: %s; autarky run --raw continues a text with it", model, c->t.engine.chat.why.msg);
+    if (c->t.engine.chat.by_markers)
+        fprintf(stderr,
+                "the model has no chat template; its vocabulary has the markers of %s, which is taken (--template takes another)\n",
+                chat_form_name(c->t.engine.chat.form));
     c->t.session.progress = answer_progress;
     if (a->load) TRY(chat_log_load(&c->log, a->load, e));
     if (a->system) TRY(chat_log_system(&c->log, a->system, e));

@@ -125,6 +125,14 @@ static int encode_text(struct tokens *ids, const struct buf *prompt, const struc
     return tokenizer_encode(t, prompt->data ? prompt->data : "", prompt->len, ids, e);
 }
 
+static void tell_markers(const struct engine *en)
+{
+    fprintf(stderr,
+            "autarky run: the model has no chat template; its vocabulary has the markers of %s, which is taken (--raw continues a "
+            "text, --template takes another form)\n",
+            chat_form_name(en->chat.form));
+}
+
 static int encode_prompt(struct tokens *ids, struct run_args *a, const struct buf *prompt, const struct engine *en, struct err *e)
 {
     if (!a->raw && !en->chat.form) {
@@ -134,6 +142,7 @@ static int encode_prompt(struct tokens *ids, struct run_args *a, const struct bu
             FAIL(e, ERR_USAGE, "--system, --messages and --tools need a model with a form of chats");
         a->raw = true;
     }
+    if (!a->raw && en->chat.by_markers) tell_markers(en);
     if (a->raw) return encode_text(ids, prompt, en->tok, e);
     TRY(ask_make(&a->ask, &a->model, prompt, e));
     return chat_form_encode(en->chat.form, en->tok, &a->ask.chat.q, ids, NULL, e);

@@ -55,6 +55,8 @@ int form_choose(struct form_choice *c, struct model_file *f, const struct tokeni
         c->form = NULL;
         if (c->why.code == ERR_MEMORY) rc = err_set(e, ERR_MEMORY, __FILE__, __LINE__, "%s", c->why.msg);
     }
+    c->by_markers = c->form && chat_form_by_markers(t, &m);
+    if (c->by_markers) c->how = "the files have no template; the vocabulary has the markers";
     if (c->own) c->how = "the model's own template, which renders what no built-in form does";
     chat_templates_free(&templates);
     mem_free(name);

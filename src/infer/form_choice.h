@@ -9,6 +9,7 @@ struct form_choice {
     const struct chat_form *form; /* NULL: none, why says what is the matter */
     struct chat_own *own;         /* owns form when the model's template is it */
     struct err why;               /* ERR_NOTFOUND: the model has no template. Else its template cannot be used */
+    bool by_markers;              /* there is no template: the vocabulary and the architecture tell */
     const char *how;              /* static: "asked for by name", ... */
 };
 
