@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/sha256.h"
+#include "base/sum64.h"
 #include "tests/test.h"
 #include <math.h>
 #include <string.h>
@@ -351,6 +352,27 @@ static void check_sha256(void)
     CHECK(!strcmp(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"), "%s", hex);
 }
 
+static void check_sum(void)
+{
+    static unsigned char data[4096];
+    int same = 0;
+    for (size_t i = 0; i < sizeof data; i++) data[i] = (unsigned char)rng_below(3, 1, i, 256);
+    for (size_t n = 0; n < 300; n++) {
+        uint64_t sum = sum64(data, n);
+        for (size_t bit = 0; bit < 8 * n; bit += n > 80 ? 37 : 1) {
+            data[bit / 8] ^= (unsigned char)(1 << bit % 8);
+            same += sum64(data, n) == sum;
+            data[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        }
+    }
+    CHECK(same == 0, "%d bits can be turned unnoticed", same);
+    uint64_t sum = sum64(data, sizeof data);
+    data[63] ^= 0x80; /* the highest bits of two words that a lane takes one after the other */
+    data[127] ^= 0x80;
+    CHECK(sum64(data, sizeof data) != sum, "two bits cancel out");
+    CHECK(sum64("", 0) != sum64("\0", 1) && sum64("\0", 1) != sum64("\0\0", 2), "zeros at the end are not counted");
+}
+
 int main(void)
 {
     check_checked();
@@ -364,5 +386,6 @@ int main(void)
     check_json_big();
     check_json_getters();
     check_sha256();
+    check_sum();
     return test_end();
 }

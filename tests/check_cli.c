@@ -31,7 +31,8 @@ static int make_tokenizer(struct tokenizer **out, struct err *e)
     return rc;
 }
 
-static int make_model(const char *path, struct err *e)
+/* large: in Q8_0, and of so many numbers that its packed weights are worth a file. */
+static int make_model(const char *path, bool large, struct err *e)
 {
     struct net net = {0};
     struct model_vocab v = {.chat_template = chat_template_jinja()};
@@ -51,6 +52,11 @@ static int make_model(const char *path, struct err *e)
         c.experts_shared = c.expert_groups = c.expert_groups_used = 1;
         c.context = 256;
         c.tied_head = true;
+        if (large) {
+            c.dim = 512;
+            c.dense_ffn = 4096;
+            c.dense_layers = c.layers = 3;
+        }
         c.bos = tokenizer_bos(tok);
         c.eos = tokenizer_eos(tok);
         rc = net_build(&net, &c, e);
@@ -58,7 +64,7 @@ static int make_model(const char *path, struct err *e)
     if (!rc) rc = net_alloc(&net, false, e);
     if (!rc) net_init(&net, 7, 0.3);
     v.tok = tok;
-    if (!rc) rc = net_save_gguf(&net, path, DT_F32, model_tokenizer_to_gguf, &v, e);
+    if (!rc) rc = net_save_gguf(&net, path, large ? DT_Q8_0 : DT_F32, model_tokenizer_to_gguf, &v, e);
     net_free(&net);
     tokenizer_free(tok);
     return rc;
@@ -169,8 +175,8 @@ int main(int argc, char **argv)
 {
     struct err e = {0};
     char dir[] = "/tmp/check_cli_XXXXXX", model[64], here[4096], program[4200];
-    if (argc == 3 && !strcmp(argv[1], "model")) {
-        CHECK_OK(make_model(argv[2], &e), &e);
+    if (argc == 3 && (!strcmp(argv[1], "model") || !strcmp(argv[1], "large"))) {
+        CHECK_OK(make_model(argv[2], argv[1][0] == 'l', &e), &e);
         return test_end();
     }
     check_wrap();
@@ -182,7 +188,7 @@ int main(int argc, char **argv)
     }
     CHECK(mkdtemp(dir) != NULL, "no temporary folder");
     snprintf(model, sizeof model, "%s/tiny.gguf", dir);
-    CHECK_OK(make_model(model, &e), &e);
+    CHECK_OK(make_model(model, false, &e), &e);
     check_api(model);
     run_script(program, model, dir);
     CHECK_OK(dir_remove_tree(dir, &e), &e);

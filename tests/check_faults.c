@@ -113,9 +113,9 @@ static int do_panels(struct err *e)
 {
     struct shared s;
     if (shared_open(&s, at(work, "panels"), 8192, e)) {
-        TRY(shared_create(&s, at(work, "panels"), 8192, e));
+        TRY(shared_create(&s, at(work, "panels"), 8192, NULL, e));
         memset(s.data, 'p', 8192);
-        int rc = shared_commit(&s, e);
+        int rc = shared_commit(&s, 1000000000, e);
         shared_close(&s);
         return rc;
     }

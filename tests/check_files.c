@@ -168,11 +168,11 @@ static void check_two(void)
         CHECK(holds(in_dir("two"), "aaaaaaaa"), "mixed");
     }
     struct shared x, y;
-    CHECK_OK(shared_create(&x, in_dir("map"), 4096, &e), &e);
-    CHECK_OK(shared_create(&y, in_dir("map"), 4096, &e), &e);
+    CHECK_OK(shared_create(&x, in_dir("map"), 4096, NULL, &e), &e);
+    CHECK_OK(shared_create(&y, in_dir("map"), 4096, NULL, &e), &e);
     memset(x.data, 'x', 4096);
     memset(y.data, 'y', 4096);
-    CHECK_OK(shared_commit(&x, &e), &e);
+    CHECK_OK(shared_commit(&x, 1000000000, &e), &e);
     shared_close(&y); /* removes its own, and not the other's */
     shared_close(&x);
     CHECK_OK(shared_open(&x, in_dir("map"), 4096, &e), &e);
@@ -197,7 +197,7 @@ static void check_links(void)
     }
     named(false);
     struct shared s;
-    CHECK_OK(shared_create(&s, in_dir("guess"), 4096, &e), &e);
+    CHECK_OK(shared_create(&s, in_dir("guess"), 4096, NULL, &e), &e);
     shared_close(&s);
     CHECK(holds(in_dir("victim"), "precious"), "a link was followed");
     CHECK_OK(file_link("victim", in_dir("link"), &e), &e);
@@ -344,7 +344,7 @@ static void check_errors(void)
     CHECK(file_map(&m, in_dir("victim"), &e) == ERR_MEMORY && strstr(e.msg, "cannot map 8 bytes"), "%s", e.msg);
     struct shared s;
     fault_at(FAULT_MAP, 1, ENOMEM);
-    CHECK(shared_create(&s, in_dir("m"), 4096, &e) == ERR_MEMORY, "%s", e.msg);
+    CHECK(shared_create(&s, in_dir("m"), 4096, NULL, &e) == ERR_MEMORY, "%s", e.msg);
     fault_at(FAULT_ANY, 0, 0);
 }
 

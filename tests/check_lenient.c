@@ -633,7 +633,7 @@ static void check_rows(int tokens, bool more)
     struct generate_params p = {.max_tokens = 20, .ignore_end = true};
     struct tokens ids = {0};
     struct err e = {0};
-    struct engine_options o = {.model = in_dir("rows"), .threads = 1, .no_panels = true};
+    struct engine_options o = {.model = in_dir("rows"), .threads = 1};
     copy_folder("llama", "rows", NULL);
     write_tokenizer(tokens);
     listen();

@@ -141,7 +141,7 @@ static void check_loaded(const char *path, enum engine_compute compute, bool pla
     struct engine_memory m;
     struct decoder d = {0};
     struct engine_options o = {
-        .model = path, .compute = compute, .plain = plain, .threads = 1, .no_panels = true, .memory = 1 << 30};
+        .model = path, .compute = compute, .plain = plain, .threads = 1, .memory = 1 << 30};
     CHECK_OK(engine_plan(&o, &m, &e), &e);
     CHECK_OK(open_model(&en, &o, &e), &e);
     size_t used = en.net.weights.used, n = (size_t)en.net.n_params + 2 * (size_t)en.net.config.layers + 1;

@@ -833,7 +833,7 @@ static void test_engine_advice(void)
     for (int i = 0; i < 2 && !rc; i++) {
         struct engine en;
         struct sample_params p;
-        struct engine_options o = {.model = i ? in_dir("said.gguf") : in_dir("syn"), .threads = 1, .no_panels = true};
+        struct engine_options o = {.model = i ? in_dir("said.gguf") : in_dir("syn"), .threads = 1};
         rc = engine_open(&en, &o, &e);
         CHECK(rc == OK, "%s", e.msg);
         if (rc) break;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 #include "autarky.h"
+#include "base/checked.h"
 #include "base/mem.h"
 #include "cli/model_name.h"
 #include "sys/file.h"
@@ -137,4 +138,26 @@ int hub_env_read(struct hub_env *h, struct err *e)
     if (!o->http.proxy_https) o->http.proxy_https = first_of("all_proxy", "ALL_PROXY", NULL);
     if (!o->http.proxy_http) o->http.proxy_http = first_of("all_proxy", "ALL_PROXY", NULL);
     return OK;
+}
+
+/* The caches of programs, and where earlier versions of theirs had them. */
+const struct panels_rule *panels_rule(void)
+{
+    static const enum hub_place programs[] = {PLACE_HF, PLACE_OLLAMA, PLACE_LMSTUDIO, PLACE_LLAMA_CPP};
+    static const char *const others[] = {"~/.cache/lm-studio/models", "~/.local/share/nomic.ai/GPT4All"};
+    static struct hub_env h;
+    static char paths[2][SETUP_PATH], cache[SETUP_PATH];
+    static const char *foreign[ARRAY_LEN(programs) + ARRAY_LEN(others) + 2];
+    static struct panels_rule rule;
+    size_t n = 0;
+    if (rule.foreign) return &rule;
+    read_folders(&h, NULL); /* without HOME there are none, and no cache either */
+    for (size_t i = 0; i < ARRAY_LEN(programs); i++)
+        if (h.places.root[programs[i]]) foreign[n++] = h.places.root[programs[i]];
+    if (h.places.ollama_system) foreign[n++] = h.places.ollama_system;
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (put_path(paths[i], others[i], "")) foreign[n++] = paths[i];
+    rule.foreign = foreign;
+    if (xdg_path(cache, "XDG_CACHE_HOME", ".cache", "autarky/panels")) rule.cache = cache;
+    return &rule;
 }

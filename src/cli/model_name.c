@@ -96,12 +96,12 @@ int model_resolve(char out[SETUP_PATH], const char *name, struct err *e)
         if (snprintf(out, SETUP_PATH, "%s", name) >= SETUP_PATH) FAIL(e, ERR_LIMIT, "path is too long: %s", name);
         return enter_run(out, e);
     }
-    if (str_ends_with(name, ".gguf") || str_ends_with(name, ".safetensors"))
-        FAIL(e, ERR_NOTFOUND, "%s: there is no such file; autarky list shows the models of this machine", name);
     TRY(hub_env_read(&h, e));
     int rc = hub_find(out, &h.places, name, &why);
     if (rc == ERR_NOTFOUND && hub_known(name)) rc = hub_find(out, &h.places, hub_known(name), &why);
     if (rc == OK) return OK;
+    if (str_ends_with(name, ".gguf") || str_ends_with(name, ".safetensors")) /* files of autarky's own folder have such names */
+        FAIL(e, ERR_NOTFOUND, "%s: there is no such file; autarky list shows the models of this machine", name);
     return rc == ERR_NOTFOUND ? not_found(name, &h.places, e) : err_set(e, why.code, why.file, why.line, "%s", why.msg);
 }
 

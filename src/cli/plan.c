@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/model_name.h"
+#include "cli/packed.h"
 #include "cli/term.h"
 #include "hub/known.h"
 #include "model/shapes.h"
@@ -156,6 +157,7 @@ static int make_plan(struct plan *p, const struct engine_options *base, struct e
     for (size_t i = 0; i < ARRAY_LEN(offers); i++) TRY(try_offer(p, &o, offers[i], e));
     meminfo_read(&p->system);
     cpus_read(&p->cpus, "");
+    if (p->path[0]) p->packed = packed_bytes(p->path);
     if (file_free_space(p->path[0] ? p->path : ".", &p->free_disk, NULL)) p->free_disk = 0;
     struct pool *pool;
     TRY(pool_open(&pool, o.threads > 0 ? o.threads : p->cpus.count, e));

@@ -33,7 +33,7 @@ struct plan {
     struct plan_offer offers[PLAN_OFFERS]; /* the same in other formats */
     size_t n_offers;
     struct meminfo system;
-    uint64_t free_disk;
+    uint64_t free_disk, packed; /* packed: bytes of the files of panels that are there */
     double bandwidth; /* bytes per second; 0: could not be measured */
     int threads;
     struct cpus cpus;

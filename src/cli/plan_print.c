@@ -103,13 +103,12 @@ static void print_memory(const struct plan *p)
         bool two = strcmp(m->available_from, p->system.total_from) != 0;
         printf("%s%s%s)\n", m->available_from, two ? ", " : "", two ? p->system.total_from : "");
     }
-    uint64_t file = p->bare ? m->parts.all.stored : 0;
+    uint64_t file = p->bare ? m->parts.all.stored : 0, more = file + (p->packed ? 0 : m->disk);
     if (file + m->disk > 0) {
         printf("  %-16s%12s   ", "disk", SIZE(file + m->disk));
         if (file) printf("the file %s", SIZE(file));
-        if (m->disk) printf("%spacked weights %s", file ? ", " : "", SIZE(m->disk));
-        if (p->free_disk)
-            printf("%s; %s are free", file + m->disk > p->free_disk ? "; too much" : "", SIZE(p->free_disk));
+        if (m->disk) printf("%spacked weights %s%s", file ? ", " : "", SIZE(m->disk), p->packed ? ", there already" : "");
+        if (p->free_disk) printf("%s; %s are free", more > p->free_disk ? "; too much" : "", SIZE(p->free_disk));
         putchar('\n');
     }
     putchar('\n');
@@ -231,7 +230,7 @@ int plan_print_json(const struct plan *p, struct err *e)
     for (size_t i = 0; offers && i < p->n_offers; i++)
         json_object_set_new(offers, p->offers[i].name, json_memory(&p->offers[i].memory));
     json_t *more = json_pack(
-        "{s:s,s:s?,s:I,s:I,s:I,s:o,s:s,s:o,s:s,s:o,s:s,s:o,s:s,s:o,s:f,s:s,s:i,s:i,s:f,s:s,s:I,s:[o,o],s:o,s:b}", "model",
+        "{s:s,s:s?,s:I,s:I,s:I,s:o,s:s,s:o,s:s,s:o,s:s,s:o,s:s,s:o,s:f,s:s,s:i,s:i,s:f,s:s,s:o,s:I,s:[o,o],s:o,s:b}", "model",
         p->name, "format", p->format_name[0] ? p->format_name : NULL, "parameters", (json_int_t)all, "active_parameters",
         (json_int_t)active, "slots", (json_int_t)p->slots, "kinds", json_weights(&m->parts), "compute",
         m->int8                     ? "int8"
@@ -241,7 +240,7 @@ int plan_print_json(const struct plan *p, struct err *e)
         "memory_free", bytes(m->available), "memory_free_from", m->available_from, "memory_total", bytes(p->system.total),
         "memory_total_from", p->system.total_from, "disk_free", bytes(p->free_disk), "bandwidth", p->bandwidth / 1e9,
         "bandwidth_unit", "GB/s", "threads", p->threads, "processors", p->cpus.allowed, "quota", p->cpus.quota, "quota_from",
-        p->cpus.from, "model_context", (json_int_t)m->wanted, "tokens_per_second",
+        p->cpus.from, "packed_bytes", bytes(p->packed), "model_context", (json_int_t)m->wanted, "tokens_per_second",
         json_speed(p, min_i64(NEAR, m->context - 1)), json_speed(p, m->context - 1), "formats", offers, "fits",
         p->fits);
     if (!o || !more || json_object_update(o, more)) {

@@ -43,7 +43,7 @@ void model_args_add(struct opts *o, struct model_args *m)
     opts_choice(o, "form", &m->form, form_names, "form of attention");
     opts_add(o, (struct opt){"level", 0, OPT_STR, &m->level, .arg = "NAME",
                              .help = "kernels: c, avx2, ... (default: the best)"});
-    opts_flag(o, "no-panels", 0, &m->no_panels, "keep no file of packed weights beside the model");
+    opts_flag(o, "no-panels", 0, &m->no_panels, "keep no file of packed weights");
     opts_add(o, (struct opt){"chunk", 0, OPT_I64, &m->chunk, 1, 4096, .help = "prompt tokens evaluated at once (256 or fewer)"});
 }
 
@@ -169,7 +169,8 @@ struct engine_options model_engine_options(const char *path, const struct model_
                                    .memory = (uint64_t)m->memory,
                                    .chunk = m->chunk,
                                    .form_name = m->template_name,
-                                   .no_panels = m->no_panels,
+                                   .panels = m->no_panels ? NULL : panels_rule(),
+                                   .stop = &term_interrupted,
                                    .warn = tell_warning,
                                    .progress = tell_packing};
 }

@@ -45,6 +45,8 @@ struct look_args {
 };
 void look_args_add(struct opts *o, struct look_args *l);
 
+/* Where files of packed weights may lie (hub_env.c): not in the folders of the programs whose models are read. */
+const struct panels_rule *panels_rule(void);
 struct engine_options model_engine_options(const char *path, const struct model_args *m);
 
 /* One engine, one decoder, one session: what a single talker needs. Free with talker_close in every case. */

@@ -23,6 +23,7 @@ enum { FLUSH_AT = 1 << 16, TEXT_MAX = 100, NAME_COLUMN_MAX = 80, TYPES_MAX = 256
 struct show {
     struct model_file m;
     struct buf chat;   /* lines about the form of its chats; empty: it is no network */
+    struct panels_found packed; /* files of packed weights */
     struct buf b;      /* output not yet written */
     uint64_t elements; /* of an array to print */
     bool json;
@@ -231,6 +232,11 @@ static void print_head(struct show *s)
     buf_add_byte(&s->b, '\n');
     buf_printf(&s->b, "  tensors     %s\n", thousands(a, f->n_tensors));
     buf_printf(&s->b, "  parameters  %s\n", thousands(a, count_parameters(f)));
+    for (int i = 0; i < s->packed.n; i++) {
+        buf_printf(&s->b, "  packed      %s%s", human_bytes(a, s->packed.bytes), s->packed.n > 1 ? " together: " : ": ");
+        add_text(&s->b, s->packed.path[i], strlen(s->packed.path[i]), 4096);
+        buf_add_byte(&s->b, '\n');
+    }
 }
 
 static void print_metadata(struct show *s, struct buf *scratch)
@@ -362,7 +368,8 @@ static void print_json(struct show *s)
     add_json_str(&s->b, f->path, strlen(f->path));
     buf_printf(&s->b, ",\n \"container\": \"%s\", \"files\": %zu, \"bytes\": %" PRIu64 ", \"alignment\": %" PRIu64 ",\n",
                f->container, f->n_maps, tf_file_bytes(f), f->alignment);
-    buf_printf(&s->b, " \"tensor_count\": %zu, \"parameters\": %" PRIu64 ",\n", f->n_tensors, count_parameters(f));
+    buf_printf(&s->b, " \"tensor_count\": %zu, \"parameters\": %" PRIu64 ", \"packed_bytes\": %" PRIu64 ",\n", f->n_tensors,
+               count_parameters(f), s->packed.bytes);
     print_json_metadata(s);
     if (s->chat.len) {
         buf_add_str(&s->b, " \"chat\": ");
@@ -417,6 +424,7 @@ static int open_model(struct show *s, const char *path, struct err *e)
     int rc = model_file_open(&s->m, path, e);
     if (!rc) rc = model_file_tensors(&s->m, e);
     if (!rc) rc = describe_chat(s, e);
+    if (!rc) panels_find(&s->packed, path, panels_rule());
     if (!rc) return OK;
     buf_free(&s->chat);
     model_file_close(&s->m);

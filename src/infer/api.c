@@ -26,7 +26,8 @@ static int report(int rc, const struct err *e, char *error)
 int autarky_open(struct autarky **out, const char *model, const struct autarky_options *o, char *error)
 {
     struct err e = {0};
-    struct engine_options eo = {.model = model};
+    static const struct panels_rule beside; /* the model, where that is nobody else's folder */
+    struct engine_options eo = {.model = model, .panels = &beside};
     *out = NULL;
     if (o) {
         eo.threads = o->threads;

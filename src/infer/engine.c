@@ -106,15 +106,8 @@ static int refuse(const struct engine *en, const struct engine_options *o, const
          mib(m->available), m->available_from, hint);
 }
 
-/* The file of panels of a model: beside a file, inside a folder. */
-static int panels_path(char *out, size_t cap, const char *model, struct err *e)
-{
-    if (file_is_dir(model)) return path_join(out, cap, model, "model.panels", e);
-    if ((size_t)snprintf(out, cap, "%s.panels", model) >= cap) FAIL(e, ERR_LIMIT, "%s: the path is too long", model);
-    return OK;
-}
-
-static struct load_options load_options_of(const struct engine *en, const struct engine_options *o, const char *panels)
+static struct load_options load_options_of(const struct engine *en, const struct engine_options *o,
+                                           const struct panels_places *panels)
 {
     return (struct load_options){.ks = &en->ks,
                                  .compute = en->compute,
@@ -122,7 +115,8 @@ static struct load_options load_options_of(const struct engine *en, const struct
                                  .absorbed = en->net.absorbed,
                                  .max_context = en->context,
                                  .pool = en->pool,
-                                 .panels = o->no_panels ? NULL : panels,
+                                 .panels = panels,
+                                 .stop = o->stop,
                                  .warn = o->warn,
                                  .warn_ctx = o->ctx,
                                  .progress = o->progress,
@@ -169,7 +163,7 @@ static int weigh(struct engine *en, const struct engine_options *o, struct model
     const struct engine_shape *s = o->shape;
     TRY(s ? net_weigh_shape(&m->parts, s->config, s->type, s->ctx, &lo, e) : net_weigh(&m->parts, f, &lo, e));
     m->weights = m->parts.all.memory;
-    m->disk = m->parts.panels && !o->no_panels ? m->weights : 0;
+    m->disk = m->parts.panels && o->panels ? panels_file_bytes(m->weights) : 0;
     return OK;
 }
 
@@ -277,9 +271,9 @@ int engine_plan(const struct engine_options *o, struct engine_memory *m, struct 
 
 static int load_weights(struct engine *en, const struct engine_options *o, struct model_file *f, struct err *e)
 {
-    char panels[4200];
-    TRY(panels_path(panels, sizeof panels, o->model, e));
-    struct load_options lo = load_options_of(en, o, panels);
+    struct panels_places places;
+    if (o->panels) panels_places(&places, o->model, o->panels);
+    struct load_options lo = load_options_of(en, o, o->panels ? &places : NULL);
     net_free(&en->net);
     return net_load(&en->net, f, &lo, e);
 }

@@ -45,7 +45,8 @@ struct engine_options {
     uint64_t memory;   /* bytes it may take; 0: what is free */
     bool all_logits;   /* memory for the logits of every row of a pass: session_score */
     const char *form_name; /* the form of chats by name, or a file with a template; NULL: the model's own */
-    bool no_panels;    /* keep no file of panels beside the model (model/panels.h) */
+    const struct panels_rule *panels; /* where files of panels may lie (model/panels_place.h); NULL: none is kept */
+    const volatile sig_atomic_t *stop; /* looked at while weights are packed: ERR_INTERRUPTED. NULL allowed */
     void (*warn)(void *ctx, const char *message); /* NULL allowed */
     void (*progress)(void *ctx, int64_t done, int64_t total); /* while weights are packed; NULL allowed */
     void *ctx;

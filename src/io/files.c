@@ -24,7 +24,7 @@ int io_map(const struct tf *f, struct file_map *m, const char *path, struct err 
     const struct io_memory *file = in_memory(x, path);
     *m = (struct file_map){0};
     if (!file) FAIL(e, ERR_NOTFOUND, "%s: cannot open: no such file in memory", path);
-    *m = (struct file_map){file->size ? file->data : NULL, file->size};
+    *m = (struct file_map){.data = file->size ? file->data : NULL, .size = file->size};
     return OK;
 }
 

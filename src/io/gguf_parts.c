@@ -44,6 +44,16 @@ static char *path_of_part(const char *path, int64_t no, int64_t count)
     return s;
 }
 
+bool tf_first_part(char *out, size_t cap, const char *path)
+{
+    int64_t no, count;
+    size_t n = strlen(path);
+    if (n >= cap || !name_of_part(path, &no, &count)) return false;
+    memcpy(out, path, n + 1);
+    memcpy(out + n - strlen(part_end) + 1, "00001", 5);
+    return true;
+}
+
 static void free_places(struct gguf_part *p)
 {
     mem_free(p->where_kv);

@@ -2,10 +2,12 @@
 #include "io/tensor_file.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "io/kinds.h"
 #include "io/reader.h"
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,6 +139,28 @@ uint64_t tf_file_bytes(const struct tf *f)
     uint64_t n = 0;
     for (size_t k = 0; k < f->n_maps; k++) n += f->maps[k].map.size;
     return n;
+}
+
+void tf_identify(const struct tf *f, struct sha256 *h)
+{
+    for (size_t k = 0; k < f->n_maps; k++) {
+        const struct file_map *m = &f->maps[k].map;
+        char line[80];
+        int n = snprintf(line, sizeof line, "size %zu time %" PRId64 ".%09ld\n", m->size, m->times.seconds, m->times.nanoseconds);
+        sha256_add(h, line, (size_t)n);
+    }
+}
+
+bool tf_unchanged(const struct tf *f)
+{
+    for (size_t k = 0; k < f->n_maps; k++) {
+        const struct file_map *m = &f->maps[k].map;
+        struct file_times now;
+        struct file_look look = file_look(f->maps[k].path, true);
+        if (file_times(&now, f->maps[k].path, NULL)) return false;
+        if (now.seconds != m->times.seconds || now.nanoseconds != m->times.nanoseconds || look.size != m->size) return false;
+    }
+    return true;
 }
 
 const struct tf_tensor *tf_find(const struct tf *f, const char *name)

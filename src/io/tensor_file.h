@@ -76,6 +76,13 @@ const char *tf_kv_type_name(uint32_t gguf_type); /* "u32", "str", ...: for a val
 /* The file that holds the tensor: f->path, or a shard, or a part. */
 const char *tf_file_of(const struct tf *f, const struct tf_tensor *t);
 uint64_t tf_file_bytes(const struct tf *f); /* of all files together */
+/* What tells these files from others of the same names: their sizes and times when they were opened. */
+struct sha256;
+void tf_identify(const struct tf *f, struct sha256 *h);
+/* Whether the files of these names are still those that were opened, as far as sizes and times tell. */
+bool tf_unchanged(const struct tf *f);
+/* The first part of a divided GGUF of which path is a part by its name; false for any other name, or when out is too small. */
+bool tf_first_part(char *out, size_t cap, const char *path);
 /* The tensor's pages need not stay in memory: what was read once does not count twice. */
 void tf_forget(const struct tf *f, const struct tf_tensor *t);
 const struct tf_tensor *tf_find(const struct tf *f, const char *name); /* NULL if absent */

@@ -40,6 +40,13 @@ void load_scaled_rows(const struct tf_tensor *s, const struct tf_tensor *scale, 
 void load_adjust(const struct load *l, struct param *p);
 /* Gives every parameter its memory and its numbers; needs net, o, file, src. */
 int load_weights(struct load *l, struct err *e);
+/* Numbers for everything that load_place has placed. */
+int load_fill_all(struct load *l, struct err *e);
+/* The arena of `need` bytes over a file of panels: filled by an earlier run, or filled now and then kept. ERR_IO or ERR_LIMIT: do
+ * without. */
+int load_over_panels(struct load *l, size_t need, struct err *e);
+/* ERR_INTERRUPTED when the loading is to stop. */
+int load_check_stop(const struct load *l, struct err *e);
 /* Gives every parameter its place in the arena, which may be measuring; inference only. */
 void load_place(struct load *l, struct arena *a);
 bool load_is_mapped(const struct load *l, const struct param *p); /* read where it lies in the file */

@@ -4,7 +4,6 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "model/load_internal.h"
-#include "model/panels.h"
 #include "model/weigh.h"
 #include <math.h>
 #include <stdio.h>
@@ -245,6 +244,12 @@ static void forget_tasks(const struct fill *f, int64_t end)
     }
 }
 
+int load_check_stop(const struct load *l, struct err *e)
+{
+    if (l->o->stop && *l->o->stop) FAIL(e, ERR_INTERRUPTED, "%s: loading was stopped, nothing is kept of it", l->file->path);
+    return OK;
+}
+
 int load_tensor(struct load *l, const struct sources *src, struct tensor *t, struct err *e)
 {
     struct fill f = {.l = l, .src = src, .t = t};
@@ -258,6 +263,7 @@ int load_tensor(struct load *l, const struct sources *src, struct tensor *t, str
     }
     int64_t tasks = stack * f.blocks, step = tasks_at_a_time(&f);
     for (f.first = 0; f.first < tasks; f.first += step) {
+        TRY(load_check_stop(l, e));
         int64_t end = min_i64(tasks, f.first + step);
         pool_for(l->o->pool, end - f.first, fill_task, &f);
         if (!f.from && !l->o->training) forget_tasks(&f, end);
@@ -302,27 +308,11 @@ static int fill_param(struct load *l, int i, struct err *e)
     return OK;
 }
 
-static int fill_all(struct load *l, struct err *e)
+int load_fill_all(struct load *l, struct err *e)
 {
     TRY(allocate_scratch(l, e));
     for (int i = 0; i < l->net->n_params; i++) TRY(fill_param(l, i, e));
     return OK;
-}
-
-/* The arena over a file of panels: filled by an earlier run, or to be filled and then kept. */
-static int load_panels(struct load *l, size_t need, struct err *e)
-{
-    struct net *net = l->net;
-    char key[SHA256_HEX];
-    TRY(panels_key(key, l, need, e));
-    struct err none = {0};
-    bool made = !panels_open(&net->panels, l->o->panels, key, need, &none);
-    if (!made) TRY(panels_create(&net->panels, l->o->panels, key, need, e));
-    arena_over(&net->weights, panels_data(&net->panels), need, "weights");
-    load_place(l, &net->weights);
-    if (made) return OK;
-    TRY(fill_all(l, e));
-    return shared_commit(&net->panels, e);
 }
 
 /* Nothing is slower in silence. */
@@ -341,7 +331,7 @@ int load_weights(struct load *l, struct err *e)
     struct net *net = l->net;
     if (l->o->training || l->o->plain) {
         TRY(net_alloc(net, l->o->training, e));
-        return fill_all(l, e);
+        return load_fill_all(l, e);
     }
     arena_measure(&net->weights, "weights");
     load_place(l, &net->weights);
@@ -349,9 +339,9 @@ int load_weights(struct load *l, struct err *e)
     struct weights w;
     load_weigh(l, &w);
     tell_slow(l, &w);
-    if (l->o->panels && w.panels) {
+    if (l->o->panels && l->o->panels->n && w.panels) {
         struct err refused = {0};
-        int rc = load_panels(l, need, &refused);
+        int rc = load_over_panels(l, need, &refused);
         if (rc == OK) return OK;
         shared_close(&net->panels);
         if (rc != ERR_IO && rc != ERR_LIMIT) return err_set(e, refused.code, refused.file, refused.line, "%s", refused.msg);
@@ -359,5 +349,5 @@ int load_weights(struct load *l, struct err *e)
     }
     TRY(arena_init(&net->weights, need, "weights", e));
     load_place(l, &net->weights);
-    return fill_all(l, e);
+    return load_fill_all(l, e);
 }

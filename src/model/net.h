@@ -12,6 +12,7 @@
 #include "model/config.h"
 #include "model/model_file.h"
 #include "model/panels.h"
+#include "model/panels_place.h"
 #include "tensor/ops.h"
 
 struct layer {
@@ -94,7 +95,8 @@ struct load_options {
     bool training; /* f32 master weights and gradients instead of panels */
     bool plain;    /* f32 weights as in training, without gradients or positions: for conversion */
     struct pool *pool;
-    const char *panels; /* file to keep integer panels in (panels.h); NULL: in memory only */
+    const struct panels_places *panels; /* where integer panels are kept (panels_place.h); NULL: in memory only */
+    const volatile sig_atomic_t *stop; /* looked at while weights are packed: ERR_INTERRUPTED. NULL allowed */
     warn_fn *warn; /* such as: no room for that file; NULL allowed */
     void *warn_ctx;
     void (*progress)(void *ctx, int64_t done, int64_t total); /* while packing; NULL allowed */

@@ -55,6 +55,8 @@ int file_map(struct file_map *m, const char *path, struct err *e)
     *m = (struct file_map){0};
     TRY(open_regular(&fd, &size, path, e));
     int rc = map_fd(m, fd, size, path, e);
+    struct stat st;
+    if (!rc && sys_fstat(&st, fd) == 0) m->times = (struct file_times){(int64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec};
     sys_close(fd);
     return rc;
 }
@@ -322,7 +324,8 @@ struct file_look file_look(const char *path, bool follow)
                           : S_ISDIR(st.st_mode) ? FILE_FOLDER
                           : S_ISLNK(st.st_mode) ? FILE_LINK
                                                 : FILE_OTHER;
-    return (struct file_look){kind, kind == FILE_REGULAR ? (uint64_t)st.st_size : 0, (int64_t)st.st_mtime, 0};
+    uint64_t size = kind == FILE_REGULAR ? (uint64_t)st.st_size : 0;
+    return (struct file_look){kind, size, (int64_t)st.st_mtime, (int64_t)st.st_atime, 0};
 }
 
 int file_known(const struct file_look *l, const char *path, struct err *e)
@@ -340,6 +343,7 @@ int file_is_there(bool *there, const char *path, struct err *e)
 
 bool file_absent(const char *path) { return file_look(path, true).kind == FILE_MISSING; }
 bool file_is_dir(const char *path) { return file_look(path, true).kind == FILE_FOLDER; }
+bool file_writable(const char *folder) { return file_is_dir(folder) && access(folder, W_OK | X_OK) == 0; }
 
 int file_mkdirs(const char *path, struct err *e)
 {

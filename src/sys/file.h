@@ -8,10 +8,17 @@
 #include "base/err.h"
 #include "sys/temp.h"
 
+/* When the file was last written. */
+struct file_times {
+    int64_t seconds;
+    long nanoseconds;
+};
+
 /* A whole regular file mapped read-only. data is NULL for an empty file. */
 struct file_map {
     const uint8_t *data;
     size_t size;
+    struct file_times times; /* when it was opened */
 };
 int file_map(struct file_map *m, const char *path, struct err *e);
 void file_unmap(struct file_map *m);
@@ -49,11 +56,6 @@ int file_truncate(const char *path, uint64_t size, struct err *e);
 /* Makes what was appended survive a power cut; a missing file is OK. */
 int file_sync(const char *path, struct err *e);
 
-/* When the file was last written. */
-struct file_times {
-    int64_t seconds;
-    long nanoseconds;
-};
 int file_times(struct file_times *t, const char *path, struct err *e);
 
 /* What a name is. An error is not an absence: FILE_MISSING means that there is certainly nothing. */
@@ -62,6 +64,7 @@ struct file_look {
     enum file_kind kind; /* FILE_UNKNOWN: the system does not tell; file_known makes an error of it */
     uint64_t size;       /* of a regular file */
     int64_t modified;    /* seconds since 1970 */
+    int64_t used;        /* the same, as far as the system keeps that */
     int error;           /* errno */
 };
 /* follow: what a link leads to (a link that leads nowhere is missing). */
@@ -74,6 +77,8 @@ int file_is_there(bool *there, const char *path, struct err *e);
 bool file_absent(const char *path);
 /* True for a folder, or a link to one; false for anything else, and when the system does not tell. */
 bool file_is_dir(const char *path);
+/* Whether files can be made in the folder. */
+bool file_writable(const char *folder);
 /* Creates the folder and its parents. */
 int file_mkdirs(const char *path, struct err *e);
 /* Makes the names in a folder survive a power cut (fsync). */

@@ -66,18 +66,33 @@ void file_unlock(int fd)
     if (fd >= 0) sys_close(fd);
 }
 
-int file_free_space(const char *path, uint64_t *out, struct err *e)
+/* The disk that path is on or, if it does not exist, would be made on. */
+static int look_at_disk(struct statvfs *v, const char *path, struct err *e)
 {
     char at[PATH_MAX], up[PATH_MAX];
-    struct statvfs v;
     if (snprintf(at, sizeof at, "%s", path) >= (int)sizeof at) FAIL(e, ERR_LIMIT, "path is too long: %s", path);
-    while (sys_statvfs(&v, at) != 0) {
+    while (sys_statvfs(v, at) != 0) {
         if (errno != ENOENT || !strcmp(at, "/") || !strcmp(at, "."))
             FAIL(e, ERR_IO, "%s: cannot ask for the free space: %s", at, strerror(errno));
         TRY(path_dir(up, sizeof up, at, e));
         memcpy(at, up, sizeof at);
     }
+    return OK;
+}
+
+int file_free_space(const char *path, uint64_t *out, struct err *e)
+{
+    struct statvfs v;
+    TRY(look_at_disk(&v, path, e));
     if (__builtin_mul_overflow((uint64_t)v.f_bavail, (uint64_t)v.f_frsize, out)) *out = UINT64_MAX;
+    return OK;
+}
+
+int file_disk_size(const char *path, uint64_t *out, struct err *e)
+{
+    struct statvfs v;
+    TRY(look_at_disk(&v, path, e));
+    if (__builtin_mul_overflow((uint64_t)v.f_blocks, (uint64_t)v.f_frsize, out)) *out = UINT64_MAX;
     return OK;
 }
 

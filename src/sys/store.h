@@ -19,6 +19,8 @@ void file_unlock(int fd); /* -1 allowed */
 
 /* Bytes that an ordinary user can still write where path is or, if it does not exist, where it would be made. */
 int file_free_space(const char *path, uint64_t *out, struct err *e);
+/* All bytes of that disk. */
+int file_disk_size(const char *path, uint64_t *out, struct err *e);
 
 /* A file that grows over several runs of the program, and gets its name only when it is whole. */
 struct part {
