@@ -62,7 +62,8 @@ static size_t number_word(const char *s, size_t len)
     return 0;
 }
 
-/* A number of n bytes, `digits` of them (0: a real one), in a form that jansson takes. file: one beyond a double is a word. */
+/* Files say "no limit" with integers like 1000000000000000019884624838656: a number, though none that we would count with.
+ * s has n bytes, `digits` of them digits (0: a real number). file: what is beyond a double becomes a word. */
 static void add_number(struct buf *b, const char *s, size_t n, size_t digits, bool file)
 {
     enum { SURE = 290 }; /* so few digits and no exponent stay below the largest double */
@@ -80,6 +81,25 @@ static void add_number(struct buf *b, const char *s, size_t n, size_t digits, bo
     if (big) buf_add_str(b, ".0");
 }
 
+static int surrogate(const char *s, size_t len)
+{
+    bool u = len >= 6 && s[0] == '\\' && s[1] == 'u' && (s[2] == 'd' || s[2] == 'D');
+    int digit = !u ? 0 : s[3] >= 'a' ? s[3] - 'a' + 10 : s[3] >= 'A' ? s[3] - 'A' + 10 : s[3] - '0';
+    return digit >= 8 && digit <= 15 ? (digit < 12 ? 1 : 2) : 0; /* a first or a second one */
+}
+
+/* An escape at s: its length. Of a file half a pair of surrogates becomes U+FFFD, and it and whole pairs are added to b;
+ * other escapes (up to 2 bytes of them) are not. */
+static size_t add_escape(struct buf *b, const char *s, size_t len, bool file)
+{
+    int kind = file ? surrogate(s, len) : 0;
+    if (!kind) return len > 1 ? 2 : 1;
+    bool pair = kind == 1 && surrogate(s + 6, len - 6) == 2;
+    if (pair) buf_add(b, s, 12);
+    else buf_add_str(b, "\\ufffd");
+    return pair ? 12 : 6;
+}
+
 /* The text with ".0" behind every integer that does not fit 64 bits and, of a file, texts for what is no number in JSON. */
 static void rewrite(struct buf *b, const char *s, size_t len, bool file)
 {
@@ -93,9 +113,13 @@ static void rewrite(struct buf *b, const char *s, size_t len, bool file)
             i += word;
             continue;
         }
-        if (in_str && s[i] == '\\') n = len - i > 1 ? 2 : 1;
+        if (in_str && s[i] == '\\') n = add_escape(b, s + i, len - i, file);
         else if (s[i] == '"') in_str = !in_str;
-        else if (!in_str && in_number(s[i])) {
+        if (n > 2) { /* done */
+            i += n;
+            continue;
+        }
+        if (!in_str && s[i] != '"' && in_number(s[i])) {
             for (n = 0; i + n < len && in_number(s[i + n]); n++) digits += s[i + n] >= '0' && s[i + n] <= '9';
             if (n - digits > (size_t)(s[i] == '-')) digits = 0; /* a real number */
             add_number(b, s + i, n, digits, file);
@@ -107,8 +131,6 @@ static void rewrite(struct buf *b, const char *s, size_t len, bool file)
     }
 }
 
-/* Files say "no limit" with integers like 1000000000000000019884624838656: a number, though none that we would count with. */
-
 static int parse(json_t **out, const char *text, size_t len, size_t flags, bool file, const char *name, struct err *e)
 {
     json_error_t je = {0};
@@ -119,7 +141,8 @@ static int parse(json_t **out, const char *text, size_t len, size_t flags, bool 
     flags |= JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
     bool again = file && words; /* jansson refuses them, whatever else there is */
     if (!again) TRY(libs_json_load(out, text, len, flags, &je, name, e));
-    again = again || (!*out && json_error_code(&je) == json_error_numeric_overflow);
+    bool half = file && !*out && strstr(je.text, "Unicode") != NULL;
+    again = again || half || (!*out && json_error_code(&je) == json_error_numeric_overflow);
     if (again) {
         rewrite(&b, text, len, file);
         int rc = buf_check(&b, name, e);
@@ -173,8 +196,10 @@ int json_opt_i64(const json_t *obj, const char *key, int64_t lo, int64_t hi, int
 {
     const json_t *v = find(obj, key);
     if (!v) return OK;
-    if (!json_is_integer(v)) FAIL(e, ERR_FORMAT, "%s: \"%s\" is %s, expected an integer", where, key, type_name(v));
-    int64_t n = json_integer_value(v);
+    double d = json_real_value(v); /* 32.0 is an integer, too */
+    bool whole = json_is_real(v) && fabs(d) <= 0x1p53 && d == floor(d);
+    if (!json_is_integer(v) && !whole) FAIL(e, ERR_FORMAT, "%s: \"%s\" is %s, expected an integer", where, key, type_name(v));
+    int64_t n = whole ? (int64_t)d : json_integer_value(v);
     if (n < lo || n > hi)
         FAIL(e, ERR_FORMAT, "%s: \"%s\" is %lld, expected %lld to %lld", where, key, (long long)n, (long long)lo, (long long)hi);
     *out = n;

@@ -220,6 +220,11 @@ static int scalar(struct json_scan *s, char c, struct err *e)
     case 't': return word(s, "true", e);
     case 'f': return word(s, "false", e);
     case 'n': return word(s, "null", e);
+    case 'N': return word(s, "NaN", e); /* as Python writes it, in what nobody reads */
+    case 'I': return word(s, "Infinity", e);
+    case '-':
+        if (s->len - s->pos > 1 && s->text[s->pos + 1] == 'I') return word(s, "-Infinity", e);
+        return number(s, &whole, e);
     default: return number(s, &whole, e);
     }
 }

@@ -32,7 +32,7 @@ int json_scan_string(struct json_scan *s, const char **out, size_t *n, struct er
 int json_scan_key(struct json_scan *s, const char **out, size_t *n, struct err *e);
 /* An integer from 0 to 2^63 - 1. `what` begins the message: "FILE: offset 8: shape of tensor A". */
 int json_scan_int(struct json_scan *s, int64_t *out, const char *what, struct err *e);
-/* Any value, of at most 32 levels. */
+/* Any value, of at most 32 levels; NaN and Infinity, too. */
 int json_scan_skip(struct json_scan *s, struct err *e);
 /* Nothing but blanks may follow. */
 int json_scan_end(struct json_scan *s, struct err *e);

@@ -1,6 +1,7 @@
 /* Recognising and writing what a tokenizer.json says about text before merging and tokens after. */
 #include "text/json_form.h"
 #include "base/checked.h"
+#include "base/log.h"
 
 struct form_reader {
     struct json_form *f;
@@ -116,11 +117,10 @@ static int read_model(struct form_reader *r, const json_t *m)
 {
     static const char *const empty[] = {"continuing_subword_prefix", "end_of_word_suffix"};
     const char *type = "BPE";
-    bool fallback = false, fuse = false;
+    bool fallback = false;
     TRY(json_opt_str(m, "type", &type, r->name, r->e));
     if (strcmp(type, "BPE") != 0) return unsupported(r, "model", m);
     TRY(json_opt_bool(m, "byte_fallback", &fallback, r->name, r->e));
-    TRY(json_opt_bool(m, "fuse_unk", &fuse, r->name, r->e));
     TRY(json_opt_bool(m, "ignore_merges", &r->f->ignore_merges, r->name, r->e));
     for (size_t i = 0; i < ARRAY_LEN(empty); i++) {
         const char *s = "";
@@ -128,9 +128,9 @@ static int read_model(struct form_reader *r, const json_t *m)
         if (*s) FAIL(r->e, ERR_UNSUPPORTED, "%s: \"%s\" is not empty", r->name, empty[i]);
     }
     double dropout = 0;
-    TRY(json_opt_f64(m, "dropout", 0, 0, &dropout, r->name, r->e));
+    TRY(json_opt_f64(m, "dropout", 0, 1, &dropout, r->name, r->e));
+    if (dropout > 0) log_warn("%s: \"dropout\" is %g: it is for training and is ignored", r->name, dropout);
     r->f->model = fallback ? TOKENIZER_SPM : TOKENIZER_BYTES;
-    if (fuse && !fallback) FAIL(r->e, ERR_UNSUPPORTED, "%s: \"fuse_unk\" is true, expected false", r->name);
     if (fallback && r->f->ignore_merges)
         FAIL(r->e, ERR_UNSUPPORTED, "%s: \"ignore_merges\" with \"byte_fallback\"", r->name);
     return fallback ? json_opt_str(m, "unk_token", &r->f->unk, r->name, r->e) : OK;
@@ -157,7 +157,10 @@ int json_form_read(struct json_form *f, const json_t *root, const char *name, st
     TRY(for_each(&r, json_object_get(root, "normalizer"), "normalizers", read_normalizer));
     if (f->model == TOKENIZER_SPM) TRY(read_spm(&r, root));
     else {
-        if (!str_is(json_object_get(root, "decoder"), "type", "ByteLevel"))
+        const json_t *decoder = json_object_get(root, "decoder");
+        bool none = !decoder || json_is_null(decoder);
+        if (none) log_warn("%s: there is no decoder; \"ByteLevel\" is taken", name);
+        if (!none && !str_is(decoder, "type", "ByteLevel"))
             FAIL(e, ERR_UNSUPPORTED, "%s: the decoder is not of type \"ByteLevel\"", name);
         TRY(pretok_recognise(&f->pre, json_object_get(root, "pre_tokenizer"), name, e));
     }

@@ -1,6 +1,7 @@
 /* Reading tokenizer.json. Everything that would change the ids and is not done here is refused by name. */
 #include "base/checked.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "text/json_form.h"
 #include <string.h>
@@ -90,8 +91,11 @@ static int fill_tokens(struct reader *r, const json_t *vocab)
         int32_t id = (int32_t)json_integer_value(json_object_get(v, "id"));
         bool special = false;
         uint8_t flags;
-        if (!json_is_string(content) || json_string_length(content) == 0)
-            FAIL(r->e, ERR_FORMAT, "%s: \"added_tokens\" entry %zu has no \"content\"", r->name, i);
+        if (!json_is_string(content)) FAIL(r->e, ERR_FORMAT, "%s: \"added_tokens\" entry %zu has no \"content\"", r->name, i);
+        if (json_string_length(content) == 0) {
+            log_warn("%s: \"added_tokens\" entry %zu is empty and is ignored", r->name, i);
+            continue;
+        }
         TRY(json_opt_bool(v, "special", &special, r->name, r->e));
         TRY(read_flags(r, v, &flags));
         key = json_string_value(content);

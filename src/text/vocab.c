@@ -272,6 +272,32 @@ static bool read_part(const struct tokenizer *t, struct buf *b, const char *s, s
     return true;
 }
 
+/* Whether the parts and the result of a merge are tokens, some of them added ones, which the file spells as they are. */
+static int leads_to_added(const struct tokenizer *t, const char *a, size_t na, const char *b, size_t nb, bool *added, struct err *e)
+{
+    struct buf bytes = {0}, both = {0};
+    const struct {
+        const char *s;
+        size_t n;
+    } parts[] = {{a, na}, {b, nb}, {NULL, na + nb}};
+    *added = true;
+    buf_add(&both, a, na);
+    buf_add(&both, b, nb);
+    int rc = buf_check(&both, "a merge", e);
+    for (size_t i = 0; i < ARRAY_LEN(parts) && !rc; i++) {
+        const char *s = parts[i].s ? parts[i].s : both.data ? both.data : "";
+        buf_clear(&bytes);
+        bool ok = read_part(t, &bytes, s, parts[i].n) && !bytes.failed;
+        const char *plain = bytes.data ? bytes.data : "";
+        bool known = vocab_find(t, s, parts[i].n, true) >= 0 ||
+                     (ok && (vocab_find(t, plain, bytes.len, false) >= 0 || vocab_find(t, plain, bytes.len, true) >= 0));
+        *added = *added && known;
+    }
+    buf_free(&bytes);
+    buf_free(&both);
+    return rc;
+}
+
 int vocab_add_merge(struct tokenizer *t, const char *a, size_t na, const char *b, size_t nb, const char *name,
                     struct err *e)
 {
@@ -293,10 +319,9 @@ int vocab_add_merge(struct tokenizer *t, const char *a, size_t na, const char *b
         struct spelling right = vocab_spelling(t, bytes.data + cut, bytes.len - cut);
         struct spelling result = vocab_spelling(t, bytes.data, bytes.len);
         m = (struct merge){vocab_find_part(t, &left), vocab_find_part(t, &right), vocab_find_part(t, &result)};
-        added = (m.left >= 0 || find(t, &left, true) >= 0) && (m.right >= 0 || find(t, &right, true) >= 0) &&
-                (m.result >= 0 || find(t, &result, true) >= 0);
     }
     buf_free(&bytes);
+    if (m.left < 0 || m.right < 0 || m.result < 0) TRY(leads_to_added(t, a, na, b, nb, &added, e));
     if (added && (m.left < 0 || m.right < 0 || m.result < 0)) {
         t->special++;
         return OK;
