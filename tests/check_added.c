@@ -107,7 +107,8 @@ static void encode_is(const struct tokenizer *t, const char *text, const char *w
     tokens_free(&ids);
 }
 
-#define HEAD "{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false}"
+#define PRE  ",\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false}"
+#define HEAD "{\"decoder\":{\"type\":\"ByteLevel\"}" PRE
 #define ABC  "\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"bc\":4"
 
 /* In tokenizer.json the last of two equal merges has the rank ("a b" after "b c"); what leads to an added token is left out. */
@@ -123,6 +124,16 @@ static void check_merges_json(void)
               "},\"merges\":[\"a b\",\"b c\"]}}", "abc", "0 4", "1 of its merges take or make tokens that are no ordinary ones"},
         {HEAD ",\"added_tokens\":[{\"id\":1,\"content\":\"b\",\"special\":true}],\"model\":{\"type\":\"BPE\",\"vocab\":{" ABC
               "},\"merges\":[\"a b\",\"b c\"]}}", "ac", "0 2", "2 of its merges take or make tokens that are no ordinary ones"},
+        {HEAD ",\"model\":{\"type\":\"BPE\",\"dropout\":0.1,\"fuse_unk\":true,\"vocab\":{" ABC "},\"merges\":[\"a b\"]}}", "ab",
+         "3", "\"dropout\" is 0.1"},
+        {"{\"decoder\":null" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{" ABC "},\"merges\":[\"a b\"]}}", "ab", "3",
+         "there is no decoder"},
+        {HEAD ",\"added_tokens\":[{\"id\":5,\"content\":\"\"}],\"model\":{\"type\":\"BPE\",\"vocab\":{" ABC
+              "},\"merges\":[]}}", "ab", "0 1", "\"added_tokens\" entry 0 is empty"},
+        /* The added token is the text, the merge's result the bytes that are written so. */
+        {HEAD ",\"added_tokens\":[{\"id\":5,\"content\":\"\u00e2\u0124\",\"special\":true}],\"model\":{\"type\":\"BPE\","
+              "\"vocab\":{" ABC ",\"\u00e2\u0124\":5,\"\u00e2\":6,\"\u0124\":7},\"merges\":[\"\u00e2 \u0124\"]}}", "a", "0",
+         "1 of its merges take or make"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct tokenizer *t = NULL;
@@ -180,12 +191,12 @@ static void check_parts_twice(void)
     static const char *const merges[] = {"a b", "b c", "a b"};
     struct tokenizer *t = from_parts(letters, types, 11, merges, 3, NULL);
     CHECK(strstr(warned, "merges are there twice: the first"), "\"%s\"", warned);
-    CHECK(strstr(warned, "2 tokens are spelled as another: text becomes the last"), "\"%s\"", warned);
+    CHECK(strstr(warned, "3 tokens are spelled as another: text becomes the last"), "\"%s\"", warned);
     if (!t) return;
-    encode_is(t, "abc", "3 2", "parts");
+    encode_is(t, "abc", "10 2", "parts");
     encode_is(t, "ac", "5 2", "parts");
     CHECK(tokenizer_special(t, "<|x|>") == 7, "marker %d", tokenizer_special(t, "<|x|>"));
-    back_from_json(t, "abc", "3 2");
+    back_from_json(t, "abc", "10 2");
     back_from_json(t, "ac", "5 2");
     tokenizer_free(t);
 }
@@ -203,6 +214,19 @@ static void check_nul(void)
     log_to(NULL, NULL);
     CHECK(strstr(warned, "2 tokens hold a NUL byte"), "\"%s\"", warned);
     if (t) back_from_json(t, "aa", "0 0");
+    tokenizer_free(t);
+}
+
+/* Types do not keep merges from making a token; one that they do not make stays unused. */
+static void check_unused(void)
+{
+    static const char *const letters[] = {"a", "b", "c", "ab", "abc", "ac"};
+    static const int32_t types[] = {1, 1, 1, 5, 0, 5};
+    static const char *const merges[] = {"a b", "ab c"};
+    struct tokenizer *t = from_parts(letters, types, 6, merges, 2, NULL);
+    CHECK(strstr(warned, "2 tokens are typed as unused, and merges make them"), "\"%s\"", warned);
+    if (t) encode_is(t, "abcab", "4 3", "merges of unused tokens");
+    if (t) encode_is(t, "ac", "0 2", "an unused token");
     tokenizer_free(t);
 }
 
@@ -229,6 +253,7 @@ int main(void)
     check_merges_json();
     check_parts_twice();
     check_nul();
+    check_unused();
     check_spm_types();
     return test_end();
 }

@@ -511,6 +511,7 @@ static const struct folder_case folder_cases[] = {
     {"more after the end", MAP("a.safetensors", "b.safetensors") "{}", "not valid JSON"},
     {"value that is no JSON", "{\"metadata\":nul}", "not valid JSON"},
     {"brackets that do not match", "{\"metadata\":[{]}}", "not valid JSON"},
+    {"half a word", "{\"metadata\":[-Infinit]}", "not valid JSON"},
     {"number with a leading zero", "{\"metadata\":[01]}", "not valid JSON"},
     {"deep nesting",
      "{\"metadata\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}", "nesting of JSON is above 32"},
@@ -542,6 +543,10 @@ static void check_folders(const char *dir)
     const char *good = MAP("a.safetensors", "b.safetensors");
     CHECK_OK(file_replace(path, good, strlen(good), &e), &e);
     CHECK(open_and_look(dir, &e) == OK, "the good folder is refused: %s", e.msg);
+    good = "{\"metadata\":{\"total_size\":1e999,\"x\":[NaN,Infinity,-Infinity,-1,100000000000000000000]},"
+           "\"weight_map\":{\"a\":\"a.safetensors\",\"b\":\"b.safetensors\"}}";
+    CHECK_OK(file_replace(path, good, strlen(good), &e), &e);
+    CHECK(open_and_look(dir, &e) == OK, "numbers that are not read: %s", e.msg);
     CHECK_OK(file_remove(path, &e), &e);
     for (size_t i = 0; i < ARRAY_LEN(shards); i++) {
         CHECK_OK(path_join(path, sizeof path, dir, shards[i].file, &e), &e);

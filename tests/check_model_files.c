@@ -268,7 +268,7 @@ static const struct {
     bool rope;
 } refused[] = {
     {"vocab_size", "0", "2 to 1048576", false},
-    {"vocab_size", "1e9", "an integer", false},
+    {"vocab_size", "1e9", "is 1000000000", false},
     {"vocab_size", "9223372036854775807", "1048576", false},
     {"hidden_size", "-1", "1 to 65536", false},
     {"hidden_size", "null", "missing", false},

@@ -265,7 +265,7 @@ def make_gguf_vocabs():
     letters = [chr(c) for c in range(33, 127)]
     case("vocab-types-short.gguf", "tokenizer", "A: second array shorter than the first", "token_type",
          vocab(letters, [1] * 10))
-    case("vocab-types-minus-1.gguf", "tokenizer", "A: negative index", "token_type", vocab(letters, [-1] * len(letters)))
+    case("vocab-types-minus-1.gguf", "tokenizer", "A: negative index", "warning: token_type", vocab(letters, [-1] * len(letters)))
     case("vocab-not-strings.gguf", "tokenizer", "A: array of another type", "tokenizer.ggml.tokens",
          gguf([kv("tokenizer.ggml.model", STR, "gpt2"), kv("tokenizer.ggml.tokens", ARR, (U32, [1, 2, 3]))]))
     case("vocab-bos-beyond.gguf", "tokenizer", "A: index beyond the end", "warning: bos_token_id",

@@ -79,23 +79,22 @@ static int add(struct chat_templates *t, struct piece name, struct piece text, c
 
 /* ---- GGUF ---- */
 
-static int check_list(const struct chat_templates *t, const struct tf *f, struct err *e)
+/* Nothing but the templates themselves is used. */
+static void check_list(const struct chat_templates *t, const struct tf *f)
 {
     const struct tf_kv *kv = tf_find_kv(f, CHAT_TEMPLATE_KEYS);
     const char *s;
     uint64_t pos = 0, n = 0;
     size_t len;
-    if (!kv) return OK;
+    if (!kv) return;
     for (; tf_array_next_str(kv, &pos, &s, &len); n++) {
         bool have = false;
         for (size_t i = 0; i < t->n; i++) have |= strlen(t->v[i].name) == len && !memcmp(t->v[i].name, s, len);
         if (!have)
-            FAIL(e, ERR_FORMAT, "%s: " CHAT_TEMPLATE_KEYS "[%llu] names a template which is not " CHAT_TEMPLATE_KEY ".NAME",
-                 f->path, (unsigned long long)n);
+            log_warn("%s: " CHAT_TEMPLATE_KEYS "[%llu] names a template which is not there", f->path, (unsigned long long)n);
     }
     if (kv->type != TF_ARRAY || n != kv->v.array.n)
-        FAIL(e, ERR_FORMAT, "%s: " CHAT_TEMPLATE_KEYS " is not an array of strings", f->path);
-    return OK;
+        log_warn("%s: " CHAT_TEMPLATE_KEYS " is not an array of strings and is ignored", f->path);
 }
 
 static int from_gguf(struct chat_templates *t, const struct tf *f, struct err *e)
@@ -107,10 +106,14 @@ static int from_gguf(struct chat_templates *t, const struct tf *f, struct err *e
         if (strncmp(kv->key, CHAT_TEMPLATE_KEY, n) != 0 || (kv->key[n] && kv->key[n] != '.')) continue;
         const char *name = kv->key[n] ? kv->key + n + 1 : MAIN;
         snprintf(where, sizeof where, "%.300s: %.200s", f->path, kv->key);
-        if (kv->type != TF_STR) FAIL(e, ERR_FORMAT, "%s is not a string", where);
+        if (kv->type != TF_STR) {
+            log_warn("%s is not a string and is ignored", where);
+            continue;
+        }
         TRY(add(t, (struct piece){name, strlen(name)}, (struct piece){kv->v.str.s, kv->v.str.len}, where, e));
     }
-    return check_list(t, f, e);
+    check_list(t, f);
+    return OK;
 }
 
 /* ---- folders ---- */

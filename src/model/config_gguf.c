@@ -84,8 +84,15 @@ static int read_field(struct config *c, const struct field *f, const struct tf *
 static int read_vocab(struct config *c, const struct tf *f, struct err *e)
 {
     TRY(read_i64(c, f, "vocab_size", 2, 1 << 20, &c->vocab, e));
-    if (c->vocab) return OK;
     const struct tf_kv *tokens = tf_find_kv(f, "tokenizer.ggml.tokens");
+    const struct tf_tensor *rows = tf_find(f, "token_embd.weight");
+    int64_t n = tokens && tokens->type == TF_ARRAY && tokens->v.array.n <= 1 << 20 ? (int64_t)tokens->v.array.n : 0;
+    if (c->vocab && c->vocab != n && n && rows && rows->nd == 2 && rows->ne[0] == n) {
+        log_warn("%s: \"%s.vocab_size\" is %lld, but there are %lld tokens with as many rows, which count", f->path,
+                 c->arch->gguf, (long long)c->vocab, (long long)n);
+        c->vocab = n;
+    }
+    if (c->vocab) return OK;
     if (!tokens || tokens->type != TF_ARRAY || tokens->v.array.n > 1 << 20)
         FAIL(e, ERR_FORMAT, "%s: neither \"%s.vocab_size\" nor \"tokenizer.ggml.tokens\" gives the vocabulary", f->path,
              c->arch->gguf);

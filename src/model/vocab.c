@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/checked.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/kinds.h"
@@ -46,16 +47,18 @@ static int types_read(int32_t **out, const struct tf *f, size_t n, struct err *e
     const char *key = "tokenizer.ggml.token_type";
     const struct tf_kv *kv = tf_find_kv(f, key);
     if (!kv) return OK;
-    if (kv->type != TF_ARRAY || kv->v.array.n != n) FAIL(e, ERR_FORMAT, "%s: %s is not an array of %zu numbers", f->path, key, n);
+    if (kv->type != TF_ARRAY || kv->v.array.n < n) FAIL(e, ERR_FORMAT, "%s: %s is not an array of %zu numbers", f->path, key, n);
+    size_t odd = 0;
     int32_t *t = mem_array(n, sizeof *t);
     if (!t) FAIL(e, ERR_MEMORY, "%s: out of memory for %zu token types", f->path, n);
     *out = t;
     for (size_t i = 0; i < n; i++) {
         int64_t v;
-        if (!tf_array_i64(kv, i, &v) || v < 0 || v > 6)
-            FAIL(e, ERR_FORMAT, "%s: %s[%zu] is not a type from 0 to 6", f->path, key, i);
-        t[i] = (int32_t)v;
+        if (!tf_array_i64(kv, i, &v)) FAIL(e, ERR_FORMAT, "%s: %s[%zu] is not a number", f->path, key, i);
+        odd += v < 0 || v > 6;
+        t[i] = v < 0 || v > 6 ? 0 : (int32_t)v;
     }
+    if (odd) log_warn("%s: %s has %zu types that are none from 0 to 6: those tokens have none", f->path, key, odd);
     return OK;
 }
 
@@ -97,6 +100,25 @@ static void read_id(const struct tf *f, const char *key, size_t n, int32_t *out)
     else if (found) log_warn("%s: %s is %lld, of %zu tokens: it is ignored", f->path, key, (long long)v, n);
 }
 
+/* The rules of text that published models of an architecture, and of as many tokens, have. */
+static const char *likely_pre(const struct tf *f)
+{
+    static const struct {
+        const char *arch;
+        uint64_t tokens; /* 0: any number */
+        const char *pre;
+    } rules[] = {{"qwen2", 0, "qwen2"},           {"qwen3", 0, "qwen2"},   {"qwen3moe", 0, "qwen2"},
+                 {"llama", 128256, "llama-bpe"},  {"smollm3", 0, "llama-bpe"}, {"llama", 49152, "smollm"},
+                 {"deepseek2", 129280, "deepseek-v3"}, {"deepseek2", 0, "deepseek-llm"}, {"mistral3", 0, "tekken"}};
+    const struct tf_kv *arch = tf_find_kv(f, "general.architecture"), *tokens = tf_find_kv(f, "tokenizer.ggml.tokens");
+    uint64_t n = tokens && tokens->type == TF_ARRAY ? tokens->v.array.n : 0;
+    for (size_t i = 0; arch && arch->type == TF_STR && i < ARRAY_LEN(rules); i++) {
+        bool same = strlen(rules[i].arch) == arch->v.str.len && !memcmp(rules[i].arch, arch->v.str.s, arch->v.str.len);
+        if (same && (!rules[i].tokens || rules[i].tokens == n)) return rules[i].pre;
+    }
+    return "gpt-2";
+}
+
 static bool is_text(const struct tf *f, const char *key)
 {
     const struct tf_kv *kv = tf_find_kv(f, key);
@@ -116,9 +138,11 @@ static int read_gguf(struct gguf_vocab *v, const struct tf *f, struct err *e)
              f->path, v->model);
     p->model = spm ? TOKENIZER_SPM : TOKENIZER_BYTES;
     if (is_text(f, "tokenizer.ggml.pre")) TRY(tf_kv_str(f, "tokenizer.ggml.pre", &v->pre, &found, e));
-    if (!spm && !v->pre)
-        log_warn("%s: tokenizer.ggml.pre is missing, which says how text is cut before it becomes tokens: \"gpt-2\" is taken; "
-                 "answers may be worse than the model's", f->path);
+    bool unsaid = !v->pre || !strcmp(v->pre, "default");
+    const char *likely = likely_pre(f);
+    if (!spm && unsaid)
+        log_warn("%s: tokenizer.ggml.pre %s how text is cut before it becomes tokens: \"%s\" is taken; answers may be worse "
+                 "than the model's", f->path, v->pre ? "\"default\" does not say" : "is missing, which says", likely);
     TRY(list_read(&v->tokens, f, "tokenizer.ggml.tokens", TOK_MAX_VOCAB, e));
     if (v->tokens.n == 0) FAIL(e, ERR_FORMAT, "%s: tokenizer.ggml.tokens is missing or empty", f->path);
     TRY(list_read(&v->merges, f, "tokenizer.ggml.merges", 4 * (size_t)TOK_MAX_VOCAB, e));
@@ -127,7 +151,7 @@ static int read_gguf(struct gguf_vocab *v, const struct tf *f, struct err *e)
     read_id(f, "tokenizer.ggml.eos_token_id", v->tokens.n, &p->eos);
     read_id(f, "tokenizer.ggml.padding_token_id", v->tokens.n, &p->pad);
     if (spm) TRY(scores_read(&v->scores, f, v->tokens.n, e));
-    p->pre = v->pre ? v->pre : "gpt-2";
+    p->pre = unsaid ? likely : v->pre;
     /* What the format's first implementation takes for granted where the file does not say. */
     p->add_space_prefix = spm;
     TRY(tf_kv_bool(f, "tokenizer.ggml.add_space_prefix", &p->add_space_prefix, &found, e));

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "text/pretok_table.h"
 #include "text/vocab.h"
+#include <stdlib.h>
 
 enum { MAX_MARKER_WORK = 1 << 28 }; /* merges looked at for markers among ordinary tokens */
 
@@ -117,6 +118,48 @@ static size_t retype_markers(struct token_src *src, const struct tokenizer_parts
     return found;
 }
 
+static int by_text(const void *a, const void *b)
+{
+    const struct token_src *const *x = a, *const *y = b;
+    size_t n = (*x)->len < (*y)->len ? (*x)->len : (*y)->len;
+    int c = n ? memcmp((*x)->s, (*y)->s, n) : 0;
+    return c ? c : ((*x)->len > (*y)->len) - ((*x)->len < (*y)->len);
+}
+
+/* Tokens that are typed as unused, or not at all, are ordinary ones where merges make them: llama.cpp does not look at the
+ * type there. */
+static int retype_unused(struct token_src *src, const struct tokenizer_parts *p, size_t *found, struct err *e)
+{
+    struct token_src **v;
+    struct buf both = {0};
+    size_t n = 0;
+    *found = 0;
+    for (size_t i = 0; i < p->n_tokens; i++)
+        n += src[i].type == TOKEN_UNUSED && src[i].len && marker_type(src[i].s, src[i].len) == TOKEN_NORMAL;
+    if (n == 0 || p->model != TOKENIZER_BYTES) return OK;
+    TRY(mem_new((void **)&v, n * sizeof *v, "vocabulary", e));
+    n = 0;
+    for (size_t i = 0; i < p->n_tokens; i++)
+        if (src[i].type == TOKEN_UNUSED && src[i].len && marker_type(src[i].s, src[i].len) == TOKEN_NORMAL) v[n++] = &src[i];
+    qsort(v, n, sizeof *v, by_text);
+    for (size_t i = 0; i < p->n_merges; i++) {
+        const char *m = p->merges[i], *gap = memchr(m, ' ', p->merge_len[i]);
+        if (!gap) continue;
+        buf_clear(&both);
+        buf_add(&both, m, (size_t)(gap - m));
+        buf_add(&both, gap + 1, p->merge_len[i] - (size_t)(gap - m) - 1);
+        struct token_src key = {.s = both.data ? both.data : "", .len = both.len}, *k = &key;
+        struct token_src **hit = bsearch(&k, v, n, sizeof *v, by_text);
+        if (!hit || (*hit)->type == TOKEN_NORMAL) continue;
+        (*hit)->type = TOKEN_NORMAL;
+        ++*found;
+    }
+    mem_free(v);
+    int rc = buf_check(&both, "a merge", e);
+    buf_free(&both);
+    return rc;
+}
+
 /* llama.cpp finds the tokens of single bytes by their names. */
 static size_t retype_bytes(struct token_src *src, const struct tokenizer_parts *p)
 {
@@ -141,13 +184,17 @@ static size_t drop_nul(struct token_src *src, size_t n)
     return found;
 }
 
-static void retype(struct token_src *src, const struct tokenizer_parts *p, const char *name)
+static int retype(struct token_src *src, const struct tokenizer_parts *p, const char *name, struct err *e)
 {
+    size_t unused;
+    TRY(retype_unused(src, p, &unused, e));
     size_t bytes = retype_bytes(src, p), markers = retype_markers(src, p), nul = drop_nul(src, p->n_tokens);
     if (bytes || (markers && p->types))
         log_warn("%s: %zu tokens are typed as ordinary ones and are none, by their names (markers, bytes): taken for what they "
                  "are", name, bytes + markers);
     if (nul) log_warn("%s: %zu tokens hold a NUL byte and are ignored", name, nul);
+    if (unused) log_warn("%s: %zu tokens are typed as unused, and merges make them: they are used", name, unused);
+    return OK;
 }
 
 /* The tokens with their merges. */
@@ -159,12 +206,12 @@ static int build(struct tokenizer **out, const struct tokenizer_parts *p, const 
         src[i] = (struct token_src){.s = p->tokens[i],
                                     .len = p->token_len[i],
                                     .type = p->types ? token_type(p->types[i], p->model) : TOKEN_NORMAL};
-    retype(src, p, name);
+    int rc = retype(src, p, name, e);
     /* Files without types: the tokens that begin and end a text are never ordinary. */
     const int32_t ids[] = {p->bos, p->eos, p->pad};
     for (size_t i = 0; i < ARRAY_LEN(ids); i++)
         if (ids[i] >= 0 && src[ids[i]].type != TOKEN_UNKNOWN) src[ids[i]].type = TOKEN_CONTROL;
-    int rc = vocab_new(out, &(struct vocab_src){src, p->n_tokens, p->model, .last_found = true}, name, e);
+    if (!rc) rc = vocab_new(out, &(struct vocab_src){src, p->n_tokens, p->model, .last_found = true}, name, e);
     mem_free(src);
     return rc ? rc : add_merges(*out, p, name, e);
 }

@@ -273,7 +273,8 @@ static bool read_part(const struct tokenizer *t, struct buf *b, const char *s, s
 }
 
 /* Whether the parts and the result of a merge are tokens, some of them added ones, which the file spells as they are. */
-static int leads_to_added(const struct tokenizer *t, const char *a, size_t na, const char *b, size_t nb, bool *added, struct err *e)
+static int leads_to_added(const struct tokenizer *t, const char *a, size_t na, const char *b, size_t nb, bool *added,
+                          struct err *e)
 {
     struct buf bytes = {0}, both = {0};
     const struct {
