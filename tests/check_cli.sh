@@ -311,13 +311,13 @@ for f in latin utf16; do
     same "$dir/other" "$dir/utf" 'the same text in UTF-8'
     t 1 imatrix "$model" "$txt/$f.txt" -o "$dir/im3.gguf"; has "$err" "$f.txt:1: "
     t 1 tokenizer train --out "$dir/t.json" "$txt/$f.txt"; has "$err" "$f.txt:1: "
-    t 0 tokenizer train --vocab 262 --out "$dir/t.json" --encoding $e "$txt/$f.txt"; has "$err" 'from 5 bytes'
+    t 0 tokenizer train --vocab 262 --out "$dir/t.json" --encoding $e "$txt/$f.txt"; has "$err" 'from 6 bytes'
     t 1 tokenizer parity "$dir/t.json" "$txt/$f.txt"
     t 1 compare "$model" "$model" --text "$txt/$f.txt"
     t 1 data manifest "$txt/$f.txt"
     t 0 data manifest "$txt/$f.txt" --encoding $e; has "$out" '"bytes":5,'
 done
-t 0 tokenizer train --vocab 270 --out "$dir/t.json" "$txt/good.jsonl" "$txt/my letters"; has "$err" 'from 118 bytes'
+t 0 tokenizer train --vocab 270 --out "$dir/t.json" "$txt/good.jsonl" "$txt/my letters"; has "$err" 'from 119 bytes'
 t 0 data prepare -t "$dir/t.json" -o "$dir/t.tok" "$txt/bad.jsonl" --skip-bad-lines --json
 has "$out" '"documents":2'; has "$out" '"skipped_lines":2'; has "$out" '"empty_texts":1'
 t 0 data manifest "$txt/bad.jsonl" --skip-bad-lines; has "$out" '"skipped_lines":2'

@@ -219,7 +219,12 @@ static void check_encodings(void)
 static void check_no_text(void)
 {
     DOCS("nul.txt", "fine\nab\0cd\n", "", ":2: byte 3 of the line is NUL; this is not a text file");
-    DOCS("damage.txt", "caf\xc3\xa9\nx\xffy\n", "", "iconv -c -f UTF-8 -t UTF-8 '");
+    DOCS("damage.txt", "\xc3\xa9\n\xc3\xa9\na\n\xc3\xa9\nx\xffy\n", "",
+         ":5: byte 2 of the line, 0xff, is not UTF-8; the text before");
+    struct docs_how latin1 = how_of("latin1"); /* but this is not Latin-1 */
+    check_read("damage.txt", &latin1, "", "iconv -c -f UTF-8 -t UTF-8 '");
+    DOCS("chance.txt", "CAF\xc9\xbb\nx\xe9y\n", "", "may be Latin-1"); /* of which the first line happens to be UTF-8 */
+    check_read("chance.txt", &latin1, "CAF\xc3\x89\xc2\xbb\nx\xc3\xa9y|", NULL);
     DOCS("surrogate.txt", "\xed\xa0\x80", "", "not UTF-8");
     DOCS("cut.txt", "abc\xc3", "", "byte 4 of the line, 0xc3");
     char packed[200];

@@ -121,7 +121,7 @@ static int train(struct train_job *job, char **files, int n, struct err *e)
 {
     struct tokenizer *t;
     double start = clock_seconds();
-    job->texts.any_name = true;
+    job->texts.any_name = job->texts.exact = true;
     TRY(texts_each(&job->texts, files, n, learn_doc, job, e));
     TRY(bpe_trainer_finish(job->trainer, &t, show_progress, job, e));
     int got = tokenizer_vocab(t);

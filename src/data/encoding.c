@@ -52,7 +52,7 @@ static void add_quoted(struct buf *b, const char *s)
     buf_add_byte(b, '\'');
 }
 
-void encoding_advice(struct buf *out, const struct encoding_head *head, bool nul, bool has_utf8, const char *path)
+void encoding_advice(struct buf *out, const struct encoding_head *head, bool nul, bool damage, const char *path)
 {
     const char *wide = wide_encoding(head), *ours = wide ? "utf-16" : "latin1", *theirs = wide ? "UTF-16" : "CP1252";
     if (head->n >= 4 && !memcmp(head->bytes, "\x28\xb5\x2f\xfd", 4)) {
@@ -63,7 +63,7 @@ void encoding_advice(struct buf *out, const struct encoding_head *head, bool nul
         buf_add_str(out, "; this is not a text file");
         return;
     }
-    if (has_utf8 && !wide) {
+    if (damage && !wide) {
         buf_add_str(out, "; the text before is UTF-8, so this is damage: without such bytes by\n  iconv -c -f UTF-8 -t UTF-8 ");
         add_quoted(out, path);
         buf_add_str(out, " > NEW");

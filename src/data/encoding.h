@@ -42,8 +42,8 @@ int decoder_stream_add(struct decoder_stream *d, const char *data, size_t n, str
 int decoder_stream_end(struct decoder_stream *d, struct err *e);
 void decoder_stream_free(struct decoder_stream *d); /* NULL allowed */
 
-/* What to do about a text that is not UTF-8, or has NUL bytes: a clause for the end of a message. has_utf8: other characters
- * before were UTF-8 and not ASCII, so that this is rather damage than another encoding. */
-void encoding_advice(struct buf *out, const struct encoding_head *head, bool nul, bool has_utf8, const char *path);
+/* What to do about a text that is not UTF-8, or has NUL bytes: a clause for the end of a message. damage: the text before shows
+ * that it is UTF-8. */
+void encoding_advice(struct buf *out, const struct encoding_head *head, bool nul, bool damage, const char *path);
 
 #endif

@@ -47,12 +47,16 @@ int lines_check(struct lines *l, struct err *e)
     size_t n = l->line.len, good = n ? utf8_valid_run(s, n) : 0;
     const char *zero = n ? memchr(s, 0, good) : NULL;
     if (zero) good = (size_t)(zero - s);
-    for (size_t i = 0; i < good && !l->has_utf8; i++) l->has_utf8 = (unsigned char)s[i] >= 0x80;
-    if (good == n) return OK;
+    if (good == n) {
+        bool ascii = true;
+        for (size_t i = 0; i < n && ascii && l->utf8_lines < LINES_SURE; i++) ascii = (unsigned char)s[i] < 0x80;
+        l->utf8_lines += !ascii;
+        return OK;
+    }
     struct buf b = {0};
     if (zero) buf_printf(&b, "byte %zu of the line is NUL", good + 1);
     else buf_printf(&b, "byte %zu of the line, 0x%02x, is not UTF-8", good + 1, (unsigned char)s[good]);
-    encoding_advice(&b, &l->head, zero != NULL, l->has_utf8, l->name);
+    encoding_advice(&b, &l->head, zero != NULL, l->utf8_lines == LINES_SURE, l->name);
     int rc = err_set(e, ERR_FORMAT, __FILE__, __LINE__, "%s:%llu: %s", l->name, (unsigned long long)l->number,
                      b.failed ? "not UTF-8" : b.data);
     buf_free(&b);
@@ -153,13 +157,14 @@ static int walk(struct source *s, struct err *e)
 
 static int check_only(struct lines *l, struct err *e) { return lines_check(l, e); }
 
-/* Whether the file is UTF-8, and its head. Damage that has nothing to do with that will be met again. */
+/* Whether the file is UTF-8, be it damaged, and its head. What is wrong with it will be met again. */
 static int look(const struct source *s, bool *utf8, struct encoding_head *head, struct err *e)
 {
     struct lines l = {.name = s->l->name, .fn = check_only};
     struct source first = {.l = &l, .map = s->map};
     struct err why = {0};
-    *utf8 = walk(&first, &why) == OK;
+    int rc = walk(&first, &why);
+    *utf8 = rc == OK || l.utf8_lines == LINES_SURE;
     *head = l.head;
     if (!*utf8 && why.code != ERR_FORMAT) FAIL(e, why.code, "%s", why.msg);
     return OK;

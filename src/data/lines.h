@@ -5,6 +5,9 @@
 #include "data/docs.h"
 #include "data/encoding.h"
 
+/* So many lines of UTF-8 that is not ASCII are no accident: the file is UTF-8, and what is not is damage. */
+enum { LINES_SURE = 3 };
+
 struct lines {
     const char *name; /* of the file: borrowed */
     uint64_t number;  /* of the line at hand, from 1 */
@@ -12,7 +15,7 @@ struct lines {
     struct buf line;  /* without its end */
     bool ended;       /* a newline follows */
     bool keep_cr;     /* a carriage return before it is text */
-    bool has_utf8;    /* lines_check has met characters that are not ASCII */
+    int utf8_lines;   /* how many lines before were UTF-8 and not ASCII, at most LINES_SURE */
     struct encoding_head head;
     int (*fn)(struct lines *l, struct err *e); /* called for each line; non-zero ends the reading */
 };
