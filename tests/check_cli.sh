@@ -364,6 +364,10 @@ printf 'The fox met a hare. The owl met a hen. The fox saw the hen.\n' >"$txt/my
 t 6 train "$dir/run.recipe" -o "$dir/part" -q --resume; has "$err" 'one two.txt'; has "$err" '--fresh'
 find "$dir/part" -type f ! -name lock -exec cksum {} + | sort >"$dir/after"; same "$dir/after" "$dir/before" 'what it was'
 printf 'The fox met a hare. The owl met a hen. The fox saw the owl.\n' >"$txt/my letters/one two.txt"
+printf '\377' >>"$txt/my letters/one two.txt"
+t 1 train "$dir/run.recipe" -o "$dir/part" -q --fresh; has "$err" 'one two.txt:2: byte 1'
+printf 'The fox met a hare. The owl met a hen. The fox saw the owl.\n' >"$txt/my letters/one two.txt"
+if [ -e "$dir/part/checkpoint-3" ]; then ok; else bad "$what: the earlier run is lost"; fi
 rm "$dir/part/metrics.jsonl"
 t 0 train "$dir/run.recipe" -o "$dir/part" -q --resume --json; has "$out" "$sum"; has "$err" 'metrics.jsonl is not as it was'
 

@@ -120,8 +120,7 @@ static int open_job(struct job *j, const struct args *a, struct err *e)
     TRY(file_mkdirs(j->run, e));
     TRY(path_join(lock, sizeof lock, j->run, "lock", e));
     TRY(dir_lock(&j->lock, lock, e));
-    if (a->fresh) TRY(start_fresh(j->run, e));
-    TRY(train_check_folder(j->run, &j->recipe, a->resume, e));
+    if (!a->fresh) TRY(train_check_folder(j->run, &j->recipe, a->resume, e));
     return pool_open(&j->pool, a->threads > 0 ? (int)a->threads : cpu_count(), e);
 }
 
@@ -142,6 +141,7 @@ static int run_job(struct job *j, const struct args *a, struct err *e)
     int rc = corpus_open(&j->corpus, &c, e);
     if (p.open) fputs("\r\033[K", stderr);
     if (rc) return rc;
+    if (a->fresh) TRY(start_fresh(j->run, e)); /* not before: a text that cannot be read must not cost the earlier run */
     struct train_options o = {.recipe = &j->recipe,
                               .corpus = &j->corpus,
                               .ks = &j->ks,

@@ -6,29 +6,36 @@
 #include "sys/file.h"
 #include "train/recipe.h"
 
+static int copy(char *out, size_t cap, const char *path, struct err *e)
+{
+    int n = snprintf(out, cap, "%s", path);
+    if (n < 0 || (size_t)n >= cap) FAIL(e, ERR_LIMIT, "path is too long: %s", path);
+    return OK;
+}
+
+/* dir/path, without a "." that says nothing; an absolute path stays. */
+static int join(char *out, size_t cap, const char *dir, const char *path, struct err *e)
+{
+    if (path[0] == '/' || !strcmp(dir, ".")) return copy(out, cap, path, e);
+    return strcmp(path, ".") ? path_join(out, cap, dir, path, e) : copy(out, cap, dir, e);
+}
+
 int recipe_resolve(const struct recipe *r, char *out, size_t cap, const char *path, struct err *e)
 {
-    return path_join(out, cap, path[0] == '/' ? "" : r->dir, path[0] == '/' ? path + 1 : path, e);
+    return join(out, cap, r->dir, path, e);
 }
 
 int recipe_root(const struct recipe *r, char *out, size_t cap, struct err *e)
 {
-    if (!r->data_from_here) return recipe_resolve(r, out, cap, r->data_root, e);
-    int n = snprintf(out, cap, "%s", r->data_root);
-    if (n < 0 || (size_t)n >= cap) FAIL(e, ERR_LIMIT, "path is too long: %s", r->data_root);
-    return OK;
+    return r->data_from_here ? copy(out, cap, r->data_root, e) : recipe_resolve(r, out, cap, r->data_root, e);
 }
 
 static int resolve_input(const struct recipe *r, char *out, size_t cap, const char *input, struct err *e)
 {
     char root[PATH_MAX];
-    if (docs_is_generator(input) || input[0] == '/') {
-        int n = snprintf(out, cap, "%s", input);
-        if (n < 0 || (size_t)n >= cap) FAIL(e, ERR_LIMIT, "path is too long: %s", input);
-        return OK;
-    }
+    if (docs_is_generator(input)) return copy(out, cap, input, e);
     TRY(recipe_root(r, root, sizeof root, e));
-    return path_join(out, cap, root, input, e);
+    return join(out, cap, root, input, e);
 }
 
 /* Words [from, *to) of the source, with a blank between each, are the name of a file that exists: as people write it who do
