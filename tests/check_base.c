@@ -373,8 +373,54 @@ static void check_sum(void)
     CHECK(sum64("", 0) != sum64("\0", 1) && sum64("\0", 1) != sum64("\0\0", 2), "zeros at the end are not counted");
 }
 
+/* What cannot be added is not left out in silence. */
+static void check_json_parts(void)
+{
+    static const char *const bad[] = {"\xff", "\xed\xa0\x80"};
+    struct err e;
+    for (int i = 0; i < 4; i++) {
+        json_t *list = json_array(), *o = json_object();
+        if (i < 2) json_add(list, json_string(bad[i]));
+        else if (i == 2) json_put(o, "x", json_real(0.0 / 0.0));
+        else mem_fail_at(1);
+        if (i == 3) json_add(list, json_integer(1));
+        CHECK(!json_text(list) && !json_text_pretty(o), "case %d: a text with something missing", i);
+        CHECK(json_bad("the list", &e) == (i == 3 ? ERR_MEMORY : ERR_FORMAT) && strstr(e.msg, "the list"),
+              "case %d: %s", i, e.msg);
+        json_add(list, json_string("x"));
+        char *text = json_text(list);
+        CHECK(text && !strcmp(text, "[\"x\"]"), "case %d: %s", i, text ? text : "nothing");
+        mem_free(text);
+        json_decref(list);
+        json_decref(o);
+    }
+    json_t *v = json_integer(7); /* an empty dump is a failed one */
+    mem_fail_at(1);
+    char *text = json_text(v);
+    mem_fail_at(0);
+    CHECK(!text && json_bad("x", &e) == ERR_MEMORY, "an empty text");
+    json_decref(v);
+}
+
+/* A shortage that is taken for "no" somewhere is found afterwards. */
+static void check_shortage(void)
+{
+    struct err e;
+    uint64_t before = mem_shortages();
+    CHECK(mem_verdict(OK, before, "x", &e) == OK && mem_verdict(ERR_FORMAT, before, "x", &e) == ERR_FORMAT, "no shortage");
+    mem_fail_at(1);
+    mem_free(mem_alloc(1));
+    CHECK(mem_verdict(OK, before, "it", &e) == ERR_MEMORY && strstr(e.msg, "for it"), "%s", e.msg);
+    before = mem_shortages();
+    mem_fail_at(1);
+    mem_lib_free(mem_lib_alloc(1));
+    CHECK(mem_verdict(ERR_LIMIT, before, "it", &e) == ERR_MEMORY, "a library's");
+}
+
 int main(void)
 {
+    check_json_parts();
+    check_shortage();
     check_checked();
     check_err();
     check_mem();

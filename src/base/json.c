@@ -172,8 +172,14 @@ int json_parse_file(json_t **out, const char *text, size_t len, const char *name
     return parse(out, text + 3 * mark, len - 3 * mark, 0, true, name, e);
 }
 
+static _Thread_local bool incomplete; /* a value could not be added */
+
+void json_add(json_t *list, json_t *value) { incomplete |= json_array_append_new(list, value) != 0; }
+void json_put(json_t *object, const char *key, json_t *value) { incomplete |= json_object_set_new(object, key, value) != 0; }
+
 int json_bad(const char *what, struct err *e)
 {
+    incomplete = false;
     if (libs_json_short()) FAIL(e, ERR_MEMORY, "%s: out of memory for its JSON", what);
     FAIL(e, ERR_FORMAT, "%s cannot be written as JSON: a text in it is not UTF-8, or a number not finite", what);
 }
@@ -245,6 +251,7 @@ int json_opt_str(const json_t *obj, const char *key, const char **out, const cha
 
 static char *dump(const json_t *v, size_t flags)
 {
+    if (incomplete || libs_json_is_short()) return NULL; /* something may be missing in v */
     flags |= JSON_ENCODE_ANY;
     size_t n = json_dumpb(v, NULL, 0, flags); /* 0: it failed, since no value is an empty text */
     char *s = n ? mem_alloc(n + 1) : NULL;
@@ -255,4 +262,5 @@ static char *dump(const json_t *v, size_t flags)
 }
 
 char *json_text(const json_t *v) { return dump(v, JSON_COMPACT); }
+char *json_text_result(const json_t *v) { return dump(v, JSON_COMPACT | JSON_REAL_PRECISION(15)); }
 char *json_text_pretty(const json_t *v) { return dump(v, JSON_INDENT(2)); }

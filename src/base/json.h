@@ -30,6 +30,10 @@ int json_opt_f64(const json_t *obj, const char *key, double lo, double hi, doubl
 int json_opt_bool(const json_t *obj, const char *key, bool *out, const char *where, struct err *e);
 int json_opt_str(const json_t *obj, const char *key, const char **out, const char *where, struct err *e);
 
+/* Appends or sets a new value, which is given away. When there is none (a text that is not UTF-8, a number that is not finite, no
+ * memory), nothing of this thread becomes a text until json_bad has said so: nothing is left out in silence. */
+void json_add(json_t *list, json_t *value);
+void json_put(json_t *object, const char *key, json_t *value);
 /* After jansson made nothing of values of ours: ERR_MEMORY if memory ran short, else ERR_FORMAT, since a text is not UTF-8 or a
  * number not finite. `what` was to be written. */
 int json_bad(const char *what, struct err *e);
@@ -37,5 +41,6 @@ int json_bad(const char *what, struct err *e);
 /* The text of v (compact, keys in insertion order), owned by the caller: mem_free. NULL when out of memory, never empty. */
 char *json_text(const json_t *v);
 char *json_text_pretty(const json_t *v);
+char *json_text_result(const json_t *v); /* compact, numbers with 15 digits: 0.7 stays 0.7 */
 
 #endif

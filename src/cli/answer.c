@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "autarky.h"
+#include "base/mem.h"
 #include "cli/term.h"
 #include "sys/clock.h"
 #include "text/detok.h"
@@ -118,11 +119,12 @@ static int add_figures(json_t *obj, const struct generate_result *r, const struc
 
 int answer_print_json(json_t *obj, struct err *e)
 {
-    /* 15 digits: 0.7 stays 0.7 */
-    int bad = json_dumpf(obj, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    char *text = json_text_result(obj);
     json_decref(obj);
-    putchar('\n');
-    if (!term_flush() || bad) FAIL(e, ERR_IO, "stdout: cannot write the JSON result");
+    if (!text) return json_bad("the result", e);
+    puts(text);
+    mem_free(text);
+    if (!term_flush()) FAIL(e, ERR_IO, "stdout: cannot write the JSON result");
     return OK;
 }
 

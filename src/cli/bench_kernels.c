@@ -147,10 +147,10 @@ static int bench_products(struct bench *b, json_t *out, bool table, double peaks
             TRY(measure_product(b, p, (enum compute)c, &r, e));
             if (r.peak > peaks[c]) peaks[c] = r.peak;
             const char *type = c == COMPUTE_BF16 ? "bf16" : "f32";
-            json_array_append_new(out, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f}", "name", p->what,
-                                                 "type", type, "m", (json_int_t)p->m, "n", (json_int_t)p->n, "k",
-                                                 (json_int_t)p->k, "count", (json_int_t)p->count, "gflops", r.gflops,
-                                                 "peak", r.peak, "share", r.share));
+            json_add(out, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f}", "name", p->what,
+                                    "type", type, "m", (json_int_t)p->m, "n", (json_int_t)p->n, "k",
+                                    (json_int_t)p->k, "count", (json_int_t)p->count, "gflops", r.gflops,
+                                    "peak", r.peak, "share", r.share));
             if (table)
                 printf("%-17s %5s %5d %5d %5d %6d %9.1f %6.1f%%\n", p->what, type, (int)p->m, (int)p->n, (int)p->k,
                        (int)p->count, r.gflops, 100 * r.share);
@@ -314,8 +314,8 @@ static int bench_small(enum cpu_level top, json_t *out, bool table, struct err *
     }
     for (size_t i = 0; i < ARRAY_LEN(small); i++) {
         json_t *times = json_object();
-        for (int l = 0; l <= (int)top; l++) json_object_set_new(times, cpu_level_name((enum cpu_level)l), json_real(ns[l][i]));
-        json_array_append_new(out, json_pack("{s:s, s:i, s:o}", "name", small[i].name, "n", N, "ns", times));
+        for (int l = 0; l <= (int)top; l++) json_put(times, cpu_level_name((enum cpu_level)l), json_real(ns[l][i]));
+        json_add(out, json_pack("{s:s, s:i, s:o}", "name", small[i].name, "n", N, "ns", times));
         if (!table) continue;
         printf("%-14s %10.0f", small[i].name, ns[0][i]);
         for (int l = 1; l <= (int)top; l++) printf(" %12.0f", ns[l][i]);
@@ -340,7 +340,7 @@ static int report(struct bench *b, bool json, struct err *e)
         json_pack("{s:s, s:s, s:i, s:f, s:f, s:o, s:o}", "cpu", cpu, "level", cpu_level_name(b->ks.level), "threads",
                   threads, "peak_f32", peaks[0], "peak_bf16", peaks[1], "gemm", gemm, "kernels", kernels);
     char *text = json && rc == OK ? json_text(all) : NULL;
-    if (json && rc == OK && !text) rc = err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory for the output");
+    if (json && rc == OK && !text) rc = json_bad("the result", e);
     if (text) puts(text);
     mem_free(text);
     json_decref(all);

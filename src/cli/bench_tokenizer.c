@@ -137,16 +137,16 @@ static int print_json(const struct bench *b, struct err *e)
     json_t *list = json_array();
     for (size_t i = 0; i < b->n; i++) {
         const struct result *r = &b->results[i];
-        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:f, s:f}", "text", r->name, "bytes",
-                                              (json_int_t)r->bytes, "tokens", (json_int_t)r->tokens, "mb_per_second",
-                                              r->best, "median", r->median));
+        json_add(list, json_pack("{s:s, s:I, s:I, s:f, s:f}", "text", r->name, "bytes",
+                                 (json_int_t)r->bytes, "tokens", (json_int_t)r->tokens, "mb_per_second",
+                                 r->best, "median", r->median));
     }
     json_t *o = json_pack("{s:o, s:f, s:i, s:s}", "texts", list, "load_seconds", b->load, "vocab",
                           tokenizer_vocab(b->t), "pre", tokenizer_pre(b->t));
     char *s = o ? json_text(o) : NULL;
     if (s) puts(s);
     json_decref(o);
-    if (!s) FAIL(e, ERR_MEMORY, "out of memory for the output");
+    if (!s) return json_bad("the result", e);
     mem_free(s);
     return OK;
 }

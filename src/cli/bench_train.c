@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/options.h"
@@ -245,27 +246,24 @@ static bool first_of_model(const struct bench *b, size_t i)
     return i == 0 || strcmp(b->results[i].model, b->results[i - 1].model) != 0;
 }
 
-static void print_json(const struct bench *b)
+static int print_json(const struct bench *b, struct err *e)
 {
     json_t *ratios = json_array(), *all = json_array();
     for (size_t i = 0; i < b->n; i++) {
         const struct result *r = &b->results[i];
-        json_array_append_new(all, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:o}", "model", r->model, "compute", r->compute,
-                                             "ours", r->ours, "theirs", r->theirs, "gflops", r->gflops, "kernel_gflops",
-                                             r->peak, "ratio", r->theirs > 0 ? json_real(r->ours / r->theirs) : json_null()));
+        json_add(all, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:o}", "model", r->model, "compute", r->compute,
+                                "ours", r->ours, "theirs", r->theirs, "gflops", r->gflops, "kernel_gflops",
+                                r->peak, "ratio", r->theirs > 0 ? json_real(r->ours / r->theirs) : json_null()));
         if (!first_of_model(b, i) || !b->a.peer) continue;
         const char *mine = "", *other = "";
         double ours = best(b, r->model, true, &mine), theirs = best(b, r->model, false, &other);
-        json_array_append_new(ratios, json_pack("{s:s, s:s, s:f, s:f, s:f, s:s, s:s}", "model", r->model, "peer", b->a.peer,
-                                                "ours", ours, "theirs", theirs, "ratio", ours / theirs, "ours_compute", mine,
-                                                "theirs_compute", other));
+        json_add(ratios, json_pack("{s:s, s:s, s:f, s:f, s:f, s:s, s:s}", "model", r->model, "peer", b->a.peer,
+                                   "ours", ours, "theirs", theirs, "ratio", theirs > 0 ? ours / theirs : 0.0, "ours_compute", mine,
+                                   "theirs_compute", other));
     }
     json_t *o = json_pack("{s:o, s:o, s:i, s:s}", "ratios", ratios, "results", all, "threads", pool_threads(b->pool), "level",
                           cpu_level_name(b->ks.level));
-    char *s = o ? json_text(o) : NULL;
-    if (s) puts(s);
-    mem_free(s);
-    json_decref(o);
+    return o ? answer_print_json(o, e) : json_bad("the result", e);
 }
 
 static void print_table(const struct bench *b)
@@ -337,7 +335,7 @@ int cmd_bench_train(int argc, char **argv)
         return status;
     }
     int rc = n > 0 ? err_set(&e, ERR_USAGE, __FILE__, __LINE__, "\"%s\": expected options only", argv[1]) : bench_all(b, &e);
-    if (!rc && a->json) print_json(b);
+    if (!rc && a->json) rc = print_json(b, &e);
     else if (!rc) print_table(b);
     dir_remove_tree(b->tmp, NULL);
     pool_close(b->pool);

@@ -29,7 +29,7 @@ struct doctor {
 /* hint: what to do; NULL: nothing is wrong. */
 static void tell(struct doctor *d, const char *key, const char *value, const char *hint)
 {
-    json_object_set_new(d->out, key, hint ? json_pack("{s:s,s:s}", "value", value, "hint", hint) : json_string(value));
+    json_put(d->out, key, hint ? json_pack("{s:s,s:s}", "value", value, "hint", hint) : json_string(value));
     d->problems += hint != NULL;
 }
 
@@ -165,7 +165,7 @@ int cmd_doctor(int argc, char **argv)
     tell_libraries(&d);
     tell_model(&d);
     tell_terminal(&d);
-    json_object_set_new(d.out, "problems", json_integer(d.problems));
+    json_put(d.out, "problems", json_integer(d.problems));
     if (json) {
         rc = answer_print_json(json_incref(d.out), &e);
     } else {

@@ -26,10 +26,9 @@ static int list_json(const struct hub_models *m, const char *word, struct err *e
         time_t t = (time_t)v->modified;
         if (gmtime_r(&t, &tm)) strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
         if (wanted(v, word))
-            json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:I,s:I,s:s,s:s}", "name", v->name, "source",
-                                                  hub_place_names[v->place], "format", hub_format_names[v->format],
-                                                  "bytes", (json_int_t)v->size, "packed_bytes",
-                                                  (json_int_t)packed_bytes(v->path), "modified", when, "path", v->path));
+            json_add(list, json_pack("{s:s,s:s,s:s,s:I,s:I,s:s,s:s}", "name", v->name, "source", hub_place_names[v->place],
+                                     "format", hub_format_names[v->format], "bytes", (json_int_t)v->size, "packed_bytes",
+                                     (json_int_t)packed_bytes(v->path), "modified", when, "path", v->path));
     }
     json_t *packed = NULL;
     int rc = packed_json(&packed, e);

@@ -178,8 +178,8 @@ static int list_shapes(bool json, struct err *e)
         int64_t all = config_params(&c, &active);
         const char *from = hub_known(shape_name(i));
         if (json) {
-            json_array_append_new(list, json_pack("{s:s,s:I,s:I,s:s?}", "name", shape_name(i), "parameters", (json_int_t)all,
-                                                  "active", (json_int_t)active, "pull", from));
+            json_add(list, json_pack("{s:s,s:I,s:I,s:s?}", "name", shape_name(i), "parameters", (json_int_t)all,
+                                     "active", (json_int_t)active, "pull", from));
             continue;
         }
         printf("%-32s%8.2f billion parameters", shape_name(i), (double)all / 1e9);

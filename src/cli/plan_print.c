@@ -209,9 +209,9 @@ static json_t *json_weights(const struct weights *w)
     for (int k = 0; a && k < WEIGHT_KINDS; k++) {
         const struct weight_sum *s = &w->of[k];
         if (s->params || s->memory)
-            json_array_append_new(a, json_pack("{s:s,s:I,s:o,s:o,s:o}", "kind", weight_kind_names[k], "parameters",
-                                               (json_int_t)s->params, "stored", bytes(s->stored), "memory",
-                                               bytes(s->memory), "token_reads", bytes(s->token)));
+            json_add(a, json_pack("{s:s,s:I,s:o,s:o,s:o}", "kind", weight_kind_names[k], "parameters",
+                                  (json_int_t)s->params, "stored", bytes(s->stored), "memory",
+                                  bytes(s->memory), "token_reads", bytes(s->token)));
     }
     return a;
 }
@@ -228,7 +228,7 @@ int plan_print_json(const struct plan *p, struct err *e)
     int64_t active, all = config_params(&p->config, &active);
     json_t *offers = json_object(), *o = json_memory(m);
     for (size_t i = 0; offers && i < p->n_offers; i++)
-        json_object_set_new(offers, p->offers[i].name, json_memory(&p->offers[i].memory));
+        json_put(offers, p->offers[i].name, json_memory(&p->offers[i].memory));
     json_t *more = json_pack(
         "{s:s,s:s?,s:I,s:I,s:I,s:o,s:s,s:o,s:s,s:o,s:s,s:o,s:s,s:o,s:f,s:s,s:i,s:i,s:f,s:s,s:o,s:I,s:[o,o],s:o,s:b}", "model",
         p->name, "format", p->format_name[0] ? p->format_name : NULL, "parameters", (json_int_t)all, "active_parameters",

@@ -71,9 +71,9 @@ static int print_json(const struct pull_args *a, const struct hub_result *r, con
     for (size_t i = 0; i < r->n; i++) {
         const struct hub_got *g = &r->files[i];
         bool fetched = !a->dry_run || g->state == FETCH_CACHED;
-        json_array_append_new(files, json_pack("{s:s,s:I,s:s,s:s}", "path", g->path, "bytes", (json_int_t)g->size,
-                                               strlen(g->hash) == 64 ? "sha256" : "git_sha1", g->hash, "state",
-                                               fetched ? state_name(g->state) : "to fetch"));
+        json_add(files, json_pack("{s:s,s:I,s:s,s:s}", "path", g->path, "bytes", (json_int_t)g->size,
+                                  strlen(g->hash) == 64 ? "sha256" : "git_sha1", g->hash, "state",
+                                  fetched ? state_name(g->state) : "to fetch"));
     }
     json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:f,s:o}", "model", r->name, "source", sources[ref->source],
                           "commit", r->commit, "path", r->path, "bytes", (json_int_t)r->bytes, "fetched_bytes",

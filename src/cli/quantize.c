@@ -28,11 +28,11 @@ static void print_row(void *ctx, const struct tensor_result *r)
     char line[400], note[60] = "";
     const char *to = formats[r->to].name;
     if (z->json) {
-        json_array_append_new(z->rows,
-                              json_pack("{s:s,s:s,s:s,s:s,s:b,s:I,s:f,s:f,s:f}", "name", r->name, "from",
-                                        formats[r->from].name, "type", to, "wanted", formats[r->wanted].name,
-                                        "importance", r->weighted, "count", (json_int_t)r->count, "rms", r->rms,
-                                        "relative_rms_error", r->rms_error, "max_error", r->max_error));
+        json_add(z->rows,
+                 json_pack("{s:s,s:s,s:s,s:s,s:b,s:I,s:f,s:f,s:f}", "name", r->name, "from",
+                           formats[r->from].name, "type", to, "wanted", formats[r->wanted].name,
+                           "importance", r->weighted, "count", (json_int_t)r->count, "rms", r->rms,
+                           "relative_rms_error", r->rms_error, "max_error", r->max_error));
         return;
     }
     if (z->quiet || !r->matrix) return;

@@ -42,7 +42,7 @@ static int load(struct render *r, const char *name, struct err *e)
 static int print_json(const struct render *r, struct err *e)
 {
     json_t *ids = json_array();
-    for (size_t i = 0; i < r->out.n; i++) json_array_append_new(ids, json_integer(r->out.ids[i]));
+    for (size_t i = 0; i < r->out.n; i++) json_add(ids, json_integer(r->out.ids[i]));
     json_t *o = json_pack("{s:s,s:s%,s:o}", "form", chat_form_name(r->chat.form), "text", r->text.len ? r->text.data : "",
                           r->text.len, "ids", ids);
     if (!o || json_array_size(ids) != r->out.n) {

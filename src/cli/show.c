@@ -405,9 +405,15 @@ static int describe_chat(struct show *s, struct err *e)
     struct form_choice c = {0};
     struct config config;
     struct err why;
-    if (net_read_config(&config, &s->m, &why)) return OK;
-    int rc = model_load_tokenizer(&t, &s->m, &why);
+    int rc = net_read_config(&config, &s->m, &why);
+    bool network = rc == OK;
+    if (!rc) rc = model_load_tokenizer(&t, &s->m, &why);
     if (!rc) rc = form_choose(&c, &s->m, t, config.arch->hf, NULL, &why);
+    if (rc == ERR_MEMORY || rc == ERR_IO) { /* says nothing of the model */
+        tokenizer_free(t);
+        return err_set(e, why.code, why.file, why.line, "%s", why.msg);
+    }
+    if (!network) return OK;
     if (rc) buf_printf(&s->chat, "chat form: cannot be told: %s\n", why.msg);
     else if (!c.form) buf_printf(&s->chat, "chat form: none: %s\n", c.why.msg);
     else {

@@ -168,7 +168,7 @@ static json_t *token_json(const struct tokenize *z, int32_t id)
 static int print_json(const struct tokenize *z, struct err *e)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < z->out.n; i++) json_array_append_new(list, token_json(z, z->out.ids[i]));
+    for (size_t i = 0; i < z->out.n; i++) json_add(list, token_json(z, z->out.ids[i]));
     json_t *o = json_pack("{s:I,s:I,s:f,s:o}", "count", (json_int_t)z->out.n, "bytes", (json_int_t)z->bytes,
                           "bytes_per_token", bytes_per_token(z), "tokens", list);
     if (!o || json_array_size(list) != z->out.n) {

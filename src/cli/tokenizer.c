@@ -65,7 +65,7 @@ static int print_json(json_t *v, struct err *e)
     char *s = v ? json_text(v) : NULL;
     struct buf b = {0};
     json_decref(v);
-    if (!s) FAIL(e, ERR_MEMORY, "out of memory for the output");
+    if (!s) return json_bad("the result", e);
     buf_add_str(&b, s);
     buf_add_byte(&b, '\n');
     mem_free(s);
@@ -192,8 +192,8 @@ static int print_ids(const struct tokenizer *t, const struct tokens *ids, bool j
     }
     json_t *id = json_array(), *text = json_array();
     for (size_t i = 0; i < ids->n; i++) {
-        json_array_append_new(id, json_integer(ids->ids[i]));
-        json_array_append_new(text, token_text(t, ids->ids[i]));
+        json_add(id, json_integer(ids->ids[i]));
+        json_add(text, token_text(t, ids->ids[i]));
     }
     return print_json(json_pack("{s:I, s:o, s:o}", "count", (json_int_t)ids->n, "ids", id, "tokens", text), e);
 }
@@ -366,12 +366,12 @@ static int print_parity(const struct cost *c, char **files, int n, bool json, st
     if (json) {
         json_t *list = json_array();
         for (int i = 0; i < n; i++)
-            json_array_append_new(list,
-                                  json_pack("{s:s, s:I, s:I, s:I, s:f, s:f, s:f}", "file", files[i], "bytes",
-                                            (json_int_t)c[i].bytes, "characters", (json_int_t)c[i].chars, "tokens",
-                                            (json_int_t)c[i].tokens, "tokens_per_byte", ratio(c[i].tokens, c[i].bytes),
-                                            "tokens_per_character", ratio(c[i].tokens, c[i].chars), "relative",
-                                            ratio(c[i].tokens, c[0].tokens)));
+            json_add(list,
+                     json_pack("{s:s, s:I, s:I, s:I, s:f, s:f, s:f}", "file", files[i], "bytes",
+                               (json_int_t)c[i].bytes, "characters", (json_int_t)c[i].chars, "tokens",
+                               (json_int_t)c[i].tokens, "tokens_per_byte", ratio(c[i].tokens, c[i].bytes),
+                               "tokens_per_character", ratio(c[i].tokens, c[i].chars), "relative",
+                               ratio(c[i].tokens, c[0].tokens)));
         return print_json(list, e);
     }
     buf_printf(&b, "%10s %10s %10s %8s %8s %8s  %s\n", "bytes", "chars", "tokens", "tok/byte", "tok/char", "to first",

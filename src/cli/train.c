@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/json.h"
 #include "base/mem.h"
+#include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/options.h"
@@ -169,14 +170,14 @@ static json_t *vals_json(const struct job *j)
     json_t *o = json_object();
     for (size_t i = 0; i < j->res.n_vals; i++) {
         const struct eval_stats *v = &j->res.vals[i];
-        json_object_set_new(o, j->corpus.val.sources[i].name,
-                            json_pack("{s:f, s:f, s:I}", "loss", v->loss, "bits_per_byte", v->bits_per_byte, "tokens",
-                                      (json_int_t)v->tokens));
+        json_put(o, j->corpus.val.sources[i].name,
+                 json_pack("{s:f, s:f, s:I}", "loss", v->loss, "bits_per_byte", v->bits_per_byte, "tokens",
+                           (json_int_t)v->tokens));
     }
     return o;
 }
 
-static void print_json(const struct job *j)
+static int print_json(const struct job *j, struct err *e)
 {
     const struct train_result *r = &j->res;
     json_t *o = json_pack("{s:s, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:o, s:s}", "run", j->run, "finished", (int)r->finished,
@@ -184,10 +185,7 @@ static void print_json(const struct job *j)
                           r->loss, "seconds", r->seconds, "tokens_per_second", r->tokens_per_second, "skipped_lines",
                           (json_int_t)j->corpus.skipped_lines, "val", vals_json(j),
                           "weights_sha256", r->weights_hash);
-    char *s = o ? json_text(o) : NULL;
-    if (s) puts(s);
-    mem_free(s);
-    json_decref(o);
+    return o ? answer_print_json(o, e) : json_bad("the result", e);
 }
 
 static void print_result(const struct job *j, bool quiet)
@@ -256,7 +254,7 @@ int cmd_train(int argc, char **argv)
     j->lock = -1;
     catch_signals();
     int rc = run_job(j, &a, &e);
-    if (!rc && a.json) print_json(j);
+    if (!rc && a.json) rc = print_json(j, &e);
     else if (!rc) print_result(j, a.quiet);
     close_job(j);
     mem_free(j);
