@@ -85,6 +85,14 @@ t 3 run smollm2:135m; has "$err" 'no model "smollm2:135m"'; empty "$out"
 t 3 run mistral 'Tell me a story'; has "$err" 'no model "mistral"'; has "$err" 'run -- mistral'; empty "$out"
 t 3 run modelname 'Tell me a story'; has "$err" 'no model "modelname"'
 t 3 run org/name hi; has "$err" 'autarky pull'
+t 3 run llama3.2 hi; has "$err" 'llama-3.2-1b or llama-3.2-3b'
+t 3 pull llama3.2; has "$err" 'did you mean llama-3.2-1b'
+t 2 pull nosuchmodel; has "$err" 'ORG/MODEL'
+t 3 run no-such-model hi; has "$err" 'no model'
+mkdir -p "$dir/words" && : >"$dir/words/Hello" && mkdir -p "$dir/words/hi"
+abs=$(readlink -f "$a") absmodel=$(readlink -f "$model")
+(cd "$dir/words" && a=$abs && AUTARKY_MODEL=$absmodel && export AUTARKY_MODEL && t 0 run -n 2 Hello world && t 0 run -n 2 hi there; echo "$passed $failed" >"$dir/sub")
+read -r passed failed <"$dir/sub"
 t 3 chat qwen3-8b; has "$err" 'autarky pull qwen3-8b'
 AUTARKY_MODEL=$model; export AUTARKY_MODEL
 t 0 run -n 3 -- llama3.2 hi; has "$err" 'the answer is from'
@@ -112,6 +120,17 @@ t 2 run "$model" --lora x hi; has "$err" 'adapters are not read yet'
 t 2 run "$model" -i hi; has "$err" 'autarky chat'
 t 2 run "$model" --json-schema '{}' hi; has "$err" 'no grammars'
 t 2 run -m "$model" -m "$model" hi; has "$err" 'named twice'
+t 2 run "$model" -m "$model" hi; has "$err" 'two models'
+t 2 run "$model" -e hi; has "$err" 'escapes'
+t 2 -m "$model" -p hi; has "$err" 'a command comes first'
+t 2 serve; has "$err" 'no server yet'
+t 0 run "$model" -ctv f16 -n 2 hi; has "$err" 'the default is as wide'
+t 2 run "$model" --raw --system Be hi; has "$err" 'belong to chats'
+t 2 run "$model" -n 0 hi; has "$err" 'max-tokens is 0'
+t 2 run "$model" --json --jsonl hi; has "$err" 'exclude each other'
+echo '[]' >"$dir/nothing.json"
+t 2 run "$model" --messages "$dir/nothing.json"; has "$err" 'nothing to answer'
+t 0 tokenize "$model" -f tests/fixtures/text/corpus.txt --ids; has "$err" 'bytes per token'
 t 2 doctor -ngl 5; has "$err" 'unknown option'
 
 # what a model takes: the shipped one fits, the largest does not, and nothing of it is needed to know that
@@ -192,6 +211,8 @@ p 0 'Tell me a story\n/set seed 9\n/tokens\n//x\n' chat "$model" --seed 1 -n 6
 has "$err" 'seed 9'; has "$err" 'tokens in 2 messages'
 # a command that fails ends a script: what follows builds on it
 p 2 '/set temp 7\nTell me\n' chat "$model" -n 6; has "$err" 'temp is 7, expected 0 to 5'; empty "$out"
+p 0 '/set parameter temperature 0.5\n/set num_predict -1\n/set seed random\n/set system Be kind\n/show\n' chat "$model"
+has "$err" 'temp 0.5'; has "$err" 'max -1'; has "$err" 'system message: Be kind'
 p 2 '/set tmp 1\nTell me\n' chat "$model" -n 6; has "$err" 'no setting "tmp"; did you mean temp'; empty "$out"
 p 2 '/set colour 1\n' chat "$model"; has "$err" 'no setting "colour"; there are temp'
 p 2 '/sav x\nTell me\n' chat "$model" -n 6; has "$err" 'did you mean /save'; empty "$out"
@@ -205,8 +226,10 @@ p 0 "/system Be kind\nTell me\n/save $dir/chat.json\n/load $dir/chat.json\nTell 
 has "$dir/chat.json" '"Be kind"'; has "$err" '3 messages read'; has "$err" '5 messages written'; has "$dir/my chat.json" '"Be kind"'
 cp "$dir/chat.json" "$dir/chat2.json"
 p 2 "Tell me\n/save $dir/chat.json\n" chat "$model" -n 6; has "$err" 'chat.json exists'; same "$dir/chat.json" "$dir/chat2.json" 'the older chat'
+echo '[{"role": "user", "content": "Tell me"}]' >"$dir/list.json"
 p 2 "Tell me\n/save $dir/part.txt\n" chat "$model" -n 6; has "$err" 'part.txt exists'
 p 2 "Tell me\n/save \"$dir/open\n" chat "$model" -n 6; has "$err" 'a quote is not closed'
+p 0 "/load $dir/list.json\n/tokens\n" chat "$model"; has "$err" '1 messages read'
 p 3 "/load $dir/none.json\n" chat "$model"
 p 1 'Tell me a story about the fox who lived in a wood with a bear and an owl and a mouse\n' chat "$model" --ctx 20
 has "$err" 'this message alone has [0-9]* tokens'
@@ -253,13 +276,20 @@ cp "$dir/q4.gguf" "$dir/q4.before"
 t 2 quantize "$model" "$dir/q4.gguf" Q4_1; has "$err" 'q4.gguf exists'; has "$err" 'force'; same "$dir/q4.gguf" "$dir/q4.before" 'the older file'
 t 2 convert "$model" "$dir/folder"; has "$err" 'holds a model'
 t 0 convert "$model" "$dir/folder" --to bf16 --force; has "$err" 'tensors* bf16'
-t 2 imatrix "$model" "$dir/text.txt" -o "$dir/q4.gguf"; has "$err" 'exists'
+# what is read is not written
+cp "$model" "$dir/own.gguf"
+t 2 imatrix "$dir/own.gguf" "$dir/text.txt" -o "$dir/own.gguf"; has "$err" 'is read and written'; same "$dir/own.gguf" "$model" 'the model'
+t 2 run "$dir/own.gguf" hi -n 2 --trace "$dir/own.gguf"; has "$err" 'is read and written'; same "$dir/own.gguf" "$model" 'the model'
+cp "$dir/text.txt" "$dir/text2.txt"
+t 2 tokenizer train --vocab 300 -o "$dir/text2.txt" "$dir/text2.txt"; has "$err" 'is read and written'; same "$dir/text.txt" "$dir/text2.txt" 'the text'
+t 0 tokenizer train --vocab 300 -o "$dir/tok.json" "$dir/text.txt"
+t 2 data prepare -t "$dir/tok.json" -o "$dir/text2.txt" "$dir/text2.txt"; has "$err" 'is read and written'; same "$dir/text.txt" "$dir/text2.txt" 'the text'
 t 0 quantize "$model" "$dir/q4.gguf" Q4_0 --force; has "$err" 'became'; has "$err" 'tensors* q4_0'; has "$err" 'tensors* f32'
 t 2 quantize "$model" "$dir/x2.gguf" Q4_0 --to q8_0; has "$err" 'one FORMAT'
 t 0 show "$dir/q4.gguf"; has "$out" 'general.name'
 t 0 convert "$model" "$dir/advice.gguf" --name 'A fox' --advise temperature=0.25 --advise top_k=7 --advise repetition_penalty=1.1
 t 0 show "$dir/advice.gguf"; has "$out" 'A fox'; has "$out" 'sampling.temp'; has "$out" 'sampling.penalty_repeat'
-t 0 run "$dir/advice.gguf" -n 2 --json hi; has "$out" '"temp":0.25'; has "$out" '"top_k":7'; has "$out" '"repeat":1.1'
+t 0 run "$dir/advice.gguf" -n 2 --json hi; has "$out" '"temp":0.25,'; has "$out" '"top_k":7'; has "$out" '"repeat":1.1'
 t 0 convert "$dir/advice.gguf" "$dir/advice"; has "$dir/advice/generation_config.json" '"temperature": 0.25'
 t 0 convert "$dir/advice" "$dir/advice2" --advise temperature=0.5; has "$dir/advice2/generation_config.json" '"temperature": 0.5'
 t 2 convert "$model" "$dir/x3.gguf" --advise temprature=1; has "$err" 'is no advice'

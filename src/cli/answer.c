@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "autarky.h"
 #include "base/mem.h"
@@ -86,6 +87,14 @@ void answer_stats(const struct generate_result *r, const struct session *s)
 /* Rounded to microseconds: more digits would be noise. */
 static json_t *seconds(double s) { return json_real(round(s * 1e6) / 1e6); }
 
+/* What a file holds as a float: 0.7, not 0.699999988. */
+static double short_real(double v)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.7g", v);
+    return strtod(text, NULL);
+}
+
 static int add_figures(json_t *obj, const struct generate_result *r, const struct session *s,
                        const struct sample_params *p, struct err *e)
 {
@@ -98,8 +107,9 @@ static int add_figures(json_t *obj, const struct generate_result *r, const struc
     bad |= json_object_set_new(obj, "context", json_integer(s->dec->context));
     bad |=
         json_object_set_new(obj, "sampling",
-                            json_pack("{s:f,s:I,s:f,s:f,s:f,s:I,s:I}", "temp", p->temp, "top_k", (json_int_t)p->top_k,
-                                      "top_p", p->top_p, "min_p", p->min_p, "repeat", p->repeat, "repeat_window",
+                            json_pack("{s:f,s:I,s:f,s:f,s:f,s:I,s:I}", "temp", short_real(p->temp), "top_k",
+                                      (json_int_t)p->top_k, "top_p", short_real(p->top_p), "min_p", short_real(p->min_p),
+                                      "repeat", short_real(p->repeat), "repeat_window",
                                       (json_int_t)p->repeat_window, "seed", (json_int_t)p->seed));
     bad |= json_object_set_new(obj, "seed", json_integer((json_int_t)p->seed));
     bad |= json_object_set_new(obj, "seconds",

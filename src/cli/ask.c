@@ -40,6 +40,8 @@ int ask_make(struct ask *a, const struct model_args *m, const struct buf *prompt
     l->q.msgs = l->msgs = msgs;
     l->q.n_msgs = at + n;
     if (prompt->len) msgs[l->q.n_msgs++] = (struct chat_msg){.role = CHAT_USER, .text = prompt->data, .len = prompt->len};
+    if (l->q.n_msgs == at) FAIL(e, ERR_USAGE, "there is nothing to answer: %s holds no message, and there is no prompt",
+                                a->messages ? a->messages : "the request");
     if (!a->messages) l->q.add_generation_prompt = true;
     if (m->thinking) l->q.thinking = (enum chat_thinking)m->thinking;
     l->q.now = &a->day;

@@ -159,8 +159,9 @@ static int add_result(struct bench *b, const char *model, const struct test *t, 
         limit = median(t->memory, b->rounds) / bytes;
         b->bandwidth = fmax(b->bandwidth, median(t->memory, b->rounds));
     }
-    json_t *o = json_pack("{s:s,s:s,s:f,s:f,s:f,s:f}", "model", model, "test", t->name, "tokens_per_second", ours,
-                          "limit_of_memory", limit, "share_of_limit", limit > 0 ? ours / limit : 0.0, "token_bytes", b->token_bytes);
+    json_t *o = json_pack("{s:s,s:s,s:f,s:o,s:o,s:f}", "model", model, "test", t->name, "tokens_per_second", ours,
+                          "limit_of_memory", limit > 0 ? json_real(limit) : json_null(), "share_of_limit",
+                          limit > 0 ? json_real(ours / limit) : json_null(), "token_bytes", b->token_bytes);
     if (!o || json_array_append_new(b->results, o)) FAIL(e, ERR_MEMORY, "out of memory for the results");
     for (size_t p = 0; p < b->peers.n; p++) {
         if (b->missing[p]) continue;
@@ -172,7 +173,9 @@ static int add_result(struct bench *b, const char *model, const struct test *t, 
     }
     if (b->json) return OK;
     printf("%-28s %-14s %9.1f tok/s", model, t->name, rate(t, t->ours[0], b->rounds));
-    if (limit > 0) printf("  %3.0f%% of the memory's %.1f", 100 * rate(t, t->ours[0], b->rounds) / limit, limit);
+    double share = limit > 0 ? 100 * rate(t, t->ours[0], b->rounds) / limit : 0;
+    if (share > 100) printf("  above the memory's %.1f: from the processor's cache", limit);
+    else if (share > 0) printf("  %3.0f%% of the memory's %.1f", share, limit);
     for (size_t p = 0; p < b->peers.n; p++)
         if (b->missing[p]) printf("  %s missing", b->peers.v[p]);
         else printf("  %s %.1f (x%.2f)", b->peers.v[p], rate(t, t->theirs[p], b->rounds),

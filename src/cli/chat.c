@@ -71,7 +71,7 @@ static int encode(struct chat *c, struct tokens *ids, struct err *e)
 static void tell_end(const struct generate_result *r)
 {
     const char *why = r->stop == STOP_INTERRUPTED ? "[stopped]"
-                      : r->stop == STOP_LENGTH    ? "[cut at the length that /set max allows]"
+                      : r->stop == STOP_LENGTH    ? "[cut: no more is allowed by -n or /set max]"
                       : r->stop == STOP_CONTEXT   ? "[cut: the context is full; /new begins a new chat]"
                                                   : NULL;
     if (why) fprintf(stderr, "%s%s%s\n", term_dim(stderr), why, term_reset(stderr));
@@ -111,6 +111,7 @@ int chat_answer(struct chat *c, struct err *e)
     term_echo(false);
     if (!rc) rc = generate(&r, &c->t.session, ids.ids, (int64_t)ids.n, &p, c->json ? NULL : answer_piece, &view, e);
     tokens_free(&ids);
+    term_status_end();
     view.newline |= rc || c->json || r.text.len == 0; /* nothing was shown: no line to end */
     answer_end(&view);
     term_echo(true);
@@ -191,6 +192,9 @@ static int take(struct chat *c, struct buf *text, struct err *e)
     return rc;
 }
 
+/* What cannot be shown need not be answered. */
+static bool stdout_lost(void) { return ferror(stdout) != 0; }
+
 /* A person sees a mistake and goes on; a script must not: its next lines build on the answer. */
 static int loop(struct chat *c, struct err *e)
 {
@@ -215,7 +219,7 @@ static int loop(struct chat *c, struct err *e)
         } else {
             rc = take(c, &text, e);
         }
-        if (rc && rc != ERR_IO && term_is_tty(stdin)) {
+        if (rc && !stdout_lost() && term_is_tty(stdin)) {
             exit_fail("chat", e);
             rc = OK;
         }
@@ -266,6 +270,7 @@ static int run(struct chat *c, const struct chat_args *a, const char *model, str
                 chat_form_name(c->t.engine.chat.form));
     c->t.session.progress = answer_progress;
     if (a->load) TRY(chat_log_load(&c->log, a->load, e));
+    if (a->load && term_is_tty(stderr)) fprintf(stderr, "%zu messages read from %s\n", c->log.n, a->load);
     if (a->system) TRY(chat_log_system(&c->log, a->system, e));
     TRY(line_open(&c->line, &lo, e));
     greet(c);

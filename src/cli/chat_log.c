@@ -157,7 +157,7 @@ int chat_log_load(struct chat_log *l, const char *path, struct err *e)
     int rc = json_parse(&root, text, len, path, e);
     mem_free(text);
     TRY(rc);
-    const json_t *list = json_object_get(root, "messages");
+    const json_t *list = json_is_array(root) ? root : json_object_get(root, "messages"); /* as run --messages takes them */
     if (!json_is_array(list))
         rc = err_set(e, ERR_FORMAT, __FILE__, __LINE__, "%s: not a saved chat: there is no list \"messages\"", path);
     else if (json_array_size(list) > CHAT_MAX_MESSAGES)

@@ -1,6 +1,7 @@
 /* Slash commands of the chat. What they print goes to stderr: stdout carries answers only. */
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,17 @@
 #include "cli/confirm.h"
 #include "cli/term.h"
 
-#define SAY(...) fprintf(stderr, __VA_ARGS__)
+/* To the person: on a terminal broken between words. */
+static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void say(const char *fmt, ...)
+{
+    char text[2048];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    term_say(stderr, text, strlen(text));
+}
 
 /* ---- /set and /show ---- */
 
@@ -27,17 +38,41 @@ static void set_rows(struct chat *c, struct opt rows[SET_ROWS])
         {.name = "repeat", .type = OPT_F64, .target = &p->repeat, .lo = 0.5, .hi = 3},
         {.name = "repeat_window", .type = OPT_I64, .target = &p->repeat_window, .hi = 1 << 24},
         {.name = "seed", .type = OPT_U64, .target = &p->seed},
-        {.name = "max", .type = OPT_I64, .target = &c->max_tokens, .hi = 1 << 24},
+        {.name = "max", .type = OPT_I64, .target = &c->max_tokens, .lo = -1, .hi = 1 << 24},
     };
     memcpy(rows, all, sizeof all);
 }
 
+static int do_system(struct chat *c, const char *arg, struct err *e);
+
 static void show_settings(struct chat *c)
 {
     const struct sample_params *p = &c->sample;
-    SAY("temp %g  top_k %" PRId64 "  top_p %g  min_p %g  repeat %g  repeat_window %" PRId64 "  max %" PRId64
+    say("temp %g  top_k %" PRId64 "  top_p %g  min_p %g  repeat %g  repeat_window %" PRId64 "  max %" PRId64
         "  seed %" PRIu64 "\n",
         p->temp, p->top_k, p->top_p, p->min_p, p->repeat, p->repeat_window, c->max_tokens, p->seed);
+}
+
+/* Names of other programs. */
+static const char *own_name(const char *name)
+{
+    static const char *const pairs[][2] = {{"temperature", "temp"},     {"repeat_penalty", "repeat"},
+                                           {"repeat_last_n", "repeat_window"}, {"num_predict", "max"},
+                                           {"max_tokens", "max"},       {"n_predict", "max"}};
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+        if (!strcmp(name, pairs[i][0])) return pairs[i][1];
+    return name;
+}
+
+/* "/set parameter temperature 0.5", as Ollama has it, and what it sets otherwise. */
+static int set_of_others(struct chat *c, const char **arg, bool *done, struct err *e)
+{
+    size_t len = strcspn(*arg, " =");
+    *done = len == 6 && !memcmp(*arg, "system", 6);
+    if (*done) return do_system(c, *arg + 6 + strspn(*arg + 6, " "), e);
+    if (len == 9 && !memcmp(*arg, "parameter", 9)) *arg += 9 + strspn(*arg + 9, " ");
+    if (!strncmp(*arg, "num_ctx", 7)) FAIL(e, ERR_USAGE, "the context is chosen at the start: autarky chat --ctx");
+    return OK;
 }
 
 static int do_set(struct chat *c, const char *arg, struct err *e)
@@ -45,12 +80,15 @@ static int do_set(struct chat *c, const char *arg, struct err *e)
     struct opt rows[SET_ROWS];
     const char *names[SET_ROWS];
     char name[32] = "";
+    bool done;
+    TRY(set_of_others(c, &arg, &done, e));
+    if (done) return OK;
     size_t len = strcspn(arg, " ="), n = 0;
     set_rows(c, rows);
     if (*arg) {
         for (size_t i = 0; i < len && i < sizeof name - 1; i++) name[i] = arg[i] == '-' ? '_' : arg[i];
         const char *value = arg + len + strspn(arg + len, " =");
-        while (rows[n].name && strcmp(name, rows[n].name) != 0) n++;
+        while (rows[n].name && strcmp(own_name(name), rows[n].name) != 0) n++;
         if (!rows[n].name) {
             for (size_t i = 0; i < n; i++) names[i] = rows[i].name;
             const char *near = nearest_name(name, names, n);
@@ -59,7 +97,9 @@ static int do_set(struct chat *c, const char *arg, struct err *e)
                  near ? "?" : "");
         }
         if (!*value) FAIL(e, ERR_USAGE, "/set %s needs a value", name);
-        TRY(opt_set(&rows[n], name, value, e));
+        bool random = rows[n].target == &c->sample.seed && (!strcmp(value, "random") || !strcmp(value, "-1"));
+        if (random) c->sample.seed = random_seed();
+        else TRY(opt_set(&rows[n], name, value, e));
     }
     show_settings(c);
     return OK;
@@ -69,11 +109,17 @@ static int do_show(struct chat *c, const char *arg, struct err *e)
 {
     const struct engine *en = &c->t.engine;
     int64_t active, params = config_params(&en->net.config, &active);
-    (void)arg;
-    (void)e;
-    SAY("model %s: %.1f million parameters, %.1f used per token, %" PRId64 " layers\n", en->path, (double)params / 1e6,
+    const char *system = chat_log_get_system(&c->log);
+    if (*arg && strcmp(arg, "system") != 0 && strcmp(arg, "parameters") != 0 && strcmp(arg, "info") != 0)
+        FAIL(e, ERR_USAGE, "/show takes no \"%.60s\": autarky show tells what is in a model's file", arg);
+    if (system) {
+        say("system message: ");
+        term_write(stderr, system, strlen(system));
+        say("\n");
+    }
+    say("model %s: %.1f million parameters, %.1f used per token, %" PRId64 " layers\n", en->path, (double)params / 1e6,
         (double)active / 1e6, en->net.config.layers);
-    SAY("context %" PRId64 " tokens, %" PRId64 " in use; kernels %s, products %s, cache %s, attention %s, %d threads\n",
+    say("context %" PRId64 " tokens, %" PRId64 " in use; kernels %s, products %s, cache %s, attention %s, %d threads\n",
         en->context, c->t.session.n, cpu_level_name(en->ks.level), engine_compute_name(en),
         formats[en->cache].name, en->net.absorbed ? "absorbed" : "plain", pool_threads(en->pool));
     show_settings(c);
@@ -120,7 +166,7 @@ static int do_new(struct chat *c, const char *arg, struct err *e)
     (void)arg;
     (void)e;
     chat_log_clear(&c->log);
-    SAY("a new chat begins\n");
+    say("a new chat begins\n");
     return OK;
 }
 
@@ -138,7 +184,7 @@ static int do_undo(struct chat *c, const char *arg, struct err *e)
     if (chat_log_turns(&c->log) == 0) FAIL(e, ERR_USAGE, "there is nothing to take back");
     drop_answer(c);
     if (chat_log_turns(&c->log) > 0) chat_log_pop(&c->log);
-    SAY("the last question and its answer are taken back; %zu messages are left\n", chat_log_turns(&c->log));
+    say("the last question and its answer are taken back; %zu messages are left\n", chat_log_turns(&c->log));
     return OK;
 }
 
@@ -154,7 +200,7 @@ static int do_regen(struct chat *c, const char *arg, struct err *e)
     c->sample.seed++; /* the same seed would give the same answer */
     int rc = chat_answer(c, e);
     if (rc && had && c->log.n == n && chat_log_add(&c->log, CHAT_ASSISTANT, old.data, old.len, NULL))
-        SAY("the old answer is lost, too\n");
+        say("the old answer is lost, too\n");
     buf_free(&old);
     return rc;
 }
@@ -164,12 +210,12 @@ static int do_system(struct chat *c, const char *arg, struct err *e)
     if (!*arg) {
         const char *s = chat_log_get_system(&c->log);
         if (s) term_write(stderr, s, strlen(s));
-        SAY(s ? "\n" : "there is no system message; /system TEXT sets one, /system - removes it\n");
+        say(s ? "\n" : "there is no system message; /system TEXT sets one, /system - removes it\n");
         return OK;
     }
     bool set = strcmp(arg, "-") != 0;
     TRY(chat_log_system(&c->log, set ? arg : NULL, e));
-    SAY("the system message is %s; it holds from the next answer on\n", set ? "set" : "removed");
+    say("the system message is %s; it holds from the next answer on\n", set ? "set" : "removed");
     return OK;
 }
 
@@ -178,12 +224,12 @@ static int do_save(struct chat *c, const char *arg, struct err *e)
     char path[SETUP_PATH];
     if (!*arg) FAIL(e, ERR_USAGE, "/save needs a file name");
     TRY(file_argument(path, arg, e));
-    if (strcmp(path, c->saved) != 0) TRY(confirm_replace(path, false, e));
+    if (strcmp(path, c->saved) != 0) TRY(confirm_replace_or(path, "save under another name", e));
     TRY(chat_log_save(&c->log, path, e));
     memcpy(c->saved, path, sizeof path);
-    SAY("%zu messages written to ", c->log.n);
+    say("%zu messages written to ", c->log.n);
     term_write(stderr, path, strlen(path));
-    SAY("\n");
+    say("\n");
     return OK;
 }
 
@@ -196,9 +242,9 @@ static int do_load(struct chat *c, const char *arg, struct err *e)
     TRY(chat_log_load(&l, path, e));
     chat_log_free(&c->log);
     c->log = l;
-    SAY("%zu messages read from ", c->log.n);
+    say("%zu messages read from ", c->log.n);
     term_write(stderr, path, strlen(path));
-    SAY("\n");
+    say("\n");
     return OK;
 }
 
@@ -208,7 +254,7 @@ static int do_tokens(struct chat *c, const char *arg, struct err *e)
     (void)arg;
     int rc = chat_encode_log(c, &ids, e);
     if (!rc)
-        SAY("the chat has %zu tokens in %zu messages; the context holds %" PRId64 ", %" PRId64 " are left\n", ids.n,
+        say("the chat has %zu tokens in %zu messages; the context holds %" PRId64 ", %" PRId64 " are left\n", ids.n,
             c->log.n, c->t.engine.context, max_i64(0, c->t.engine.context - (int64_t)ids.n));
     tokens_free(&ids);
     return rc;
@@ -219,7 +265,7 @@ static int do_stats(struct chat *c, const char *arg, struct err *e)
     (void)arg;
     if (!c->has_last) FAIL(e, ERR_USAGE, "there is no answer yet");
     answer_stats(&c->last, &c->t.session);
-    SAY("in all: %" PRId64 " tokens in %.1f s; loading took %.2f s\n", c->total_tokens, c->total_seconds,
+    say("in all: %" PRId64 " tokens in %.1f s; loading took %.2f s\n", c->total_tokens, c->total_seconds,
         c->t.engine.load_seconds);
     return OK;
 }
@@ -266,8 +312,8 @@ static int do_help(struct chat *c, const char *arg, struct err *e)
     (void)arg;
     (void)e;
     for (size_t i = 0; i < ARRAY_LEN(slashes); i++)
-        if (slashes[i].help) SAY("  %-9s%s\n", slashes[i].name, slashes[i].help);
-    SAY("  \"\"\"      begins and ends a text of several lines; Alt-Enter also makes a new line\n"
+        if (slashes[i].help) say("  %-9s%s\n", slashes[i].name, slashes[i].help);
+    say("  \"\"\"      begins and ends a text of several lines; Alt-Enter also makes a new line\n"
         "  //...    a message that begins with a slash\n"
         "  Ctrl-C   stops an answer, twice within a second ends; Tab completes commands and files; Ctrl-R searches\n");
     return OK;

@@ -165,7 +165,8 @@ int cmd_compare(int argc, char **argv)
     j.path[0] = argv[1];
     j.path[1] = n > 1 ? argv[2] : NULL;
     j.start = clock_seconds();
-    if (n != 2) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d models, expected A and B", n);
+    if (n != 2) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__,
+                             "two models are wanted, A and B; %d %s given", n, n == 1 ? "is" : "are");
     else rc = open_models(&j, &e);
     if (!rc) rc = read_text(&j, &e);
     j.start = clock_seconds();

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "cli/setup.h"
 #include "cli/term.h"
 #include "hub/choose.h"
 #include "sys/file.h"
@@ -24,11 +25,26 @@ int confirm(const char *question, const char *instead, const char *nothing, stru
     FAIL(e, ERR_USAGE, "not agreed to: %s", nothing);
 }
 
+int confirm_not_input(const char *out, const char *in, struct err *e)
+{
+    if (in && same_file(in, out)) FAIL(e, ERR_USAGE, "%s is read and written; give the result another name", in);
+    return OK;
+}
+
 int confirm_replace(const char *path, bool force, struct err *e)
+{
+    return force ? OK : confirm_replace_or(path, "--force replaces it", e);
+}
+
+int confirm_remake(const char *path, bool force, struct err *e)
+{
+    return confirm_replace(path, force || !term_is_tty(stdin) || !term_is_tty(stderr), e);
+}
+
+int confirm_replace_or(const char *path, const char *instead, struct err *e)
 {
     struct stat st;
     char question[PATH_MAX + 80], inside[PATH_MAX], size[24];
-    if (force) return OK;
     if (stat(path, &st) != 0) {
         if (errno == ENOENT || errno == ENOTDIR) return OK;
         FAIL(e, ERR_IO, "%s: %s", path, strerror(errno));
@@ -42,5 +58,5 @@ int confirm_replace(const char *path, bool force, struct err *e)
     } else {
         return OK; /* a device, a pipe: whoever writes says what is wrong with it */
     }
-    return confirm(question, "--force replaces it", "nothing is written", e);
+    return confirm(question, instead, "nothing is written", e);
 }

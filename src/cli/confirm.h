@@ -11,5 +11,11 @@ int confirm(const char *question, const char *instead, const char *nothing, stru
 /* May path be written? It may when it does not exist, with force, or when a person agrees. A folder counts as existing
  * when it holds a model. */
 int confirm_replace(const char *path, bool force, struct err *e);
+/* The same without an option --force: `instead` is what to do where there is no terminal. */
+int confirm_replace_or(const char *path, const char *instead, struct err *e);
+/* The same for what is made again and again from the same inputs: where nobody can be asked, it is replaced. */
+int confirm_remake(const char *path, bool force, struct err *e);
+/* Refuses to write what is read: both names may lead to one file. in NULL: nothing is read. */
+int confirm_not_input(const char *out, const char *in, struct err *e);
 
 #endif

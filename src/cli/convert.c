@@ -47,7 +47,7 @@ static int report(const struct convert_args *a, const struct convert_options *o,
         return OK;
     }
     json_t *x = json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:o,s:i}", "path", o->out, "container", gguf ? "gguf" : "folder",
-                          "from", from, "type", to, "bytes_before", (json_int_t)r->totals.total, "bytes",
+                          "from", from, "type", to, "tensor_bytes_before", (json_int_t)r->totals.total, "bytes",
                           (json_int_t)r->bytes, "types", recast_types(r), "files", r->files);
     if (!x) return json_bad("the report", e);
     return answer_print_json(x, e);
@@ -99,7 +99,7 @@ int cmd_convert(int argc, char **argv)
     opts_flag(&o, "quiet", 'q', &a.quiet, "no progress");
     opts_flag(&o, "json", 0, &a.json, "what was written as JSON on stdout");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
-    if (n != 2) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d names, expected IN and OUT", n);
+    if (n != 2) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "IN and OUT are wanted; %d %s given", n, n == 1 ? "is" : "are");
     else rc = convert(&a, argv[1], argv[2], &e);
     return rc ? exit_fail(argv[0], &e) : EXIT_OK;
 }

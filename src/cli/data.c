@@ -5,6 +5,7 @@
 #include "base/sha256.h"
 #include "cli/answer.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/exit.h"
 #include "cli/options.h"
 #include "cli/term.h"
@@ -77,12 +78,20 @@ static int load_tokenizer(struct tokenizer **t, char hash[SHA256_HEX], const cha
 
 static void show_input(void *ctx, const char *input, uint64_t read, uint64_t total) { show(ctx, input, read, total); }
 
-static int prepare(const char *tokenizer, struct prepare_options *o, bool json, struct text_args *a, struct err *e)
+struct prepare_flags {
+    bool json, force;
+};
+
+static int prepare(const char *tokenizer, struct prepare_options *o, const struct prepare_flags *flags, struct text_args *a,
+                   struct err *e)
 {
     struct tokenizer *t;
     struct prepare_result r;
     char hash[SHA256_HEX];
     struct progress p = {.start = clock_seconds()};
+    for (size_t i = 0; i < o->inputs->n; i++) TRY(confirm_not_input(o->out, o->inputs->v[i], e));
+    TRY(confirm_not_input(o->out, tokenizer, e));
+    TRY(confirm_remake(o->out, flags->force, e));
     TRY(prepare_check_space(o->out, o->inputs, 1, e));
     TRY(load_tokenizer(&t, hash, tokenizer, e));
     o->tok = t;
@@ -97,7 +106,7 @@ static int prepare(const char *tokenizer, struct prepare_options *o, bool json, 
     if (rc) return rc;
     a->left_out = r.left_out;
     text_args_tell(a);
-    if (json)
+    if (flags->json)
         return answer_print_json(
             json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:s}", "file", o->out, "documents", (json_int_t)r.docs, "tokens",
                       (json_int_t)r.tokens, "bytes", (json_int_t)r.bytes, "skipped_lines", (json_int_t)r.left_out.bad_lines,
@@ -113,7 +122,7 @@ static int cmd_prepare(int argc, char **argv)
     struct prepare_options p = {0};
     struct text_args texts = {0};
     int64_t holdout = 0;
-    bool json = false;
+    struct prepare_flags flags = {0};
     struct opts o = {.command = "data prepare",
                      .usage = "--tokenizer FILE.json --out FILE.tok INPUT...",
                      .summary = "Encodes documents and writes them as one file of tokens. Text becomes BOS text EOS, a chat\n"
@@ -126,7 +135,8 @@ static int cmd_prepare(int argc, char **argv)
     opts_add(&o, (struct opt){"holdout", 0, OPT_I64, &holdout, 0, 1e9, .arg = "N", .help = "leave out every N-th document"});
     opts_add(&o, (struct opt){"take-holdout", 0, OPT_FLAG, &p.take_holdout,
                               .help = "write only those that --holdout leaves out"});
-    opts_add(&o, (struct opt){"json", 0, OPT_FLAG, &json, .help = "figures as JSON on stdout"});
+    opts_flag(&o, "force", 0, &flags.force, "replace FILE without asking");
+    opts_add(&o, (struct opt){"json", 0, OPT_FLAG, &flags.json, .help = "figures as JSON on stdout"});
     int n, status;
     struct err e;
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
@@ -138,7 +148,7 @@ static int cmd_prepare(int argc, char **argv)
     struct inputs files = {0};
     int rc = inputs_add_all(&files, argv + 1, n, &e);
     p.inputs = &files;
-    if (!rc) rc = prepare(tokenizer, &p, json, &texts, &e);
+    if (!rc) rc = prepare(tokenizer, &p, &flags, &texts, &e);
     inputs_free(&files);
     return rc ? exit_fail(o.command, &e) : EXIT_OK;
 }
@@ -231,12 +241,13 @@ static int check_room(const char *out, uint64_t count, struct err *e)
          1e-9 * (double)need, 1e-9 * (double)have);
 }
 
-static int write_generated(const char *kind, uint64_t seed, uint64_t count, const char *out, struct err *e)
+static int write_generated(const char *kind, uint64_t seed, uint64_t count, const char *out, bool force, struct err *e)
 {
     struct writing g = {.progress.start = clock_seconds()};
     char input[128];
     snprintf(input, sizeof input, "generate:%.40s?seed=%" PRIu64 "&count=%" PRIu64, kind, seed, count);
-    int rc = check_room(out, count, e);
+    int rc = confirm_remake(out, force, e);
+    if (rc == OK) rc = check_room(out, count, e);
     if (rc == OK) rc = generate_open(&g, out, e);
     if (rc == OK) rc = docs_each(input, NULL, add_row, &g, e);
     if (rc == OK) rc = write_text(&g, true, e);
@@ -257,6 +268,7 @@ static int cmd_generate(int argc, char **argv)
     const char *out = NULL;
     uint64_t seed = 1;
     int64_t count = 1000;
+    bool force = false;
     struct opts o = {.command = "data generate",
                      .usage = "stories|dialogues|chats --out FILE.jsonl[.zst]",
                      .summary = "Writes simple English made by rule: stories, dialogues (a request and its story, or small\n"
@@ -264,6 +276,7 @@ static int cmd_generate(int argc, char **argv)
     opts_add(&o, (struct opt){"seed", 0, OPT_U64, &seed, .arg = "N", .help = "which texts (default 1)"});
     opts_add(&o, (struct opt){"count", 'n', OPT_I64, &count, 1, 1e9, .arg = "N", .help = "how many (default 1000)"});
     opts_add(&o, (struct opt){"out", 'o', OPT_STR, &out, .arg = "FILE", .help = "FILE.jsonl or FILE.jsonl.zst"});
+    opts_flag(&o, "force", 0, &force, "replace FILE without asking");
     int n, status;
     struct err e;
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
@@ -271,7 +284,7 @@ static int cmd_generate(int argc, char **argv)
     if (!out) return usage(o.command, "--out is missing");
     if (!str_ends_with(out, ".jsonl") && !str_ends_with(out, ".jsonl.zst"))
         return usage(o.command, "--out must end in .jsonl or .jsonl.zst");
-    return write_generated(argv[1], seed, (uint64_t)count, out, &e) ? exit_fail(o.command, &e) : EXIT_OK;
+    return write_generated(argv[1], seed, (uint64_t)count, out, force, &e) ? exit_fail(o.command, &e) : EXIT_OK;
 }
 
 /* ---- manifest ---- */

@@ -161,7 +161,8 @@ int cmd_perplexity(int argc, char **argv)
     model_args_add(&o, &m);
     model_args_window(&o, "tokens of a window (2048, or what the model holds if that is less)");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
-    if (n != 2) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d names, expected MODEL and FILE", n);
+    if (n != 2) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__,
+                             "MODEL and TEXT are wanted; %d %s given", n, n == 1 ? "is" : "are");
     else rc = open_all(&p, argv[1], &m, &e);
     if (!rc) rc = read_text(&p, argv[2], limit, &e);
     if (!rc) rc = open_logits(&p, argv[2], &e);

@@ -30,8 +30,10 @@ int exit_fail(const char *command, const struct err *e)
 {
     fflush(stdout);
     term_status_end();
-    fprintf(stderr, "autarky%s%s: ", command ? " " : "", command ? command : "");
-    term_write(stderr, e->msg, strlen(e->msg)); /* it may quote a file name or a file's contents */
+    char line[sizeof e->msg + 64];
+    int n = snprintf(line, sizeof line, "autarky%s%s: %s", command ? " " : "", command ? command : "", e->msg);
+    /* it may quote a file name or a file's contents */
+    term_say(stderr, line, n < (int)sizeof line ? (size_t)n : sizeof line - 1);
     fputc('\n', stderr);
     return exit_of(e->code);
 }

@@ -81,7 +81,11 @@ static int run(struct imatrix_job *j, const char *model, const char *text, struc
     size_t written = 0;
     int64_t unmet = 0;
     TRY(texts_check(text, e));
-    TRY(confirm_replace(j->out, j->force, e));
+    char found[SETUP_PATH];
+    TRY(model_resolve(found, model, e));
+    TRY(confirm_not_input(j->out, found, e));
+    TRY(confirm_not_input(j->out, text, e));
+    TRY(confirm_remake(j->out, j->force, e));
     TRY(open_model(j, model, e));
     TRY(read_text(j, text, e));
     TRY(collector_init(&j->c, &j->t.engine.net, e));
@@ -117,7 +121,8 @@ int cmd_imatrix(int argc, char **argv)
     model_args_add(&o, &j.model);
     model_args_window(&o, "tokens of a window (512, or what the model holds if that is less)");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
-    if (n != 2) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d names, expected MODEL and TEXT", n);
+    if (n != 2) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__,
+                             "MODEL and TEXT are wanted; %d %s given", n, n == 1 ? "is" : "are");
     else if (!j.out) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "-o is missing: where to write the result");
     else rc = run(&j, argv[1], argv[2], &e);
     collector_free(&j.c);

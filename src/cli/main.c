@@ -50,10 +50,35 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+/* Commands of other programs. */
+static const struct {
+    const char *name, *advice;
+} others[] = {
+    {"serve", "there is no server yet: autarky chat talks, autarky run answers once"},
+    {"ps", "a model is in memory only while a command runs with it; autarky list shows those on the disk"},
+    {"stop", "a model is in memory only while a command runs with it: there is nothing to stop"},
+    {"create", "autarky convert and autarky quantize write model files"},
+    {"delete", "autarky rm removes a model"},
+    {"remove", "autarky rm removes a model"},
+    {"push", "nothing is sent anywhere"},
+    {"generate", "autarky run answers a prompt"},
+    {"cli", "autarky chat talks, autarky run answers once"},
+};
+
 static int unknown_command(const char *name)
 {
     const char *names[ARRAY_LEN(commands)];
     struct err e = {0};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (!strcmp(name, others[i].name)) {
+            err_set(&e, ERR_USAGE, __FILE__, __LINE__, "there is no command \"%s\": %s", name, others[i].advice);
+            return exit_fail(NULL, &e);
+        }
+    if (name[0] == '-') {
+        err_set(&e, ERR_USAGE, __FILE__, __LINE__,
+                "a command comes first, then options: autarky run %s ..., or chat; autarky help lists the commands", name);
+        return exit_fail(NULL, &e);
+    }
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) names[i] = commands[i].name;
     const char *near = nearest_name(name, names, ARRAY_LEN(commands));
     if (near) err_set(&e, ERR_USAGE, __FILE__, __LINE__, "there is no command \"%s\"; did you mean %s?", name, near);
@@ -66,7 +91,8 @@ static void print_commands(FILE *f)
     fprintf(f, "autarky %s: a language model that is yours\n\nUsage: autarky COMMAND [ARGUMENTS]\n\n", AUTARKY_VERSION);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (commands[i].summary) fprintf(f, "  %-12s%s\n", commands[i].name, commands[i].summary);
-    fprintf(f, "\nautarky COMMAND -h tells the options of a command. To begin: autarky chat\n");
+    fprintf(f, "\nAlso: ls for list, eval for perplexity, export for convert.\n"
+               "autarky COMMAND -h tells the options of a command. To begin: autarky chat\n");
 }
 
 static int cmd_help(int argc, char **argv)

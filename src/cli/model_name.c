@@ -80,8 +80,11 @@ static void advise_near(struct err *e, const char *name, const struct hub_places
 static int not_found(const char *name, const struct hub_places *places, struct err *e)
 {
     const char *known = hub_known(name);
+    char near[200];
     if (known)
         FAIL(e, ERR_NOTFOUND, "%s is not on this machine; autarky pull %s fetches it (%s)", name, name, known);
+    if (hub_known_near(near, sizeof near, name))
+        FAIL(e, ERR_NOTFOUND, "there is no model \"%s\" here; autarky pull fetches %s", name, near);
     err_set(e, ERR_NOTFOUND, __FILE__, __LINE__,
             "there is no model \"%s\" here; autarky list shows those that are, autarky pull ORG/MODEL fetches one", name);
     if (e && !strchr(name, '/')) advise_near(e, name, places);
@@ -115,8 +118,35 @@ int tokenizer_resolve(struct tokenizer **out, const char *name, struct err *e)
 
 /* ---- model or prompt? ---- */
 
+/* Is there a model at path? A word of a prompt may be the name of any file. */
+static bool is_model(const char *path)
+{
+    char inside[SETUP_PATH], magic[4] = "";
+    if (file_is_dir(path))
+        return (path_join(inside, sizeof inside, path, "config.json", NULL) == OK && !file_absent(inside)) ||
+               (path_join(inside, sizeof inside, path, "recipe.txt", NULL) == OK && !file_absent(inside));
+    FILE *f = fopen(path, "re");
+    bool gguf = f && fread(magic, 1, sizeof magic, f) == sizeof magic && !memcmp(magic, "GGUF", sizeof magic);
+    if (f) fclose(f);
+    return gguf;
+}
+
+/* A word that is nearly the name of a model of this machine. */
+static bool nearly_a_model(const char *word)
+{
+    struct hub_env h;
+    struct hub_models m;
+    const char *names[256];
+    size_t n = 0;
+    if (strlen(word) < 4 || hub_env_read(&h, NULL) || hub_models_list(&m, &h.places, NULL)) return false;
+    for (; n < m.n && n < 256; n++) names[n] = m.v[n].name;
+    bool near = nearest_name(word, names, n) != NULL;
+    hub_models_free(&m);
+    return near;
+}
+
 /* No blanks, and what names of models have and words of a sentence have not: a digit, ':', '/' or '@' inside, or the name of
- * a family. With a quoted text behind it any single word is one. */
+ * a family. With words behind it also one with a hyphen, or nearly the name of a model; with a quoted text behind it any word. */
 static bool looks_like_name(const char *word, const char *next)
 {
     size_t n = strlen(word);
@@ -127,7 +157,8 @@ static bool looks_like_name(const char *word, const char *next)
         sign |= isdigit((unsigned char)word[i]) || strchr(":/@", word[i]);
     }
     if (n < 2 || !letter || strchr(".:-", word[n - 1]) || !isalnum((unsigned char)word[0])) return false;
-    return sign || hub_known_family(word) || (next && strpbrk(next, " \t\n"));
+    if (sign || hub_known_family(word)) return true;
+    return next && (strchr(word, '-') || strpbrk(next, " \t\n") || nearly_a_model(word));
 }
 
 int model_leads(bool *leads, char *const *words, int n, const struct opts_seen *seen, struct err *e)
@@ -138,9 +169,15 @@ int model_leads(bool *leads, char *const *words, int n, const struct opts_seen *
     if (n > 1 && !*words[0]) FAIL(e, ERR_USAGE, "the first word is empty: a name of a model that was not found?");
     if (n == 0 || (seen->literal == 1 && !seen->model) || !strcmp(words[0], "-")) return OK;
     *leads = true;
-    if (seen->model || !file_absent(words[0])) return OK;
+    bool path = strpbrk(words[0], "/.") != NULL, second = seen->model && n > 1 && strpbrk(words[1], "/.") && is_model(words[1]);
+    if (second) FAIL(e, ERR_USAGE, "two models are named: %s and %s", words[0], words[1]);
+    if (seen->model || (!file_absent(words[0]) && (path || is_model(words[0])))) return OK;
     if (str_ends_with(words[0], ".gguf") || str_ends_with(words[0], ".safetensors")) return OK;
     bool one_word = !strpbrk(words[0], " \t\n");
+    if (!file_absent(words[0])) { /* a word of the prompt that happens to be the name of some file */
+        *leads = false;
+        return OK;
+    }
     if (one_word && model_resolve(found, words[0], &why) == OK) return OK;
     *leads = false;
     if (!one_word || !looks_like_name(words[0], n > 1 ? words[1] : NULL)) return OK;

@@ -70,8 +70,8 @@ static int list_people(const struct hub_models *m, const char *word, struct err 
         putchar('\n');
     }
     if (shown == 0)
-        fprintf(stderr, "no models%s%s in the caches of this machine; autarky pull ORG/MODEL fetches one\n",
-                word ? " with this in the name: " : "", word ? word : "");
+        fprintf(stderr, "no models%s%s%s on this machine; autarky pull --help names some to fetch\n",
+                word ? " with \"" : "", word ? word : "", word ? "\" in the name" : "");
     if (!term_flush()) FAIL(e, ERR_IO, "stdout: cannot write the list");
     return packed_tell_stale(e);
 }
@@ -92,7 +92,7 @@ int cmd_list(int argc, char **argv)
             "chat.\nPACKED is what the first start has made of a model and keeps for the next ones.\n"};
     opts_flag(&o, "json", 0, &json, "as JSON");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
-    int rc = n > 1 ? err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d words, expected at most one", n)
+    int rc = n > 1 ? err_set(&e, ERR_USAGE, __FILE__, __LINE__, "at most one word is wanted, %d are given", n)
                    : hub_env_read(&h, &e);
     if (!rc) rc = hub_models_list(&m, &h.places, &e);
     if (!rc) rc = json ? list_json(&m, n ? argv[1] : NULL, &e) : list_people(&m, n ? argv[1] : NULL, &e);
@@ -136,7 +136,7 @@ int cmd_cp(int argc, char **argv)
                    "Nothing that exists is replaced; the copy appears when it is whole.\n"};
     opts_flag(&o, "json", 0, &json, "the result as JSON on stdout");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
-    if (n != 2) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d names, expected MODEL and TO", n);
+    if (n != 2) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "MODEL and TO are wanted; %d %s given", n, n == 1 ? "is" : "are");
     else rc = copy(argv[1], argv[2], json, &e);
     return rc ? exit_fail("cp", &e) : EXIT_OK;
 }
@@ -205,7 +205,7 @@ int cmd_rm(int argc, char **argv)
     opts_flag(&o, "json", 0, &json, "the result as JSON on stdout");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     if (n != 1 && !(packed && n == 0))
-        rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d names, expected one model", n);
+        rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "expected one model, %d are given", n);
     else rc = packed ? packed_remove(n ? argv[1] : NULL, yes, json, &e) : remove_model(argv[1], yes, json, &e);
     return rc ? exit_fail("rm", &e) : EXIT_OK;
 }

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/checked.h"
+#include "base/utf8.h"
 #include "cli/exit.h"
 #include "cli/options_other.h"
+#include "cli/term.h"
 #include "sys/file.h"
 
 void opts_add(struct opts *o, struct opt row)
@@ -56,7 +58,8 @@ static int set_u64(const struct opt *row, const char *label, const char *value, 
     errno = 0;
     unsigned long long v = strtoull(value, &end, 10);
     if (end == value || *end || errno || value[0] == '-')
-        FAIL(e, ERR_USAGE, "%s is \"%s\", expected a whole number from 0 to 18446744073709551615", label, value);
+        FAIL(e, ERR_USAGE, "%s is \"%s\", expected a whole number from 0 to 18446744073709551615%s", label, value,
+             value[0] == '-' ? "; left out, it is random" : "");
     *(uint64_t *)row->target = v;
     return OK;
 }
@@ -207,6 +210,10 @@ static int parse_other(const struct opts *o, const struct other_option *other, s
     if (other->kind == OTHER_REFUSED) FAIL(e, ERR_USAGE, "%s: %s", label, other->ours);
     if (other->value == OTHER_VALUE) TRY(take_value(w, label, "VALUE", &value, e));
     else if (other->value == OTHER_MAYBE && w->at + 1 < w->argc && other_takes(w->argv[w->at + 1])) w->at++;
+    if (row && !strcmp(row->name, "cache") && (!strcmp(value, "f16") || !strcmp(value, "fp16"))) {
+        fprintf(stderr, "autarky %s: %s %s is passed over: the default is as wide\n", o->command, label, value);
+        return OK;
+    }
     if (row) return opt_set(row, label, value, e);
     if (other->kind == OTHER_MODEL && w->model) FAIL(e, ERR_USAGE, "%s: the model is named twice", label);
     if (other->kind == OTHER_NOTHING) {
@@ -260,8 +267,30 @@ static void help_value(char *out, size_t cap, const struct opt *r)
     }
 }
 
+/* Words of text from column `at` on, broken before `width`; the next lines are indented alike. */
+static void print_words(const char *text, int at, int width)
+{
+    for (int column = at; *text;) {
+        size_t n = strcspn(text, " ");
+        int cells = (int)utf8_count(text, n);
+        if (column > at && column + 1 + cells > width) {
+            printf("\n%*s", at, "");
+            column = at;
+        } else if (column > at) {
+            putchar(' ');
+            column++;
+        }
+        printf("%.*s", (int)n, text);
+        column += cells;
+        text += n + strspn(text + n, " ");
+    }
+    putchar('\n');
+}
+
 static void print_help(const struct opts *o)
 {
+    enum { INDENT = 32, WIDTH = 80 };
+    int width = term_is_tty(stdout) && term_columns() > WIDTH ? term_columns() : WIDTH;
     printf("Usage: autarky %s%s%s\n\n%s", o->command, *o->usage ? " " : "", o->usage, o->summary);
     printf("%s", str_ends_with(o->summary, "\n") ? "\n" : "\n\n");
     for (int i = 0; i < o->n; i++) {
@@ -274,11 +303,11 @@ static void print_help(const struct opts *o)
         help_value(value, sizeof value, r);
         if (r->letter) snprintf(letter, sizeof letter, "-%c, ", r->letter);
         snprintf(left, sizeof left, "  %s--%s%s", letter, r->name, value);
-        if (strlen(left) > 30) printf("%s\n%*s", left, 32, "");
-        else printf("%-32s", left);
-        printf("%s\n", r->help);
+        if (strlen(left) > INDENT - 2) printf("%s\n%*s", left, INDENT, "");
+        else printf("%-*s", INDENT, left);
+        print_words(r->help, INDENT, width);
     }
-    printf("%-32s%s\n", "  -h, --help", "this text");
+    printf("%-*s%s\n", INDENT, "  -h, --help", "this text");
 }
 
 /* *helped: the help was asked for and printed, and nothing else was done. */

@@ -45,7 +45,15 @@ static const struct other_option others[] = {
     {" fa flash-attn ",                              OTHER_NOTHING, OTHER_MAYBE, by_itself},
     {" rtr run-time-repack fmoe fused-moe ger mla-attn ", OTHER_NOTHING, OTHER_FLAG, by_itself},
     {" mla amb ",                                    OTHER_NOTHING, OTHER_VALUE, by_itself},
-    {" mlock mmap no-mmap warmup no-warmup jinja cnv conversation st single-turn e escape no-display-prompt log-disable "
+    {" e escape ",                                   OTHER_REFUSED, OTHER_FLAG,  "escapes are not processed: let the shell do it, as $'a\\nb'"},
+    {" chunks ",                                     OTHER_REFUSED, OTHER_VALUE, "autarky counts in tokens: --limit"},
+    {" samplers sampling-seq logit-bias reasoning-budget keep ", OTHER_REFUSED, OTHER_VALUE, "autarky has no such setting"},
+    {" rope-scaling rope-scale rope-freq-base rope-freq-scale yarn-orig-ctx ", OTHER_REFUSED, OTHER_VALUE,
+     "positions are as the model's file says"},
+    {" mmproj mm image audio ",                      OTHER_REFUSED, OTHER_VALUE, "pictures and sound are not supported"},
+    {" modelfile license parameters ",               OTHER_NOTHING, OTHER_FLAG,  "autarky show tells metadata, template and form of chats"},
+    {" allow-requantize leave-output-tensor pure ",  OTHER_NOTHING, OTHER_FLAG,  "--head, --embed and --type choose formats of tensors"},
+    {" mlock mmap no-mmap warmup no-warmup jinja cnv conversation st single-turn no-display-prompt log-disable "
      "hidethinking no-perf perf ",                   OTHER_NOTHING, OTHER_FLAG,  "autarky run and chat need no such switch"},
     {" keepalive numa prio poll C cpu-mask log-file lv log-verbosity ", OTHER_NOTHING, OTHER_VALUE,
      "autarky has no such setting, and the answer does not depend on it"},

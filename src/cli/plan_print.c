@@ -7,7 +7,7 @@
 #include "cli/plan.h"
 #include "cli/term.h"
 
-enum { SIZE_TEXT = 24, NEAR = 512 };
+enum { SIZE_TEXT = 24, NEAR = 512, SMALL = 64 << 20  };
 
 /* Three digits and a binary unit: "4.57 GiB". */
 static const char *size_text(char out[SIZE_TEXT], double bytes)
@@ -132,6 +132,7 @@ static void print_speed(const struct plan *p)
         printf("  after %-10s%9s tokens per second at most, expect about %s%s\n", NUMBER(depths[i]), RATE(most),
                RATE(PLAN_SHARE * most), p->fits ? "" : ", if it fitted");
     }
+    if (m->weights < SMALL) printf("  what fits the processor's cache can be faster than the memory\n");
     putchar('\n');
 }
 

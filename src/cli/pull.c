@@ -110,6 +110,11 @@ static int parse_ref(const struct pull_args *a, struct hub_ref *ref, const char 
     if (hub_known(name)) {
         if (!a->quiet) fprintf(stderr, "%s is %s\n", name, hub_known(name));
         name = hub_known(name);
+    } else if (!strpbrk(name, "/:")) {
+        char near[200];
+        bool is = hub_known_near(near, sizeof near, name);
+        FAIL(e, is ? ERR_NOTFOUND : ERR_USAGE, "\"%.100s\" is no name of a published model (autarky plan --list)%s%s%s", name,
+             is ? "; did you mean " : "; a repository is written ORG/MODEL", is ? near : "", is ? "?" : "");
     }
     TRY(hub_ref_parse(ref, name, e));
     if (a->from_given && ref->source_named && ref->source != (enum hub_source)a->from)
@@ -203,7 +208,7 @@ int cmd_pull(int argc, char **argv)
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     progress_init(&a.progress, a.quiet, a.plain);
     if (n != 1)
-        rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d names, expected one model; see autarky pull --help",
+        rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "expected one model, %d are given; see autarky pull --help",
                      n);
     else rc = pull(&a, argv[1], &e);
     return rc ? exit_fail("pull", &e) : EXIT_OK;

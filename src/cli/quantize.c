@@ -60,18 +60,20 @@ static int report(struct quantize *z, const struct mix *mix, const char *out, co
     if (t->count == 0 && mix->main != DT_F32)
         fprintf(stderr, "autarky quantize: no matrix has rows of whole blocks of %s: all stay f32\n", mix->name);
     if (!z->json) {
+        static const char larger[] = "the result is not smaller: rows that do not fit the format get a larger one\n";
         struct buf sizes = {0};
         recast_sizes(r, &sizes);
         int rc = buf_check(&sizes, "the report", e);
         if (!rc)
-            fprintf(stderr, "%s: %s\n%s, %.2f bits per number, relative error %.2e\n", out, sizes.data, mix->name,
-                    8 * (double)r->bytes / (double)r->numbers, error);
+            fprintf(stderr, "%s: %s\n%s%s, %.2f bits per number, relative error %.2e\n", out, sizes.data,
+                    r->bytes >= t->total ? larger : "", mix->name, 8 * (double)r->bytes / (double)r->numbers,
+                    error);
         buf_free(&sizes);
         return rc;
     }
-    json_t *o = json_pack("{s:s,s:s,s:I,s:I,s:o,s:I,s:f,s:f,s:f,s:O}", "file", out, "type", mix->name, "bytes_before",
-                          (json_int_t)t->total, "bytes", (json_int_t)bytes, "types", recast_types(r), "count",
-                          (json_int_t)t->count, "bits_per_weight", 8 * (double)r->bytes / (double)r->numbers,
+    json_t *o = json_pack("{s:s,s:s,s:I,s:I,s:I,s:o,s:I,s:f,s:f,s:f,s:O}", "file", out, "type", mix->name, "tensor_bytes_before",
+                          (json_int_t)t->total, "tensor_bytes", (json_int_t)r->bytes, "bytes", (json_int_t)bytes,
+                          "types", recast_types(r), "count", (json_int_t)t->count, "bits_per_weight", 8 * (double)r->bytes / (double)r->numbers,
                           "relative_rms_error", error, "max_error", t->max, "tensors", z->rows);
     if (!o) return json_bad("the report", e);
     return answer_print_json(o, e);
@@ -158,7 +160,8 @@ int cmd_quantize(int argc, char **argv)
     bool both = n == 3 && to_given;
     if (n == 3 && !both) z.to = argv[3]; /* as llama-quantize has it */
     if (both || n < 2 || n > 3)
-        rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d names, expected IN, OUT.gguf and one FORMAT", n + both);
+        rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__,
+                         "IN, OUT.gguf and one FORMAT are wanted%s", both ? ", two formats are given" : "");
     else rc = quantize(&z, argv[1], argv[2], &e);
     json_decref(z.rows);
     return rc ? exit_fail("quantize", &e) : EXIT_OK;

@@ -46,7 +46,8 @@ int recast_begin(struct recast *c, struct convert_options *o, char found[SETUP_P
 {
     TRY(model_resolve(found, in, e));
     in = found;
-    if (same_file(in, o->out)) FAIL(e, ERR_USAGE, "%s is read and written; give the result another name", in);
+    TRY(confirm_not_input(o->out, in, e));
+    TRY(confirm_not_input(o->out, o->importance_file, e));
     TRY(confirm_replace(o->out, c->force, e));
     o->replace = true; /* as agreed */
     TRY(pool_open(&c->pool, threads ? (int)threads : cpu_count(), e));
@@ -65,7 +66,7 @@ void recast_sizes(const struct convert_result *r, struct buf *out)
 {
     char before[24], size[24];
     hub_size_text(before, r->totals.total);
-    buf_printf(out, "%s, mostly %s, became %s", before, formats[r->from].name, hub_size_text(size, r->bytes));
+    buf_printf(out, "tensors of %s, mostly %s, became %s", before, formats[r->from].name, hub_size_text(size, r->bytes));
     bool first = true;
     for (int t = 0; t < DT_COUNT; t++) {
         if (!r->of[t].tensors) continue;

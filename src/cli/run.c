@@ -8,6 +8,7 @@
 #include "cli/answer.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/exit.h"
 #include "cli/model_name.h"
 #include "cli/setup.h"
@@ -22,7 +23,8 @@ struct run_args {
     struct look_args look;
     struct sample_given given;
     struct opts_seen seen;
-    bool raw, json, jsonl, stats, ignore_end, fail_on_length, special;
+    bool limited; /* max_tokens was given */
+    bool force, raw, json, jsonl, stats, ignore_end, fail_on_length, special;
     int64_t max_tokens;
     const char *trace;
     struct opt_list files, stops;
@@ -31,7 +33,7 @@ struct run_args {
 
 static void add_rows(struct opts *o, struct run_args *a)
 {
-    opts_add(o, (struct opt){"max-tokens", 'n', OPT_I64, &a->max_tokens, -1, 1 << 24,
+    opts_add(o, (struct opt){"max-tokens", 'n', OPT_I64, &a->max_tokens, -1, 1 << 24, .given = &a->limited,
                              .help = "end after N tokens (-1: when the context is full)"});
     opts_add(o, (struct opt){"file", 'f', OPT_LIST, &a->files, .arg = "FILE",
                              .help = "put FILE before the prompt (repeatable)"});
@@ -46,6 +48,7 @@ static void add_rows(struct opts *o, struct run_args *a)
     opts_flag(o, "fail-on-length", 0, &a->fail_on_length, "exit code 8 when a limit cut the answer");
     opts_add(o, (struct opt){"trace", 0, OPT_STR, &a->trace, .arg = "FILE",
                              .help = "write every operation to FILE, for chrome://tracing or Perfetto"});
+    opts_flag(o, "force", 0, &a->force, "replace the file of --trace without asking");
     look_args_add(o, &a->look);
     sample_args_add(o, &a->sample, &a->given);
     model_args_add(o, &a->model);
@@ -142,6 +145,9 @@ static int encode_prompt(struct tokens *ids, struct run_args *a, const struct bu
             FAIL(e, ERR_USAGE, "--system, --messages and --tools need a model with a form of chats");
         a->raw = true;
     }
+    if (a->raw && ask_needs_form(&a->ask))
+        FAIL(e, ERR_USAGE, "--raw continues a text: --system, --messages and --tools belong to chats");
+    if (a->raw && a->model.thinking) FAIL(e, ERR_USAGE, "--raw continues a text: --think belongs to chats");
     if (!a->raw && en->chat.by_markers) tell_markers(en);
     if (a->raw) return encode_text(ids, prompt, en->tok, e);
     TRY(ask_make(&a->ask, &a->model, prompt, e));
@@ -190,6 +196,8 @@ static int answer(const struct run_args *a, struct session *s, const struct toke
 static int traced_answer(const struct run_args *a, struct talker *t, const struct tokens *ids, int *status, struct err *e)
 {
     struct trace **trace = &t->decoder.run.trace;
+    if (a->trace) TRY(confirm_not_input(a->trace, t->engine.path, e));
+    if (a->trace) TRY(confirm_remake(a->trace, a->force, e));
     if (a->trace) TRY(trace_open(trace, a->trace, true, e));
     int rc = answer(a, &t->session, ids, status, e);
     int closed = trace_close(*trace, rc ? NULL : e);
@@ -242,6 +250,14 @@ int cmd_run(int argc, char **argv)
     o.seen = &a.seen;
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     term_setup((enum term_color)a.look.color, a.look.plain);
+    if (a.limited && a.max_tokens == 0) {
+        err_set(&e, ERR_USAGE, __FILE__, __LINE__, "--max-tokens is 0, expected -1 or 1 to %d", 1 << 24);
+        return exit_fail("run", &e);
+    }
+    if (a.json && a.jsonl) {
+        err_set(&e, ERR_USAGE, __FILE__, __LINE__, "--json and --jsonl exclude each other");
+        return exit_fail("run", &e);
+    }
     if (!a.given.seed) a.sample.seed = random_seed();
     if (run(&a, argv + 1, n, &status, &e)) return exit_fail("run", &e);
     return status;

@@ -18,8 +18,13 @@
 static int64_t default_threads(void)
 {
     const char *s = getenv("AUTARKY_THREADS");
-    long n = s ? strtol(s, NULL, 10) : 0;
-    return n >= 1 && n <= POOL_MOST ? n : 0;
+    char *end;
+    long n = s ? strtol(s, &end, 10) : 0;
+    if (s && *s && (*end || n < 1 || n > POOL_MOST)) {
+        fprintf(stderr, "autarky: AUTARKY_THREADS is \"%.40s\", expected 1 to %d: it is not used\n", s, POOL_MOST);
+        return 0;
+    }
+    return n;
 }
 
 static const char *const form_names[] = {"absorbed", "plain", NULL};
@@ -111,7 +116,8 @@ void sample_args_advise(struct sample_params *p, const struct sample_given *give
     if (!given->min_p) p->min_p = advised.min_p;
     if (!given->repeat) p->repeat = advised.repeat;
     if (p->temp == 0 && given->repeat && p->repeat != 1)
-        fprintf(stderr, "--repeat has no effect at temperature 0, which takes the likeliest token; --top-k 1 --temp 1 takes "
+        fprintf(stderr,
+                "autarky: --repeat has no effect at temperature 0, which takes the likeliest token; --top-k 1 --temp 1 takes "
                         "the likeliest after the penalty\n");
 }
 

@@ -468,7 +468,7 @@ int cmd_show(int argc, char **argv)
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     if (n != 1) {
         struct err e;
-        err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d names, expected one model; see autarky show --help", n);
+        err_set(&e, ERR_USAGE, __FILE__, __LINE__, "expected one model, %d are given; see autarky show --help", n);
         return exit_fail("show", &e);
     }
     s.elements = (uint64_t)elements;

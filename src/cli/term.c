@@ -14,6 +14,7 @@
 #include "base/checked.h"
 #include "base/utf8.h"
 #include "cli/exit.h"
+#include "cli/wrap.h"
 #include "sys/maps.h"
 #include "sys/temp.h"
 #include "text/detok.h"
@@ -202,6 +203,21 @@ void term_write(FILE *f, const char *s, size_t n)
     }
     text_sanitize_terminal(s, n, &b);
     if (!b.failed && b.len > 0) fwrite(b.data, 1, b.len, f);
+    buf_free(&b);
+}
+
+void term_say(FILE *f, const char *s, size_t n)
+{
+    struct buf b = {0};
+    struct wrap w;
+    if (!term_is_tty(f) || term_plain()) {
+        term_write(f, s, n);
+        return;
+    }
+    text_sanitize_terminal(s, n, &b);
+    wrap_init(&w, f, term_columns());
+    if (!b.failed && b.len > 0) wrap_add(&w, b.data, b.len);
+    wrap_end(&w);
     buf_free(&b);
 }
 

@@ -58,6 +58,8 @@ const char *term_reset(FILE *f);
 /* Writes text that is not ours (a model's, a file's): on a terminal without control characters, elsewhere as it is.
  * s holds complete UTF-8 sequences. */
 void term_write(FILE *f, const char *s, size_t n);
+/* The same for a message: on a terminal its lines are broken between words. */
+void term_say(FILE *f, const char *s, size_t n);
 /* Flushes stdout; false when what was written did not arrive (full disk). */
 bool term_flush(void);
 

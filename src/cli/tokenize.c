@@ -17,8 +17,11 @@
 #include "model/vocab.h"
 #include "sys/file.h"
 
+enum { MAX_TEXT = 1 << 30 };
+
 struct tokenize {
     bool ids, line, json, special, bos;
+    const char *file; /* the text is in it; NULL: on the command line, or on stdin */
     struct tokenizer *tok;
     struct tokens out;
     size_t bytes; /* of the text */
@@ -31,6 +34,16 @@ static int read_stdin(struct buf *b, struct err *e)
     while ((n = term_read(block, sizeof block)) > 0) buf_add(b, block, n);
     if (ferror(stdin)) FAIL(e, ERR_IO, "stdin: cannot read: %s", strerror(errno));
     return buf_check(b, "stdin", e);
+}
+
+static int read_file(struct buf *b, const char *path, struct err *e)
+{
+    char *text;
+    size_t len;
+    TRY(file_read(&text, &len, path, MAX_TEXT, e));
+    buf_add(b, text, len);
+    mem_free(text);
+    return buf_check(b, path, e);
 }
 
 /* ---- control tokens spelled out ---- */
@@ -182,8 +195,10 @@ static int tokenize(struct tokenize *z, const char *model, const char *text, str
 {
     struct buf in = {0};
     TRY(tokenizer_resolve(&z->tok, model, e));
-    int rc = text && strcmp(text, "-") != 0 ? OK : read_stdin(&in, e);
-    if (!text || !strcmp(text, "-")) text = in.data ? in.data : "";
+    bool stdin_too = !z->file && (!text || !strcmp(text, "-"));
+    if (stdin_too && term_is_tty(stdin)) fprintf(stderr, "type the text; Ctrl-D on an empty line ends it\n");
+    int rc = z->file ? read_file(&in, z->file, e) : stdin_too ? read_stdin(&in, e) : OK;
+    if (z->file || stdin_too) text = in.data ? in.data : "";
     z->bytes = in.data ? in.len : strlen(text);
     if (!rc && z->bos && tokenizer_bos(z->tok) < 0)
         rc = err_set(e, ERR_USAGE, __FILE__, __LINE__, "%s: no token begins a text here", model);
@@ -207,14 +222,16 @@ int cmd_tokenize(int argc, char **argv)
                    "model file\n"
                    "or folder, or a tokenizer.json. Control tokens spelled out in the text stay text, as they do in a\n"
                    "prompt, unless --special is given.\n"};
+    opts_add(&o, (struct opt){"file", 'f', OPT_STR, &z.file, .arg = "FILE", .help = "the text is in FILE"});
     opts_flag(&o, "ids", 0, &z.ids, "only the ids, in one line");
     opts_flag(&o, "line", 0, &z.line, "ids and pieces in one line");
     opts_flag(&o, "json", 0, &z.json, "one JSON object");
     opts_flag(&o, "special", 0, &z.special, "spelled-out control tokens become those tokens");
     opts_flag(&o, "bos", 0, &z.bos, "put the token first that begins a text");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
-    if (n < 1 || n > 2)
-        rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "expected a model and at most one text, found %d", n);
+    if (n < 1 || n > (z.file ? 1 : 2))
+        rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "a model and %s wanted, %d words are given",
+                     z.file ? "no text beside -f are" : "at most one text are", n);
     else rc = tokenize(&z, argv[1], n == 2 ? argv[2] : NULL, &e);
     tokens_free(&z.out);
     tokenizer_free(z.tok);

@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "chat/chat.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/exit.h"
 #include "cli/model_name.h"
 #include "cli/options.h"
@@ -13,6 +14,7 @@
 #include "model/vocab.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "data/inputs.h"
 #include "text/detok.h"
 #include "text/tokenizer.h"
 #include <errno.h>
@@ -78,6 +80,7 @@ struct train_job {
     bool many_digits;
     struct opt_list extra;
     struct text_args texts;
+    bool force;
     struct bpe_trainer *trainer;
     uint64_t bytes; /* of text */
     double last;
@@ -116,11 +119,26 @@ static int learn_doc(void *ctx, const struct doc *d, struct err *e)
     return OK;
 }
 
+/* What is written is none of what is read, and replaces nothing unasked. */
+static int check_outputs(const struct train_job *job, char **files, int n, struct err *e)
+{
+    const char *outs[] = {job->out, job->config};
+    struct inputs all = {0};
+    int rc = inputs_add_all(&all, files, n, e);
+    for (int i = 0; i < 2 && outs[i] && !rc; i++) {
+        for (size_t k = 0; k < all.n && !rc; k++) rc = confirm_not_input(outs[i], all.v[k], e);
+        if (!rc) rc = confirm_remake(outs[i], job->force, e);
+    }
+    inputs_free(&all);
+    return rc;
+}
+
 /* Counts, learns and writes. */
 static int train(struct train_job *job, char **files, int n, struct err *e)
 {
     struct tokenizer *t;
     double start = clock_seconds();
+    TRY(check_outputs(job, files, n, e));
     job->texts.any_name = job->texts.exact = true;
     TRY(texts_each(&job->texts, files, n, learn_doc, job, e));
     TRY(bpe_trainer_finish(job->trainer, &t, show_progress, job, e));
@@ -154,6 +172,7 @@ static int cmd_train_tokenizer(int argc, char **argv)
     opts_add(&o, (struct opt){"special", 0, OPT_LIST, &job.extra, .arg = "TEXT",
                               .help = "one more special token, after the five"});
     text_args_add(&o, &job.texts);
+    opts_flag(&o, "force", 0, &job.force, "replace what exists without asking");
     int n, status;
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     if (!job.out) return usage(o.command, "--out is missing");

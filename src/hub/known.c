@@ -1,5 +1,7 @@
 /* The tables of published models. Where their makers offer no GGUF file, the ones most downloaded are taken. */
 #include "hub/known.h"
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include "base/checked.h"
@@ -89,6 +91,31 @@ bool hub_known_family(const char *word)
         if (!strncasecmp(word, families[i], n) && strchr("0123456789.:-_", word[n])) return true; /* also its end */
     }
     return false;
+}
+
+/* In lower case, letters and digits only. */
+static void plain(char *out, size_t cap, const char *s)
+{
+    size_t n = 0;
+    for (; *s && n + 1 < cap; s++)
+        if (isalnum((unsigned char)*s)) out[n++] = (char)tolower((unsigned char)*s);
+    out[n] = 0;
+}
+
+bool hub_known_near(char *out, size_t cap, const char *word)
+{
+    enum { MOST = 4 };
+    char want[64], have[64];
+    size_t n = 0, found = 0;
+    plain(want, sizeof want, word);
+    *out = 0;
+    if (strlen(want) < 4 || strchr(word, '/')) return false;
+    for (size_t i = 0; i < ARRAY_LEN(known) && found < MOST && n < cap; i++) {
+        plain(have, sizeof have, known[i].name);
+        if (strncmp(have, want, strlen(want)) != 0) continue;
+        n += (size_t)snprintf(out + n, cap - n, "%s%s", found++ ? " or " : "", known[i].name);
+    }
+    return found > 0;
 }
 
 const struct hub_suggestion *hub_suggestion(size_t i)

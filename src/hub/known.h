@@ -11,6 +11,10 @@ const char *hub_known(const char *name);
 /* Does word begin as the names of a known family do ("llama", "qwen", ...)? */
 bool hub_known_family(const char *word);
 
+/* Short names that word stands for when case, hyphens and dots do not count, as "llama-3.2-1b or llama-3.2-3b" of "llama3.2";
+ * false: none. */
+bool hub_known_near(char *out, size_t cap, const char *word);
+
 /* A few that suit a laptop, small ones first: for help and README. NULL behind the end. */
 struct hub_suggestion {
     const char *name;   /* for pull */
