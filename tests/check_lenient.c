@@ -346,9 +346,9 @@ static void check_other_tensors(void)
     static const struct {
         const char *name, *want;
     } cases[] = {
-        {"vision_tower.layer.weight", "1 tensors of the part that sees pictures are not used"},
+        {"vision_tower.layer.weight", "tensors of the part that sees pictures, which are not used: 1"},
         {"model.visual.blocks.0.weight", "sees pictures"},
-        {"audio_tower.conv.weight", "1 tensors of the part that hears"},
+        {"audio_tower.conv.weight", "tensors of the part that hears, which are not used: 1"},
         {"score.weight", "judges texts"},
         {"model.layers.0.self_attn.rotary_emb.inv_freq", ""},
         {"model.layers.1.self_attn.k_scale", ""},

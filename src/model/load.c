@@ -281,7 +281,7 @@ static void warn_part(const struct load *l, const char *what, size_t n)
 {
     char text[300];
     if (!what) return;
-    snprintf(text, sizeof text, "%.200s: %zu tensors of the part that %s are not used", l->file->path, n, what);
+    snprintf(text, sizeof text, "%.200s: tensors of the part that %s, which are not used: %zu", l->file->path, what, n);
     if (l->o->warn) l->o->warn(l->o->warn_ctx, text);
 }
 

@@ -190,10 +190,10 @@ static int retype(struct token_src *src, const struct tokenizer_parts *p, const 
     TRY(retype_unused(src, p, &unused, e));
     size_t bytes = retype_bytes(src, p), markers = retype_markers(src, p), nul = drop_nul(src, p->n_tokens);
     if (bytes || (markers && p->types))
-        log_warn("%s: %zu tokens are typed as ordinary ones and are none, by their names (markers, bytes): taken for what they "
-                 "are", name, bytes + markers);
-    if (nul) log_warn("%s: %zu tokens hold a NUL byte and are ignored", name, nul);
-    if (unused) log_warn("%s: %zu tokens are typed as unused, and merges make them: they are used", name, unused);
+        log_warn("%s: tokens typed as ordinary which by their names are markers or bytes, and are taken as such: %zu", name,
+                 bytes + markers);
+    if (nul) log_warn("%s: tokens that hold a NUL byte and are ignored: %zu", name, nul);
+    if (unused) log_warn("%s: tokens typed as unused which merges make, and which are used: %zu", name, unused);
     return OK;
 }
 

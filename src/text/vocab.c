@@ -98,7 +98,8 @@ static int build_index(struct tokenizer *t, bool last, const char *name, struct 
         if (t->index[i].id < 0 || last) t->index[i] = (struct index_slot){(uint32_t)(hash >> 32), id};
         if (probes > t->index_probes) t->index_probes = probes;
     }
-    if (twice) log_warn("%s: %zu tokens are spelled as another: text becomes the %s", name, twice, last ? "last" : "first");
+    const char *which = last ? "last" : "first";
+    if (twice) log_warn("%s: tokens that are spelled as another, of which text becomes the %s: %zu", name, which, twice);
     return OK;
 }
 
@@ -243,10 +244,9 @@ static void drop_dead_merges(struct tokenizer *t)
 static void tell_merges(const struct tokenizer *t, const char *name)
 {
     if (t->twice)
-        log_warn("%s: %zu of its merges are there twice: the %s counts", name, t->twice, t->last_counts ? "last" : "first");
+        log_warn("%s: merges listed twice, of which the %s counts: %zu", name, t->last_counts ? "last" : "first", t->twice);
     if (t->special)
-        log_warn("%s: %zu of its merges take or make tokens that are no ordinary ones, which text never becomes: they are "
-                 "ignored", name, t->special);
+        log_warn("%s: merges that take or make added tokens, which text never becomes, and are ignored: %zu", name, t->special);
 }
 
 /* SentencePiece: a token that merges take and make, whatever its type. */
