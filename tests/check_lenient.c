@@ -183,6 +183,11 @@ static const struct gguf_case gguf_cases[] = {
     {"qwen2", NULL, "tokenizer.ggml.bos_token_id", V_U32, 4e9, NULL, "tokenizer.ggml.bos_token_id"},
     {"qwen2", NULL, "tokenizer.ggml.eos_token_id", V_STR, 0, "two", "tokenizer.ggml.eos_token_id"},
     {"qwen2", NULL, "tokenizer.ggml.eos_token_id", V_U32, 48, NULL, "ends a text has the id 48"},
+    {"qwen2", NULL, "general.type", V_STR, 0, "adapter", "!this is no model but an adapter (LoRA)"},
+    {"qwen2", NULL, "general.type", V_STR, 0, "mmproj", "!the part of a model that sees pictures"},
+    {"qwen2", NULL, "general.type", V_STR, 0, "model", ""},
+    {"qwen2", NULL, "general.type", V_U32, 7, NULL, ""},
+    {"qwen2", NULL, "general.architecture", V_STR, 0, "clip", "!the part of a model that sees pictures"},
     {"qwen3", "qwen3.rope.scaling.original_context_length", "qwen3.x", V_U32, 0, NULL, "original_context_length\" is missing"},
 };
 
@@ -461,6 +466,16 @@ static void check_folders(void)
     }
 }
 
+static void check_no_tokenizer(void)
+{
+    struct tokenizer *t;
+    struct err e = {0};
+    copy_folder("llama", "spm", NULL);
+    CHECK_OK(file_replace(in_dir("spm/tokenizer.model"), "x", 1, &e), &e);
+    int rc = model_tokenizer_at(&t, in_dir("spm"), &e);
+    CHECK(rc == ERR_NOTFOUND && strstr(e.msg, "there is tokenizer.model, which is not read"), "%s", e.msg);
+}
+
 /* Wherever a file is cut, the message asks whether it is whole. */
 static void check_cut(void)
 {
@@ -710,6 +725,7 @@ int main(void)
     check_other_tensors();
     check_kinds();
     check_folders();
+    check_no_tokenizer();
     check_cut();
     check_foreign();
     check_finite();

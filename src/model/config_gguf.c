@@ -240,6 +240,26 @@ static int find_mistral(struct config *c, const struct tf *f, struct err *e)
     return OK;
 }
 
+/* GGUF holds other things than models, too, and says so. */
+static int check_kind(const struct tf *f, struct err *e)
+{
+    static const char *const kinds[][2] = {
+        {"adapter", "an adapter (LoRA) for another model, which has to be merged into it first"},
+        {"mmproj", "the part of a model that sees pictures or hears: the model itself is another file"},
+        {"imatrix", "an importance matrix, for quantize --imatrix"},
+        {"controlvector", "a control vector for another model"},
+    };
+    const struct tf_kv *type = tf_find_kv(f, "general.type"), *arch = tf_find_kv(f, "general.architecture");
+    const struct tf_kv *kv = type && type->type == TF_STR ? type : arch && arch->type == TF_STR ? arch : NULL;
+    for (size_t i = 0; kv && i < ARRAY_LEN(kinds); i++)
+        if (strlen(kinds[i][0]) == kv->v.str.len && !memcmp(kinds[i][0], kv->v.str.s, kv->v.str.len))
+            FAIL(e, ERR_UNSUPPORTED, "%s: this is no model but %s (\"%s\" is \"%s\")", f->path, kinds[i][1], kv->key,
+                 kinds[i][0]);
+    bool clip = arch && arch->type == TF_STR && arch->v.str.len == 4 && !memcmp(arch->v.str.s, "clip", 4);
+    if (clip) FAIL(e, ERR_UNSUPPORTED, "%s: this is no model but %s (\"%s\" is \"clip\")", f->path, kinds[1][1], arch->key);
+    return OK;
+}
+
 static int find_arch(struct config *c, const struct tf *f, struct err *e)
 {
     char *name = NULL, names[200];
@@ -274,6 +294,7 @@ int config_from_gguf(struct config *c, const struct tf *f, struct err *e)
 {
     int64_t blocks = 0;
     config_default(c);
+    TRY(check_kind(f, e));
     TRY(find_arch(c, f, e));
     c->rope_interleaved = c->arch->gguf_interleaved;
     for (int i = 0; i < config_n_fields; i++)

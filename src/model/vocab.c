@@ -216,12 +216,28 @@ static int read_json(struct tokenizer **out, const char *path, struct err *e)
     return rc;
 }
 
+/* The forms in which tokenizers were published before. */
+static void hint_tokenizer(const struct model_file *m, struct err *e)
+{
+    static const char *const others[] = {"tokenizer.model", "vocab.json", "tekken.json", "tiktoken.model"};
+    char path[PATH_MAX];
+    for (size_t i = 0; e && i < ARRAY_LEN(others); i++) {
+        size_t n = strlen(e->msg);
+        if (path_join(path, sizeof path, m->folder, others[i], NULL) || file_look(path, true).kind != FILE_REGULAR) continue;
+        snprintf(e->msg + n, sizeof e->msg - n, "; there is %s, which is not read: transformers makes tokenizer.json of it",
+                 others[i]);
+        return;
+    }
+}
+
 static int read_folder(struct tokenizer **out, struct model_file *m, struct err *e)
 {
     const struct model_json_file *j;
     char path[PATH_MAX];
     TRY(path_join(path, sizeof path, m->folder, "tokenizer.json", e));
-    TRY(read_json(out, path, e));
+    int rc = read_json(out, path, e);
+    if (rc == ERR_NOTFOUND) hint_tokenizer(m, e);
+    TRY(rc);
     TRY(model_file_json(&j, m, MODEL_TOKENIZER_CONFIG, e));
     return j->root ? apply_config(*out, j->root, j->path, e) : OK;
 }
