@@ -46,6 +46,7 @@ static int own(struct loading *g, void *p)
 static int text_of(struct loading *g, const char **out, const json_t *v)
 {
     char *s = json_text(v);
+    if (!s) return json_bad(g->where, g->e);
     TRY(own(g, s));
     *out = s;
     return OK;

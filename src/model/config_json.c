@@ -44,7 +44,7 @@ static int check_value(const json_t *obj, const char *key, const char *want, con
     const json_t *v = json_object_get(obj, key);
     if (!v || json_is_null(v)) return OK;
     char *text = json_text(v);
-    if (!text) FAIL(e, ERR_MEMORY, "%s: out of memory", where);
+    if (!text) return json_bad(where, e);
     int rc = OK;
     if (!is_same(v, text, want))
         rc = err_set(e, ERR_UNSUPPORTED, __FILE__, __LINE__, "%s: \"%s\" is %.80s; this program supports %s", where, key, text,
