@@ -118,6 +118,18 @@ answer big:latest; same
 find "$ollama" | sort >"$dir/after"
 what="Ollama's folder"; if cmp -s "$dir/before" "$dir/after"; then ok; else bad "$what: something was written there"; fi
 
+# A disk that is memory: what lies there is used already, and takes nothing more.
+if [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && shm=$(mktemp -d /dev/shm/check-XXXXXX); then
+    trap 'rm -rf "$dir" "$shm"' EXIT
+    cp "$ollama"/blobs/sha256-* "$shm/m.gguf"
+    t 0 plan "$shm/m.gguf" --json; before=$(sed 's/.*"total":\([0-9]*\).*"disk":.*"memory_free".*/\1/' "$out")
+    answer "$shm/m.gguf"; same
+    t 0 plan "$shm/m.gguf"; has "$out" 'in memory already'
+    t 0 plan "$shm/m.gguf" --json; after=$(sed 's/.*"total":\([0-9]*\).*"disk":.*"memory_free".*/\1/' "$out")
+    if [ "$((before - after))" -gt 19000000 ]; then ok; else bad "$what: $before bytes before, $after after"; fi
+    answer "$shm/m.gguf" --memory 18M; same
+fi
+
 # A model that is gone, and what earlier versions left when they were killed: told, and removed.
 rm -r "$ollama"
 echo old >"$own/x.gguf.panels.4711.tmp"; echo old >"$own/y.gguf.panels"; echo kept >"$own/notes.panels.txt"

@@ -44,8 +44,8 @@ static void tell_machine(struct doctor *d)
     tell(d, "processor", model, NULL);
     cpus_read(&cpus, "");
     if (cpus.quota > 0)
-        snprintf(text, sizeof text, "%d threads on %d processors; the quota is %.2f (%s)", cpus.count, cpus.allowed, cpus.quota,
-                 cpus.from);
+        snprintf(text, sizeof text, "%d thread%s on %d processors; the quota is %.2f (%s)", cpus.count,
+                 cpus.count == 1 ? "" : "s", cpus.allowed, cpus.quota, cpus.from);
     else snprintf(text, sizeof text, "%d for this process", cpus.allowed);
     tell(d, "processors", text, NULL);
     for (int i = 0; i <= (int)best; i++) buf_printf(&all, "%s%s", i ? ", " : "", cpu_level_name((enum cpu_level)i));

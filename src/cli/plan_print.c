@@ -87,10 +87,11 @@ static void print_memory(const struct plan *p)
 {
     const struct engine_memory *m = &p->memory;
     printf("%s  memory%s\n", term_dim(stdout), term_reset(stdout));
-    printf("  %-16s%12s   products in %s\n", "weights", SIZE(m->weights),
+    printf("  %-16s%12s   products in %s%s\n", "weights", SIZE(m->weights),
            m->int8                     ? "int8"
            : p->compute == ENGINE_BF16 ? "bf16"
-                                       : "f32");
+                                       : "f32",
+           m->there ? "; in memory already" : "");
     printf("  %-16s%12s   %s tokens", "cache", SIZE(m->cache), NUMBER(m->context));
     if (m->context < m->wanted) printf(" (the model's %s do not fit)", NUMBER(m->wanted));
     if (p->slots > 1) printf(" of each of %" PRId64 " sequences", p->slots);

@@ -91,6 +91,7 @@ static bool add_up(struct engine_memory *m)
 {
     uint64_t sum;
     if (!add_u64(m->weights, m->cache, &sum) || !add_u64(sum, m->run, &m->total)) m->total = UINT64_MAX;
+    else m->total -= m->there;
     return m->available == 0 || m->total <= m->available;
 }
 
@@ -98,11 +99,13 @@ static int refuse(const struct engine *en, const struct engine_options *o, const
 {
     char hint[160] = "";
     if (m->fits > 0) snprintf(hint, sizeof hint, "; with --ctx %lld it fits", (long long)m->fits);
-    else if (m->weights > m->available) snprintf(hint, sizeof hint, "; no context is small enough, a smaller format may be");
+    else if (m->weights - m->there > m->available)
+        snprintf(hint, sizeof hint, "; no context is small enough, a smaller format may be");
     FAIL(e, ERR_MEMORY,
-         "%s does not fit: weights %.1f MiB + cache of %d x %lld tokens %.1f MiB + computing %.1f MiB = %.1f MiB, and "
+         "%s does not fit: weights %.1f MiB%s + cache of %d x %lld tokens %.1f MiB + computing %.1f MiB = %.1f MiB, and "
          "it may take %.1f MiB (%.100s)%s",
-         o->model, mib(m->weights), en->slots, (long long)m->context, mib(m->cache), mib(m->run), mib(m->total),
+         o->model, mib(m->weights), m->there ? " (there already)" : "", en->slots, (long long)m->context, mib(m->cache),
+         mib(m->run), mib(m->total),
          mib(m->available), m->available_from, hint);
 }
 
@@ -144,7 +147,7 @@ static int find_fitting(struct engine *en, struct engine_memory *m, struct err *
     struct engine_memory wanted = *m, t = *m;
     int64_t lo = 0, hi = wanted.context + 1; /* lo fits, hi does not */
     if (add_up(&t)) lo = wanted.context;
-    else if (t.weights > t.available) hi = 1;
+    else if (t.weights - t.there > t.available) hi = 1;
     while (hi - lo > 1 && hi - lo > lo / 64) { /* to a 64th */
         int64_t mid = lo + (hi - lo) / 2;
         TRY(weigh_context(en, mid, &t, e));
@@ -156,6 +159,20 @@ static int find_fitting(struct engine *en, struct engine_memory *m, struct err *
     return OK;
 }
 
+/* A file of panels on a disk that is memory counts as used already. Its arena is as large as the weights, but for gaps. */
+static uint64_t bytes_there(const struct engine_options *o, const struct engine_memory *m)
+{
+    struct panels_places p;
+    uint64_t least = panels_file_bytes(m->weights);
+    if (!o->panels || !m->parts.panels || o->shape) return 0;
+    panels_places(&p, o->model, o->panels);
+    for (int i = 0; i < p.n; i++) {
+        uint64_t size = file_look(p.path[i], true).size;
+        if (size >= least && size - least < PANELS_PIECE && file_in_memory(p.path[i])) return m->weights;
+    }
+    return 0;
+}
+
 static int weigh(struct engine *en, const struct engine_options *o, struct model_file *f, struct engine_memory *m,
                  struct err *e)
 {
@@ -163,6 +180,7 @@ static int weigh(struct engine *en, const struct engine_options *o, struct model
     const struct engine_shape *s = o->shape;
     TRY(s ? net_weigh_shape(&m->parts, s->config, s->type, s->ctx, &lo, e) : net_weigh(&m->parts, f, &lo, e));
     m->weights = m->parts.all.memory;
+    m->there = bytes_there(o, m);
     m->disk = m->parts.panels && o->panels ? panels_file_bytes(m->weights) : 0;
     return OK;
 }

@@ -79,7 +79,8 @@ struct engine_memory {
     uint64_t weights;   /* as numbers for the products; what is only mapped from the file is not counted */
     uint64_t cache;     /* with the tables of positions */
     uint64_t run;       /* one forward pass and what sessions keep */
-    uint64_t total;
+    uint64_t there;     /* of the weights: a file of panels that lies in memory (tmpfs) already */
+    uint64_t total;     /* what it takes more: the sum, less that */
     uint64_t available; /* what it may take; 0: the system does not tell */
     char available_from[CGROUP_FILE]; /* who says so: a file of the system, or the option */
     uint64_t token_cache; /* bytes of the cache for one more token of one sequence */

@@ -86,11 +86,13 @@ int panels_key(char key[SHA256_HEX], const struct load *l, size_t need, struct e
                      ks->gemm_f32.nr, ks->gemm_bf16.nr, l->net->absorbed, l->o->int8);
     sha256_add(h, line, (size_t)n);
     tf_identify(l->file, h);
-    for (size_t i = 0; i < l->file->n_tensors; i++) {
+    int rc = OK;
+    for (size_t i = 0; !rc && i < l->file->n_tensors; i++) { /* from a slow disk this lasts */
         add_tensor(h, &l->file->tensors[i]);
         tf_forget(l->file, &l->file->tensors[i]); /* the system maps what is around the samples too */
+        rc = load_check_stop(l, e);
     }
-    int rc = add_places(h, l, e);
+    if (!rc) rc = add_places(h, l, e);
     sha256_hex(h, key);
     return rc;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include "base/mem.h"
 #include "sys/calls.h"
@@ -14,6 +15,8 @@
 #include "sys/maps.h"
 #include "sys/store.h"
 
+enum { TMPFS = 0x01021994 };
+#define RAMFS 0x858458f6ul /* of statfs(2) */
 static const size_t sync_step = (size_t)32 << 20; /* bytes between two looks at `stop` */
 
 static int keep_path(struct shared *s, const char *path, struct err *e)
@@ -131,6 +134,12 @@ void shared_close(struct shared *s)
     temp_drop(&s->temp);
     mem_free(s->path);
     *s = (struct shared){0};
+}
+
+bool file_in_memory(const char *path)
+{
+    struct statfs f;
+    return statfs(path, &f) == 0 && ((unsigned long)f.f_type == TMPFS || (unsigned long)f.f_type == RAMFS);
 }
 
 int file_patch(const char *path, const void *data, size_t n, uint64_t at, int64_t modified, struct err *e)

@@ -36,6 +36,8 @@ int shared_commit(struct shared *s, int64_t modified, struct err *e);
 void shared_keep(struct shared *s);
 void shared_close(struct shared *s); /* accepts a zeroed one; a file that was not committed is removed */
 
+/* Whether the file lies on a disk that is memory (tmpfs): mapping it takes nothing more. */
+bool file_in_memory(const char *path);
 /* Writes n bytes at `at` of an existing file, then sets the time of its bytes. */
 int file_patch(const char *path, const void *data, size_t n, uint64_t at, int64_t modified, struct err *e);
 
