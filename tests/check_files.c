@@ -148,6 +148,22 @@ static void check_signal(void)
     CHECK(names_in("half", true) == 0, "%zu stay after SIGTERM", names_in("half", true));
 }
 
+/* A system that lets nobody name such a file: it is copied. */
+static void check_forbidden(void)
+{
+    static const int errors[] = {EPERM, EXDEV, ENOENT};
+    static char text[50000];
+    struct err e;
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        for (size_t k = 0; k + 1 < sizeof text; k++) text[k] = (char)('a' + k % (7 + i));
+        fault_at(FAULT_RENAME, 1, errors[i]);
+        CHECK_OK(file_replace(in_dir("half/copied"), text, sizeof text - 1, &e), &e);
+        CHECK(fault_hit() && holds(in_dir("half/copied"), text) && names_in("half", true) == 0, "errno %d", errors[i]);
+        fault_at(0, 0, 0);
+    }
+    CHECK_OK(file_remove(in_dir("half/copied"), &e), &e);
+}
+
 /* Two outputs of one name at a time, by processes that may have one number (in two containers). */
 static void check_two(void)
 {
@@ -406,6 +422,7 @@ int main(void)
     folder_make();
     check_killed();
     check_signal();
+    check_forbidden();
     check_two();
     check_links();
     check_targets();

@@ -251,7 +251,7 @@ int json_opt_str(const json_t *obj, const char *key, const char **out, const cha
 
 static char *dump(const json_t *v, size_t flags)
 {
-    if (incomplete || libs_json_is_short()) return NULL; /* something may be missing in v */
+    if (incomplete) return NULL; /* something is missing, perhaps in v */
     flags |= JSON_ENCODE_ANY;
     size_t n = json_dumpb(v, NULL, 0, flags); /* 0: it failed, since no value is an empty text */
     char *s = n ? mem_alloc(n + 1) : NULL;

@@ -80,7 +80,6 @@ bool libs_json_short(void)
     return yes;
 }
 
-bool libs_json_is_short(void) { return ran_short; }
 void libs_json_set_short(void) { ran_short = true; }
 
 int libs_json_load(json_t **out, const char *text, size_t len, size_t flags, json_error_t *why, const char *name, struct err *e)

@@ -16,7 +16,6 @@ int libs_json_load(json_t **out, const char *text, size_t len, size_t flags, jso
 
 /* Whether an allocation of jansson has failed in this thread since it was asked last. */
 bool libs_json_short(void);
-bool libs_json_is_short(void); /* the same, and it stays so */
 void libs_json_set_short(void); /* memory for a text of it has run short */
 
 /* A context of OpenSSL (EVP_MD_CTX) for one hash. */

@@ -1,10 +1,8 @@
 /* Questions on the terminal. */
 #include "cli/confirm.h"
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include "cli/setup.h"
 #include "cli/term.h"
 #include "hub/choose.h"
@@ -27,7 +25,7 @@ int confirm(const char *question, const char *instead, const char *nothing, stru
 
 int confirm_not_input(const char *out, const char *in, struct err *e)
 {
-    if (in && same_file(in, out)) FAIL(e, ERR_USAGE, "%s is read and written; give the result another name", in);
+    if (in && file_same(in, out)) FAIL(e, ERR_USAGE, "%s is read and written; give the result another name", in);
     return OK;
 }
 
@@ -43,20 +41,19 @@ int confirm_remake(const char *path, bool force, struct err *e)
 
 int confirm_replace_or(const char *path, const char *instead, struct err *e)
 {
-    struct stat st;
+    struct file_look l = file_look(path, true);
     char question[PATH_MAX + 80], inside[PATH_MAX], size[24];
-    if (stat(path, &st) != 0) {
-        if (errno == ENOENT || errno == ENOTDIR) return OK;
-        FAIL(e, ERR_IO, "%s: %s", path, strerror(errno));
-    }
-    if (S_ISDIR(st.st_mode)) {
+    bool model;
+    TRY(file_known(&l, path, e));
+    if (l.kind == FILE_FOLDER) {
         TRY(path_join(inside, sizeof inside, path, "config.json", e));
-        if (stat(inside, &st) != 0) return OK;
+        TRY(file_is_there(&model, inside, e));
+        if (!model) return OK;
         snprintf(question, sizeof question, "%s holds a model: replace it?", path);
-    } else if (S_ISREG(st.st_mode)) {
-        snprintf(question, sizeof question, "%s exists, %s: replace it?", path, hub_size_text(size, (uint64_t)st.st_size));
+    } else if (l.kind == FILE_REGULAR) {
+        snprintf(question, sizeof question, "%s exists, %s: replace it?", path, hub_size_text(size, l.size));
     } else {
-        return OK; /* a device, a pipe: whoever writes says what is wrong with it */
+        return OK; /* nothing, a device, a pipe: whoever writes says what is wrong with it */
     }
     return confirm(question, instead, "nothing is written", e);
 }

@@ -68,7 +68,7 @@ static int open_logits(struct ppl *p, const char *text, struct err *e)
     if (!p->out_path) return OK;
     const char *inputs[2] = {p->t.engine.path, text};
     for (int i = 0; i < 2; i++)
-        if (same_file(p->out_path, inputs[i]))
+        if (file_same(p->out_path, inputs[i]))
             FAIL(e, ERR_USAGE, "--logits: %s is %s, which would be lost", p->out_path, i ? "the text" : "the model");
     return file_out_open(&p->out, p->out_path, e);
 }

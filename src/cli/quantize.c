@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
@@ -42,11 +41,7 @@ static void print_row(void *ctx, const struct tensor_result *r)
     progress_say(&z->recast.progress, line);
 }
 
-static int64_t file_size(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
-}
+static int64_t file_size(const char *path) { return (int64_t)file_look(path, true).size; }
 
 static int report(struct quantize *z, const struct mix *mix, const char *out, const struct convert_result *r,
                   struct err *e)

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/log.h"
@@ -143,12 +142,6 @@ bool xdg_path(char out[SETUP_PATH], const char *variable, const char *fallback, 
     else if (home && home[0] == '/') n = snprintf(out, SETUP_PATH, "%s/%s/%s", home, fallback, rest);
     else return false;
     return n > 0 && n < SETUP_PATH;
-}
-
-bool same_file(const char *a, const char *b)
-{
-    struct stat x, y;
-    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 static void tell_warning(void *ctx, const char *message)

@@ -58,8 +58,6 @@ struct talker {
 int talker_open(struct talker *t, const char *path, const struct model_args *m, struct err *e);
 void talker_close(struct talker *t);
 
-/* Do both names lead to the same file or folder? Then a command that reads one and writes the other must refuse. */
-bool same_file(const char *a, const char *b);
 /* $NAME/rest, or $HOME/fallback/rest; false when neither variable is set. */
 bool xdg_path(char out[SETUP_PATH], const char *variable, const char *fallback, const char *rest);
 

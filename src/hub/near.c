@@ -47,7 +47,7 @@ static int scan(struct hub_models *m, enum hub_place place, const char *root, st
 {
     char **names, path[PATH_MAX], dir[PATH_MAX];
     size_t n;
-    if (file_list(&names, &n, root, NULL) != OK) return OK;
+    if (!local_names(&names, &n, root)) return OK;
     int rc = OK;
     for (size_t i = 0; !rc && i < n; i++) {
         struct file_look look;

@@ -342,6 +342,12 @@ int file_is_there(bool *there, const char *path, struct err *e)
 }
 
 bool file_absent(const char *path) { return file_look(path, true).kind == FILE_MISSING; }
+bool file_same(const char *a, const char *b)
+{
+    struct stat x, y;
+    return sys_stat(&x, a, true) == 0 && sys_stat(&y, b, true) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 bool file_is_dir(const char *path) { return file_look(path, true).kind == FILE_FOLDER; }
 bool file_writable(const char *folder) { return file_is_dir(folder) && access(folder, W_OK | X_OK) == 0; }
 

@@ -75,6 +75,8 @@ int file_is_there(bool *there, const char *path, struct err *e);
 /* True when there is certainly nothing of this name. False also when the system does not tell: whoever goes on and opens it gets
  * the error. */
 bool file_absent(const char *path);
+/* Whether both are there and the same file. */
+bool file_same(const char *a, const char *b);
 /* True for a folder, or a link to one; false for anything else, and when the system does not tell. */
 bool file_is_dir(const char *path);
 /* Whether files can be made in the folder. */

@@ -202,11 +202,38 @@ int temp_folder(struct temp *t, const char *beside, struct err *e)
 
 /* ---- becoming ---- */
 
+/* Where a rule of the system forbids to name such a file: its bytes in one that has a name. Hours of work are not lost. */
+static int copy_named(struct temp *t, const char *path, struct err *e)
+{
+    struct temp copy = {0};
+    struct stat st;
+    char block[1 << 14];
+    if (sys_fstat(&st, t->fd) != 0) FAIL(e, call_error(errno), "%s: %s", path, strerror(errno));
+    TRY(make_named(&copy, path, false, st.st_mode & 0777, e));
+    ssize_t n = 1, k = 1;
+    for (uint64_t at = 0; n > 0 && k > 0; at += n > 0 ? (uint64_t)n : 0) {
+        n = sys_pread(t->fd, block, sizeof block, at);
+        for (ssize_t done = 0; done < n && k > 0; done += k > 0 ? k : 0)
+            k = sys_write(copy.fd, block + done, (size_t)(n - done));
+    }
+    if (n < 0 || k <= 0 || sys_fsync(copy.fd) != 0) {
+        int no = errno;
+        temp_drop(&copy);
+        FAIL(e, call_error(no), "%s: cannot write: %s", path, strerror(no));
+    }
+    temp_drop(t);
+    *t = copy;
+    return OK;
+}
+
+static bool is_forbidden(int no) { return no == EPERM || no == EACCES || no == EXDEV || no == ENOENT || no == EOPNOTSUPP; }
+
 /* The name of a file that had none: path itself when nothing has it (then *there), else a temporary one. */
 static int link_it(struct temp *t, const char *path, bool *there, struct err *e)
 {
     *there = sys_link_fd(t->fd, path) == 0;
     for (int i = 0, no = *there ? 0 : errno; !*there && !t->name; i++) {
+        if (is_forbidden(no)) return copy_named(t, path, e);
         if (no != EEXIST || i == TRIES) FAIL(e, call_error(no), "%s: cannot create: %s", path, strerror(no));
         TRY(temp_name(&t->name, path, e));
         t->slot = slot_take(t->name);
