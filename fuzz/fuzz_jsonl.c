@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t sum = 0;
     if (size == 0) return 0;
     const char *text = (const char *)data + 1;
-    switch (data[0] % 6) {
+    switch (data[0] % 8) {
     case 0: docs_each_jsonl(text, size - 1, "fuzz.jsonl", touch, &sum, &e); break;
     case 1: docs_each_txt(text, size - 1, "fuzz.txt", touch, &sum, &e); break;
     case 2: each_file(".jsonl.zst", data + 1, size - 1, &sum); break;
