@@ -676,6 +676,20 @@ static void check_rows(int tokens, bool more)
     engine_close(&en);
 }
 
+static void check_named(void)
+{
+    static const char config[] = "{\"pad_token\": \"[PAD]\", \"eos_token\": null, \"bos_token\": {\"content\": \"A\"}, "
+                                 "\"x\": NaN}";
+    struct tokenizer *t = NULL;
+    struct err e = {0};
+    CHECK_OK(file_replace(in_dir("rows/tokenizer_config.json"), config, strlen(config), &e), &e);
+    listen();
+    int rc = model_tokenizer_at(&t, in_dir("rows"), &e);
+    judge("pad_token", rc, &e, "\"pad_token\" is \"[PAD]\", which is no added token");
+    CHECK(strstr(warned, "\"bos_token\" is \"A\"") && !strstr(warned, "eos_token") && tokenizer_pad(t) < 0, "\"%s\"", warned);
+    tokenizer_free(t);
+}
+
 /* ---- how much JSON may ask for ---- */
 
 static void check_bounds(void)
@@ -736,6 +750,7 @@ int main(void)
     check_rows(50, true);
     check_rows(48, false);
     check_rows(30, false);
+    check_named();
     check_bounds();
     folder_remove();
     return test_end();

@@ -187,16 +187,20 @@ int model_tokenizer_from_gguf(struct tokenizer **out, const struct tf *f, struct
 }
 
 /* The control token that a member names, as a text or as an object with one; -1 when it names none. */
-static int32_t named(const struct tokenizer *t, const json_t *root, const char *key)
+static int32_t named(const struct tokenizer *t, const json_t *root, const char *key, const char *path)
 {
     const json_t *v = json_object_get(root, key);
     if (json_is_object(v)) v = json_object_get(v, "content");
-    return json_is_string(v) ? tokenizer_special(t, json_string_value(v)) : -1;
+    const char *s = json_string_value(v);
+    int32_t id = s ? tokenizer_special(t, s) : -1;
+    if (s && id < 0) log_warn("%s: \"%s\" is \"%.60s\", which is no added token of tokenizer.json: it is ignored", path, key, s);
+    return id;
 }
 
 static int apply_config(struct tokenizer *t, const json_t *root, const char *path, struct err *e)
 {
-    int32_t bos = named(t, root, "bos_token"), eos = named(t, root, "eos_token"), pad = named(t, root, "pad_token");
+    int32_t bos = named(t, root, "bos_token", path), eos = named(t, root, "eos_token", path);
+    int32_t pad = named(t, root, "pad_token", path);
     bool add_bos = tokenizer_add_bos(t);
     TRY(json_opt_bool(root, "add_bos_token", &add_bos, path, e));
     if (bos < 0) bos = tokenizer_bos(t);
