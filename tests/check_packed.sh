@@ -81,7 +81,10 @@ done
 # rm takes them with the model, and asks first.
 answer m.gguf; same
 t 2 rm m.gguf; has "$err" 'packed weights'; has "$err" 'say -y'; files "$own" 'm.gguf m.gguf.panels '
-t 0 rm --packed m.gguf -y; has "$err" '1 file of packed weights removed'; files "$own" 'm.gguf '
+echo old >"$own/m.gguf.panels.123.tmp" # of an earlier version that was killed
+echo mine >"$own/m.gguf.panels.notes"
+t 0 rm --packed m.gguf -y; has "$err" '2 files of packed weights removed'; files "$own" 'm.gguf m.gguf.panels.notes '
+rm "$own/m.gguf.panels.notes"
 t 3 rm --packed m.gguf -y; has "$err" 'nothing is packed'
 answer m.gguf; same
 cp "$own/m.gguf" "$dir/kept.gguf"

@@ -1,6 +1,7 @@
 /* What was packed of models, and what of it nothing uses any more. */
 #include "cli/packed.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
 #include "cli/answer.h"
@@ -38,6 +39,35 @@ static int add(struct packed *p, const char *path, const char *model, uint64_t b
     return OK;
 }
 
+/* "x.gguf.panels", and what earlier versions left behind when they were ended while they packed: "x.gguf.panels.123.tmp". */
+static bool is_packed_name(const char *name)
+{
+    const char *at = strstr(name, ".panels");
+    if (!at) return false;
+    at += strlen(".panels");
+    size_t digits = *at == '.' ? strspn(at + 1, "0123456789") : 0;
+    return !*at || (digits > 0 && !strcmp(at + 1 + digits, ".tmp"));
+}
+
+/* What earlier versions left beside a model. */
+static int add_leftovers(struct packed *p, const char *model, struct err *e)
+{
+    char real[PATH_MAX], dir[PATH_MAX], path[PATH_MAX], **names;
+    size_t n;
+    if (!realpath(model, real) || path_dir(dir, sizeof dir, real, NULL) || dir_names(&names, &n, dir, is_packed_name, NULL))
+        return OK;
+    const char *base = strrchr(real, '/') + 1;
+    int rc = OK;
+    for (size_t i = 0; !rc && i < n; i++) {
+        bool of_it = !strncmp(names[i], base, strlen(base)) && !strncmp(names[i] + strlen(base), ".panels.", 8);
+        if (!of_it || path_join(path, sizeof path, dir, names[i], NULL)) continue;
+        struct file_look l = file_look(path, false);
+        if (l.kind == FILE_REGULAR) rc = add(p, path, model, l.size, e);
+    }
+    names_free(names, n);
+    return rc;
+}
+
 static int add_model(struct packed *p, const char *model, struct err *e)
 {
     struct panels_found f;
@@ -47,7 +77,7 @@ static int add_model(struct packed *p, const char *model, struct err *e)
         bool inside = !strncmp(f.path[i], model, n) && f.path[i][n] == '/';
         if (!inside) TRY(add(p, f.path[i], model, file_look(f.path[i], false).size, e));
     }
-    return OK;
+    return add_leftovers(p, model, e);
 }
 
 /* "org/name", or with a pick or revision behind it. */
@@ -103,16 +133,6 @@ int packed_json(json_t **out, struct err *e)
                                               (json_int_t)l.v[i].bytes, "stale", l.v[i].stale));
     panels_list_free(&l);
     return rc;
-}
-
-/* "x.gguf.panels", and what earlier versions left behind when they were ended while they packed: "x.gguf.panels.123.tmp". */
-static bool is_packed_name(const char *name)
-{
-    const char *at = strstr(name, ".panels");
-    if (!at) return false;
-    at += strlen(".panels");
-    size_t digits = *at == '.' ? strspn(at + 1, "0123456789") : 0;
-    return !*at || (digits > 0 && !strcmp(at + 1 + digits, ".tmp"));
 }
 
 /* In autarky's own folder, beside a model that is no longer there. */
