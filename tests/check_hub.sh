@@ -33,7 +33,7 @@ is() { if [ "$1" "$2" ]; then ok; else bad "$what: not $1 $2"; fi; }
 check_pull() {
     t 2 pull; has "$err" 'expected one model'
     t 0 pull -h; has "$out" 'HF_ENDPOINT'
-    t 2 pull 'a b'; has "$err" 'no name of a model'
+    t 2 pull 'a b'; has "$err" 'no name of a'
     t 2 pull org/tiny --from nowhere
     t 2 pull org/tiny --sha256 00
     t 0 pull org/tiny --dry-run; has "$out" 'to fetch *model.safetensors'

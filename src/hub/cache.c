@@ -95,18 +95,29 @@ int cache_set_ref(const struct hub_cache *c, const char *revision, const char *c
     return file_replace(path, commit, strlen(commit), e); /* without a line end, as the hub's library has it */
 }
 
-bool cache_get_ref(char commit[HUB_HASH], const struct hub_cache *c, const char *revision)
+int cache_read_ref(bool *found, char commit[HUB_HASH], const struct hub_cache *c, const char *revision, struct err *e)
 {
     char path[PATH_MAX], *text;
     size_t n;
-    if (ref_path(path, c, revision, NULL) == OK && file_read(&text, &n, path, 200, NULL) == OK) {
+    struct err why = {0};
+    *found = false;
+    TRY(ref_path(path, c, revision, e));
+    int rc = file_read(&text, &n, path, 200, &why);
+    if (rc == ERR_IO || rc == ERR_MEMORY) return err_set(e, why.code, why.file, why.line, "%s", why.msg);
+    if (!rc) {
         text[strcspn(text, "\r\n")] = 0;
-        bool ok = hub_hash_ok(text);
-        if (ok) snprintf(commit, HUB_HASH, "%s", text);
+        *found = hub_hash_ok(text);
+        if (*found) snprintf(commit, HUB_HASH, "%s", text);
         mem_free(text);
-        if (ok) return true;
     }
-    if (!hub_hash_ok(revision) || cache_snapshot(path, c, revision, "", NULL) != OK || !file_is_dir(path)) return false;
+    if (*found || !hub_hash_ok(revision) || cache_snapshot(path, c, revision, "", NULL) != OK || !file_is_dir(path)) return OK;
     snprintf(commit, HUB_HASH, "%s", revision);
-    return true;
+    *found = true;
+    return OK;
+}
+
+bool cache_get_ref(char commit[HUB_HASH], const struct hub_cache *c, const char *revision)
+{
+    bool found;
+    return cache_read_ref(&found, commit, c, revision, NULL) == OK && found;
 }

@@ -32,7 +32,9 @@ int cache_try_lock(int *fd, const struct hub_cache *c, const char *hash, struct 
 /* Links snapshots/commit/path to the blob. */
 int cache_link(const struct hub_cache *c, const char *commit, const char *path, const char *hash, struct err *e);
 int cache_set_ref(const struct hub_cache *c, const char *revision, const char *commit, struct err *e);
-/* The commit of a revision, which may itself be a commit; false when the cache does not know it. */
+/* The commit of a revision, which may itself be a commit; *found is false when the cache does not know it. */
+int cache_read_ref(bool *found, char commit[HUB_HASH], const struct hub_cache *c, const char *revision, struct err *e);
+/* The same; false also when it cannot be read. */
 bool cache_get_ref(char commit[HUB_HASH], const struct hub_cache *c, const char *revision);
 
 #endif

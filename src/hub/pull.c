@@ -194,8 +194,10 @@ static int set_refs(struct pull *p, struct err *e)
     char name[HUB_REVISION + 20], old[HUB_HASH], now[HUB_HASH];
     if (p->ref->source == HUB_HF) return cache_set_ref(&p->cache, *revision ? revision : "main", commit, e);
     snprintf(name, sizeof name, "modelscope-%s", *revision ? revision : "master");
-    bool is_main = !*revision && (!cache_get_ref(now, &p->cache, "main") ||
-                                  (cache_get_ref(old, &p->cache, name) && !strcmp(now, old)));
+    bool any, ours;
+    TRY(cache_read_ref(&any, now, &p->cache, "main", e)); /* one that cannot be read is not replaced */
+    TRY(cache_read_ref(&ours, old, &p->cache, name, e));
+    bool is_main = !*revision && (!any || (ours && !strcmp(now, old)));
     TRY(cache_set_ref(&p->cache, name, commit, e));
     return is_main ? cache_set_ref(&p->cache, "main", commit, e) : OK;
 }
