@@ -41,7 +41,7 @@ endif
 
 # Kernels for the compiler's target; any other processor runs the C ones.
 ARCH := $(if $(filter x86_64-%,$(TARGET)),x86)$(if $(filter aarch64-%,$(TARGET)),arm)
-SRC  := $(wildcard src/*/*.c src/chat/*/*.c) $(if $(ARCH),$(wildcard src/kernel/$(ARCH)/*.c))
+SRC  := $(wildcard src/*/*.c src/chat/*/*.c src/cli/*/*.c) $(if $(ARCH),$(wildcard src/kernel/$(ARCH)/*.c))
 OBJ  := $(patsubst %.c,$(B)/%.o,$(SRC))
 LIBO := $(filter-out $(B)/src/cli/main.o,$(OBJ))
 TEST := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/check_*.c))

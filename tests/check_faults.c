@@ -3,7 +3,7 @@
 #include "tests/faults.h"
 #include "base/json.h"
 #include "chat/chat.h"
-#include "cli/chat_log.h"
+#include "cli/talk/chat_log.h"
 #include "hub/local.h"
 #include "hub/pull.h"
 #include "model/vocab.h"

@@ -1,5 +1,5 @@
 /* Reading texts for commands. */
-#include "cli/texts.h"
+#include "cli/make/texts.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include "base/buf.h"

@@ -1,5 +1,5 @@
 /* Messages of a chat. */
-#include "cli/chat_log.h"
+#include "cli/talk/chat_log.h"
 #include <stdio.h>
 #include <string.h>
 #include "base/json.h"

@@ -1,5 +1,5 @@
 /* Starting a peer and talking to it through two pipes. */
-#include "cli/peer.h"
+#include "cli/measure/peer.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>

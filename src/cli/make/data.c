@@ -9,7 +9,7 @@
 #include "cli/exit.h"
 #include "cli/options.h"
 #include "cli/term.h"
-#include "cli/texts.h"
+#include "cli/make/texts.h"
 #include "data/docs.h"
 #include "data/prepare.h"
 #include "sys/clock.h"

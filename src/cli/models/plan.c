@@ -1,6 +1,6 @@
 /* autarky plan: what a model would take here, and how fast it can be at most, before anything of it is fetched or opened.
  * The figures are those by which chat, run and bench refuse: engine_plan. */
-#include "cli/plan.h"
+#include "cli/models/plan.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/model_name.h"
-#include "cli/packed.h"
+#include "cli/models/packed.h"
 #include "cli/term.h"
 #include "hub/known.h"
 #include "model/shapes.h"

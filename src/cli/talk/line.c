@@ -1,6 +1,6 @@
 /* Line reading through libedit. Inside the editor a newline is shown and kept as U+2424 (SYMBOL FOR NEWLINE), because
  * the editor knows one line only; line_read turns it back. So pasted text never starts anything by itself. */
-#include "cli/line.h"
+#include "cli/talk/line.h"
 #include <errno.h>
 #include <histedit.h>
 #include <locale.h>
@@ -9,8 +9,8 @@
 #include <unistd.h>
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "cli/complete.h"
-#include "cli/line_input.h"
+#include "cli/talk/complete.h"
+#include "cli/talk/line_input.h"
 #include "cli/setup.h"
 #include "cli/term.h"
 #include "sys/file.h"

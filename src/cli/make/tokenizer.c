@@ -10,7 +10,7 @@
 #include "cli/model_name.h"
 #include "cli/options.h"
 #include "cli/term.h"
-#include "cli/texts.h"
+#include "cli/make/texts.h"
 #include "model/vocab.h"
 #include "sys/clock.h"
 #include "sys/file.h"

@@ -1,5 +1,5 @@
 /* Writing models anew, seen from the command line. */
-#include "cli/recast.h"
+#include "cli/models/recast.h"
 #include <stdio.h>
 #include "cli/confirm.h"
 #include "cli/model_name.h"

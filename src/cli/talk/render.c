@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "cli/answer.h"
-#include "cli/ask.h"
+#include "cli/talk/ask.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/model_name.h"

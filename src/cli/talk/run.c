@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "base/mem.h"
 #include "cli/answer.h"
-#include "cli/ask.h"
+#include "cli/talk/ask.h"
 #include "cli/commands.h"
 #include "cli/confirm.h"
 #include "cli/exit.h"

@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/options.h"
-#include "cli/recast.h"
+#include "cli/models/recast.h"
 #include "cli/setup.h"
 #include "sys/file.h"
 

@@ -10,7 +10,7 @@
 #include "cli/model_name.h"
 #include "cli/setup.h"
 #include "cli/term.h"
-#include "cli/texts.h"
+#include "cli/make/texts.h"
 #include "quant/collect.h"
 #include "sys/clock.h"
 #include "sys/file.h"

@@ -1,5 +1,5 @@
 /* Completion: the longest common beginning of all that fit. */
-#include "cli/complete.h"
+#include "cli/talk/complete.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Characters for the line editor. The editor's own handling of signals draws nothing after a change of the window's size and
  * computes in the signal handler; here handlers set flags, which are looked at while waiting for a key. */
-#include "cli/line_input.h"
+#include "cli/talk/line_input.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "base/checked.h"
 #include "cli/answer.h"
-#include "cli/plan.h"
+#include "cli/models/plan.h"
 #include "cli/term.h"
 
 enum { SIZE_TEXT = 24, NEAR = 512, SMALL = 64 << 20  };

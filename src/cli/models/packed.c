@@ -1,5 +1,5 @@
 /* What was packed of models, and what of it nothing uses any more. */
-#include "cli/packed.h"
+#include "cli/models/packed.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

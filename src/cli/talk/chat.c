@@ -1,5 +1,5 @@
 /* autarky chat: reading, answering, streaming. */
-#include "cli/chat.h"
+#include "cli/talk/chat.h"
 #include "cli/model_name.h"
 #include <inttypes.h>
 #include <stdio.h>

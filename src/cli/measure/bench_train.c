@@ -16,7 +16,7 @@
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/options.h"
-#include "cli/peer.h"
+#include "cli/measure/peer.h"
 #include "cli/term.h"
 #include "sys/clock.h"
 #include "sys/dir.h"

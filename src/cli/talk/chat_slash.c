@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/checked.h"
-#include "cli/chat.h"
+#include "cli/talk/chat.h"
 #include "cli/confirm.h"
 #include "cli/term.h"
 

@@ -20,7 +20,7 @@
 #include "cli/model_name.h"
 #include "cli/setup.h"
 #include "cli/term.h"
-#include "cli/texts.h"
+#include "cli/make/texts.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 

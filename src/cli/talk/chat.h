@@ -3,8 +3,8 @@
 #define CLI_CHAT_H
 
 #include "cli/answer.h"
-#include "cli/chat_log.h"
-#include "cli/line.h"
+#include "cli/talk/chat_log.h"
+#include "cli/talk/line.h"
 #include "cli/setup.h"
 
 struct chat {

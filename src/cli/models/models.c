@@ -9,7 +9,7 @@
 #include "cli/exit.h"
 #include "cli/hub_env.h"
 #include "cli/options.h"
-#include "cli/packed.h"
+#include "cli/models/packed.h"
 #include "cli/term.h"
 
 /* ---- list ---- */

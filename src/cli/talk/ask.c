@@ -1,5 +1,5 @@
 /* Requests from the command line. */
-#include "cli/ask.h"
+#include "cli/talk/ask.h"
 #include <string.h>
 #include "base/mem.h"
 #include "sys/file.h"

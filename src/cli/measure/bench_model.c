@@ -11,7 +11,7 @@
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
-#include "cli/peer.h"
+#include "cli/measure/peer.h"
 #include "cli/model_name.h"
 #include "cli/setup.h"
 #include "cli/term.h"
