@@ -5,72 +5,50 @@
 #include <openssl/evp.h>
 #include <setjmp.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/mem.h"
 
 /* ---- jansson ---- */
 
-/* The blocks of one json_loadb: a hash table of addresses, at most half full. */
+/* In front of every block that jansson has: its neighbours among the blocks of the json_loadb that made it. They mean something
+ * only while that runs: it frees no block but its own, and afterwards nobody looks at them. */
+struct block {
+    _Alignas(max_align_t) struct block *before;
+    struct block *after;
+};
+
 struct loading {
     jmp_buf out_of_memory;
-    void **at;
-    size_t n, cap;
+    struct block all; /* the beginning and end of a ring */
 };
 
 static _Thread_local struct loading *loading;
 static _Thread_local bool ran_short;
 
-static size_t slot_of(const struct loading *l, const void *p)
-{
-    size_t i = (size_t)(((uintptr_t)p >> 4) * (uintptr_t)0x9e3779b97f4a7c15u) & (l->cap - 1);
-    while (l->at[i] && l->at[i] != p) i = (i + 1) & (l->cap - 1);
-    return i;
-}
-
-static bool loading_grow(struct loading *l)
-{
-    struct loading w = {.cap = l->cap ? 2 * l->cap : 1024};
-    w.at = mem_array(w.cap, sizeof *w.at);
-    if (!w.at) return false;
-    for (size_t i = 0; i < l->cap; i++)
-        if (l->at[i]) w.at[slot_of(&w, l->at[i])] = l->at[i];
-    mem_free(l->at);
-    l->at = w.at;
-    l->cap = w.cap;
-    return true;
-}
-
 static void *json_take(size_t n)
 {
     struct loading *l = loading;
-    if (l && 2 * (l->n + 1) > l->cap && !loading_grow(l)) longjmp(l->out_of_memory, 1);
-    void *p = mem_lib_alloc(n);
-    if (!p) ran_short = true;
-    if (!l) return p;
-    if (!p) longjmp(l->out_of_memory, 1);
-    l->at[slot_of(l, p)] = p;
-    l->n++;
-    return p;
-}
-
-/* Takes p out, and moves up those behind it that would not be found any more. */
-static void loading_forget(struct loading *l, const void *p)
-{
-    size_t hole = slot_of(l, p);
-    if (!l->at[hole]) return;
-    l->at[hole] = NULL;
-    l->n--;
-    for (size_t i = (hole + 1) & (l->cap - 1); l->at[i]; i = (i + 1) & (l->cap - 1)) {
-        void *q = l->at[i];
-        l->at[i] = NULL;
-        l->at[slot_of(l, q)] = q;
+    struct block *b = n <= SIZE_MAX - sizeof *b ? mem_lib_alloc(sizeof *b + n) : NULL;
+    if (!b) ran_short = true;
+    if (!b && l) longjmp(l->out_of_memory, 1);
+    if (!b) return NULL;
+    if (l) {
+        *b = (struct block){.before = &l->all, .after = l->all.after};
+        b->after->before = l->all.after = b;
     }
+    return b + 1;
 }
 
 static void json_give(void *p)
 {
-    if (p && loading) loading_forget(loading, p);
-    mem_lib_free(p);
+    if (!p) return;
+    struct block *b = (struct block *)p - 1;
+    if (loading) {
+        b->before->after = b->after;
+        b->after->before = b->before;
+    }
+    mem_lib_free(b);
 }
 
 bool libs_json_short(void)
@@ -84,19 +62,21 @@ void libs_json_set_short(void) { ran_short = true; }
 
 int libs_json_load(json_t **out, const char *text, size_t len, size_t flags, json_error_t *why, const char *name, struct err *e)
 {
-    struct loading l = {0};
+    struct loading l;
+    l.all.before = l.all.after = &l.all;
     *out = NULL;
     if (setjmp(l.out_of_memory) != 0) {
         loading = NULL;
-        for (size_t i = 0; i < l.cap; i++) mem_lib_free(l.at[i]);
-        mem_free(l.at);
+        for (struct block *b = l.all.after, *after; b != &l.all; b = after) {
+            after = b->after;
+            mem_lib_free(b);
+        }
         ran_short = false;
         FAIL(e, ERR_MEMORY, "%s: out of memory for JSON of %zu bytes", name, len);
     }
     loading = &l;
     *out = json_loadb(text, len, flags, why);
     loading = NULL;
-    mem_free(l.at);
     return OK;
 }
 
