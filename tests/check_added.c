@@ -6,22 +6,10 @@
 #include "base/mem.h"
 #include "sys/file.h"
 #include "tests/test.h"
+#include "tests/warned.h"
 #include "text/tokenizer.h"
 
 static struct err e;
-static char warned[4096];
-
-static void note(void *ctx, const char *line)
-{
-    (void)ctx;
-    snprintf(warned + strlen(warned), sizeof warned - strlen(warned), "%s\n", line);
-}
-
-static void listen(void)
-{
-    warned[0] = 0;
-    log_to(note, NULL);
-}
 
 static bool same_ids(const struct tokens *ids, const json_t *want, size_t from)
 {

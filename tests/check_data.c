@@ -13,6 +13,7 @@
 #include "data/shard.h"
 #include "stories/stories.h"
 #include "stories/expand.h"
+#include "tests/doc_text.h"
 #include "tests/test.h"
 
 static char dir[] = "/tmp/check_data.XXXXXX";
@@ -261,20 +262,6 @@ static void check_loader_refuses(void)
     CHECK(l.n_sources == 1, "%zu sources", l.n_sources);
     loader_free(&l);
     loader_free(&l);
-}
-
-/* All documents as one string: "text" or "role:text;role:text", each followed by '|'. */
-static int note_doc(void *ctx, const struct doc *d, struct err *e)
-{
-    struct buf *b = ctx;
-    (void)e;
-    if (!d->msgs) buf_add(b, d->text, d->len);
-    for (size_t i = 0; i < d->n_msgs; i++) {
-        buf_printf(b, "%s%d:", i ? ";" : "", (int)d->msgs[i].role);
-        buf_add(b, d->msgs[i].text, d->msgs[i].len);
-    }
-    buf_add_byte(b, '|');
-    return OK;
 }
 
 /* A whole word or words, a plural s allowed. */

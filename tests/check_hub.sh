@@ -2,7 +2,6 @@
 # The commands about models from outside: check_hub.sh PART PROGRAM HUB FOLDER (called by check_hub.c, whose server is
 # HUB). PART is pull, token or local, in this order on one FOLDER. Writes "passed failed" into FOLDER/counts.
 part=$1 a=$2 dir=$4
-passed=0 failed=0
 HF_ENDPOINT=$3 MODELSCOPE_ENDPOINT=$3 HOME=$dir/home XDG_DATA_HOME=$dir/data NO_COLOR=1
 export HF_ENDPOINT MODELSCOPE_ENDPOINT HOME XDG_DATA_HOME NO_COLOR
 unset HF_TOKEN HUGGING_FACE_HUB_TOKEN HF_TOKEN_PATH HF_HOME HF_HUB_CACHE HUGGINGFACE_HUB_CACHE HF_HUB_OFFLINE XDG_CACHE_HOME \
@@ -11,24 +10,7 @@ mkdir -p "$HOME"
 out=$dir/out err=$dir/err
 cache=$HOME/.cache/huggingface/hub snapshot=snapshots/1234567890abcdef1234567890abcdef12345678
 
-ok() { passed=$((passed + 1)); }
-bad() {
-    failed=$((failed + 1))
-    echo "FAILED: $1" >&2
-    head -c 600 "$out" "$err" >&2
-}
-# t STATUS ARGUMENTS...: runs the program without stdin; $out and $err hold what it wrote
-t() {
-    want=$1
-    shift
-    what="autarky $*"
-    timeout 60 "$a" "$@" >"$out" 2>"$err" </dev/null
-    rc=$?
-    if [ $rc = "$want" ]; then ok; else bad "$what: status $rc, expected $want"; fi
-}
-has() { if grep -q -- "$2" "$1"; then ok; else bad "$what: \"$2\" not in ${1##*/}"; fi; }
-empty() { if [ -s "$1" ]; then bad "$what: ${1##*/} is not empty"; else ok; fi; }
-is() { if [ "$1" "$2" ]; then ok; else bad "$what: not $1 $2"; fi; }
+. tests/shell.sh
 
 check_pull() {
     t 2 pull; has "$err" 'expected one model'

@@ -16,25 +16,13 @@
 #include "quant/convert.h"
 #include "sys/file.h"
 #include "tests/folder.h"
+#include "tests/warned.h"
 #include "tests/load_net.h"
 
 #define ROOT "tests/fixtures/models"
 enum { PATH_CAP = 512 };
 
 static struct kernels ks;
-static char warned[4096];
-
-static void note(void *ctx, const char *line)
-{
-    (void)ctx;
-    snprintf(warned + strlen(warned), sizeof warned - strlen(warned), "%s\n", line);
-}
-
-static void listen(void)
-{
-    warned[0] = 0;
-    log_to(note, NULL);
-}
 
 /* want: "" for no warning, words that are in one, or "!" and words of the error. */
 static void judge(const char *what, int rc, const struct err *e, const char *want)

@@ -6,29 +6,13 @@ a=$PWD/build/release/autarky
 [ -x "$a" ] || { echo "skipped: the program is not built (make)" >&2; echo "0 passed, 0 failed, 1 skipped"; exit 0; }
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
 HOME=$dir XDG_DATA_HOME=$dir/data XDG_CACHE_HOME=$dir/cache NO_COLOR=1 AUTARKY_THREADS=1
 export HOME XDG_DATA_HOME XDG_CACHE_HOME NO_COLOR AUTARKY_THREADS
 unset AUTARKY_MODEL HF_HOME HF_HUB_CACHE HUGGINGFACE_HUB_CACHE OLLAMA_MODELS LLAMA_CACHE CLICOLOR_FORCE
 out=$dir/out err=$dir/err own=$dir/data/autarky/models packed=$dir/cache/autarky/panels
 hub=$dir/cache/huggingface/hub/models--org--big ollama=$dir/.ollama/models
 
-ok() { passed=$((passed + 1)); }
-bad() {
-    failed=$((failed + 1))
-    echo "FAILED: $1" >&2
-    head -c 600 "$out" "$err" >&2
-}
-t() {
-    want=$1
-    shift
-    what="autarky $*"
-    timeout 60 "$a" "$@" >"$out" 2>"$err" </dev/null
-    rc=$?
-    if [ $rc = "$want" ]; then ok; else bad "$what: status $rc, expected $want"; fi
-}
-has() { if grep -q -- "$2" "$1"; then ok; else bad "$what: \"$2\" not in ${1##*/}"; fi; }
-hasnt() { if grep -q -- "$2" "$1"; then bad "$what: \"$2\" in ${1##*/}"; else ok; fi; }
+. tests/shell.sh
 # files FOLDER NAMES: what is in it, hidden files too
 files() {
     found=$(cd "$1" && find . -mindepth 1 ! -type d | sed 's|^\./||' | LC_ALL=C sort | tr '\n' ' ')

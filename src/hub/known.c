@@ -60,7 +60,7 @@ static const struct known { const char *name, *ref; } known[] = {
     {"deepseek-r1",                   "deepseek-ai/DeepSeek-R1-0528"},
 };
 static const struct hub_suggestion suggestions[] = {
-    {"smollm2-135m",                  "0.15 GB", "English, runs on anything"},
+    {"smollm2-135m",                  "0.14 GB", "English, runs on anything"},
     {"qwen3-0.6b",                    "0.6 GB",  "many languages, thinks before it answers"},
     {"llama-3.2-1b",                  "0.8 GB",  "eight languages, short answers"},
     {"deepseek-r1-distill-qwen-1.5b", "1.1 GB",  "mathematics and reasoning, step by step"},
