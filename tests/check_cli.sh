@@ -61,9 +61,9 @@ t 3 run llama3.2 hi; has "$err" 'llama-3.2-1b or llama-3.2-3b'
 t 3 pull llama3.2; has "$err" 'did you mean llama-3.2-1b'
 t 2 pull nosuchmodel; has "$err" 'ORG/MODEL'
 t 3 run no-such-model hi; has "$err" 'no model'
-mkdir -p "$dir/words" && : >"$dir/words/Hello" && mkdir -p "$dir/words/hi"
+mkdir -p "$dir/words" && : >"$dir/words/Hello" && mkdir -p "$dir/words/hi" && mkfifo "$dir/words/pipe"
 abs=$(readlink -f "$a") absmodel=$(readlink -f "$model")
-(cd "$dir/words" && a=$abs && AUTARKY_MODEL=$absmodel && export AUTARKY_MODEL && t 0 run -n 2 Hello world && t 0 run -n 2 hi there; echo "$passed $failed" >"$dir/sub")
+(cd "$dir/words" && a=$abs && AUTARKY_MODEL=$absmodel && export AUTARKY_MODEL && t 0 run -n 2 Hello world && t 0 run -n 2 hi there && t 0 run -n 2 pipe dreams; echo "$passed $failed" >"$dir/sub")
 read -r passed failed <"$dir/sub"
 t 3 chat qwen3-8b; has "$err" 'autarky pull qwen3-8b'
 AUTARKY_MODEL=$model; export AUTARKY_MODEL

@@ -64,31 +64,32 @@ static int enter_run(char path[SETUP_PATH], struct err *e)
     return OK;
 }
 
-/* The row of `list` whose name is nearest, as advice. */
-static void advise_near(struct err *e, const char *name, const struct hub_places *places)
+/* The name of `list` that is nearest to word; false: none is near. */
+static bool near_model(char out[SETUP_PATH], const char *word, const struct hub_places *places)
 {
     struct hub_models m;
-    const char *names[256], *near = NULL;
+    const char *names[256];
     size_t n = 0;
-    if (hub_models_list(&m, places, NULL) != OK) return;
+    if (hub_models_list(&m, places, NULL) != OK) return false;
     for (; n < m.n && n < 256; n++) names[n] = m.v[n].name;
-    near = nearest_name(name, names, n);
-    if (near) err_set(e, ERR_NOTFOUND, __FILE__, __LINE__, "there is no model \"%s\" here; did you mean %s?", name, near);
+    const char *near = nearest_name(word, names, n);
+    if (near) snprintf(out, SETUP_PATH, "%s", near);
     hub_models_free(&m);
+    return near != NULL;
 }
 
 static int not_found(const char *name, const struct hub_places *places, struct err *e)
 {
     const char *known = hub_known(name);
-    char near[200];
+    char near[SETUP_PATH];
     if (known)
         FAIL(e, ERR_NOTFOUND, "%s is not on this machine; autarky pull %s fetches it (%s)", name, name, known);
     if (hub_known_near(near, sizeof near, name))
         FAIL(e, ERR_NOTFOUND, "there is no model \"%s\" here; autarky pull fetches %s", name, near);
-    err_set(e, ERR_NOTFOUND, __FILE__, __LINE__,
-            "there is no model \"%s\" here; autarky list shows those that are, autarky pull ORG/MODEL fetches one", name);
-    if (e && !strchr(name, '/')) advise_near(e, name, places);
-    return ERR_NOTFOUND;
+    if (!strchr(name, '/') && near_model(near, name, places))
+        FAIL(e, ERR_NOTFOUND, "there is no model \"%s\" here; did you mean %s?", name, near);
+    FAIL(e, ERR_NOTFOUND, "there is no model \"%s\" here; autarky list shows those that are, autarky pull ORG/MODEL fetches one",
+         name);
 }
 
 int model_resolve(char out[SETUP_PATH], const char *name, struct err *e)
@@ -103,7 +104,8 @@ int model_resolve(char out[SETUP_PATH], const char *name, struct err *e)
     int rc = hub_find(out, &h.places, name, &why);
     if (rc == ERR_NOTFOUND && hub_known(name)) rc = hub_find(out, &h.places, hub_known(name), &why);
     if (rc == OK) return OK;
-    if (str_ends_with(name, ".gguf") || str_ends_with(name, ".safetensors")) /* files of autarky's own folder have such names */
+    /* files of autarky's own folder have such names, too */
+    if (rc == ERR_NOTFOUND && (str_ends_with(name, ".gguf") || str_ends_with(name, ".safetensors")))
         FAIL(e, ERR_NOTFOUND, "%s: there is no such file; autarky list shows the models of this machine", name);
     return rc == ERR_NOTFOUND ? not_found(name, &h.places, e) : err_set(e, why.code, why.file, why.line, "%s", why.msg);
 }
@@ -125,6 +127,7 @@ static bool is_model(const char *path)
     if (file_is_dir(path))
         return (path_join(inside, sizeof inside, path, "config.json", NULL) == OK && !file_absent(inside)) ||
                (path_join(inside, sizeof inside, path, "recipe.txt", NULL) == OK && !file_absent(inside));
+    if (file_look(path, true).kind != FILE_REGULAR) return false; /* a pipe would wait for a writer */
     FILE *f = fopen(path, "re");
     bool gguf = f && fread(magic, 1, sizeof magic, f) == sizeof magic && !memcmp(magic, "GGUF", sizeof magic);
     if (f) fclose(f);
@@ -135,14 +138,8 @@ static bool is_model(const char *path)
 static bool nearly_a_model(const char *word)
 {
     struct hub_env h;
-    struct hub_models m;
-    const char *names[256];
-    size_t n = 0;
-    if (strlen(word) < 4 || hub_env_read(&h, NULL) || hub_models_list(&m, &h.places, NULL)) return false;
-    for (; n < m.n && n < 256; n++) names[n] = m.v[n].name;
-    bool near = nearest_name(word, names, n) != NULL;
-    hub_models_free(&m);
-    return near;
+    char near[SETUP_PATH];
+    return strlen(word) >= 4 && hub_env_read(&h, NULL) == OK && near_model(near, word, &h.places);
 }
 
 /* No blanks, and what names of models have and words of a sentence have not: a digit, ':', '/' or '@' inside, or the name of
