@@ -71,7 +71,7 @@ static void kit_open(struct kit *k, const struct engine_options *o)
     CHECK_OK(net_alloc(&net, false, &e), &e);
     net_init(&net, 5, 0.2);
     CHECK_OK(engine_from_net(&k->en, &net, o, &e), &e);
-    CHECK_OK(decoder_open(&k->dec, &k->en, &e), &e);
+    CHECK_OK(decoder_open(&k->dec, &k->en, &o->decoder, &e), &e);
     CHECK_OK(session_open(&k->s, &k->dec, &e), &e);
 }
 
@@ -94,7 +94,7 @@ static void test_whole(int plain, int kind)
     struct err e = {0};
     struct kit k;
     struct engine_options o = form(plain, kind);
-    o.chunk = N;
+    o.decoder.chunk = N;
     kit_open(&k, &o);
     int64_t reused = -1;
     if (kind == INT8_CACHE) CHECK(k.en.cache == (plain ? DT_BF16 : DT_Q8_0), "the cache is %s", formats[k.en.cache].name);
@@ -117,7 +117,7 @@ static void test_chunks(int plain, int kind)
         struct err e = {0};
         struct kit k;
         struct engine_options o = form(plain, kind);
-        o.chunk = chunks[i];
+        o.decoder.chunk = chunks[i];
         kit_open(&k, &o);
         CHECK_OK(session_sync(&k.s, ids, N, NULL, &e), &e);
         CHECK(same(k.s.logits, whole[plain][kind]), "plain %d, %s, chunk %lld: logits differ", plain, kinds[kind].name,
@@ -149,7 +149,7 @@ static void test_reuse(int plain)
     struct kit k;
     struct engine_options o = form(plain, 0);
     int32_t other[N];
-    o.chunk = 16;
+    o.decoder.chunk = 16;
     kit_open(&k, &o);
     for (int cut = 0; cut < N; cut++) {
         int64_t reused;
@@ -178,8 +178,8 @@ static void test_beside(int plain, int kind)
     struct engine_options o = form(plain, kind);
     struct session b = {0}, c = {0}, full = {0};
     int32_t text_b[N], text_c[N];
-    o.chunk = 16;
-    o.slots = 3;
+    o.decoder.chunk = 16;
+    o.decoder.slots = 3;
     kit_open(&k, &o);
     CHECK_OK(session_open(&b, &k.dec, &e), &e);
     CHECK_OK(session_open(&c, &k.dec, &e), &e);
@@ -203,6 +203,35 @@ static void test_beside(int plain, int kind)
           kinds[kind].name);
     session_close(&b);
     session_close(&c);
+    kit_close(&k);
+}
+
+/* One engine, several decoders of different shapes: the same bits from each, in turn. */
+static void test_decoders(int plain, int kind)
+{
+    static const struct decoder_options shapes[] = {
+        {.chunk = 7}, {.context = N, .slots = 5}, {.context = N + 1, .all_logits = true}};
+    struct err e = {0};
+    struct kit k;
+    struct engine_options o = form(plain, kind);
+    struct decoder d[ARRAY_LEN(shapes)];
+    struct session s[ARRAY_LEN(shapes)];
+    kit_open(&k, &o);
+    for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
+        CHECK_OK(decoder_open(&d[i], &k.en, &shapes[i], &e), &e);
+        CHECK_OK(session_open(&s[i], &d[i], &e), &e);
+        CHECK(d[i].context == (shapes[i].context ? shapes[i].context : CONTEXT), "a context of %lld", (long long)d[i].context);
+    }
+    for (int64_t at = 0; at < N; at += 20)
+        for (size_t i = 0; i < ARRAY_LEN(shapes); i++) CHECK_OK(session_eval(&s[i], ids + at, 20, &e), &e);
+    for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
+        CHECK(same(s[i].logits, whole[plain][kind]), "plain %d, %s, decoder %d: logits differ", plain, kinds[kind].name, (int)i);
+        session_close(&s[i]);
+        decoder_close(&d[i]);
+    }
+    o.decoder.context = CONTEXT + 1;
+    CHECK(decoder_open(&d[0], &k.en, &o.decoder, &e) == ERR_LIMIT && strstr(e.msg, "129"),
+          "a decoder longer than its engine: %s", e.msg);
     kit_close(&k);
 }
 
@@ -257,7 +286,7 @@ static void test_cache_refused(void)
     c.qk_rope_dim = 8;
     CHECK_OK(net_build(&net, &c, &e), &e);
     CHECK_OK(engine_from_net(&k.en, &net, &o, &e), &e);
-    CHECK(decoder_open(&k.dec, &k.en, &e) == ERR_UNSUPPORTED && strstr(e.msg, "q8_0") &&
+    CHECK(decoder_open(&k.dec, &k.en, &o.decoder, &e) == ERR_UNSUPPORTED && strstr(e.msg, "q8_0") &&
               strstr(e.msg, "key 8"),
           "a key of 8 in blocks of 32: %s", e.msg);
     engine_close(&k.en);
@@ -285,7 +314,7 @@ static void test_limits(void)
     CHECK_OK(session_sync(&k.s, many, 100, NULL, &e), &e);
     CHECK(mem_count() == before, "%llu allocations while evaluating", (unsigned long long)(mem_count() - before));
     kit_close(&k);
-    o.context = CONTEXT + 1;
+    o.decoder.context = CONTEXT + 1;
     struct net net = {0};
     struct config c = tiny_config();
     CHECK_OK(net_build(&net, &c, &e), &e);
@@ -307,7 +336,7 @@ static void test_faults(void)
         int64_t live = mem_live();
         mem_fail_at(k);
         int rc = engine_from_net(&kit.en, &net, &o, &e);
-        if (!rc) rc = decoder_open(&kit.dec, &kit.en, &e);
+        if (!rc) rc = decoder_open(&kit.dec, &kit.en, &o.decoder, &e);
         if (!rc) rc = session_open(&kit.s, &kit.dec, &e);
         mem_fail_at(0);
         if (rc) CHECK(rc == ERR_MEMORY, "allocation %d: error %d: %s", (int)k, rc, e.msg);
@@ -330,8 +359,8 @@ static void test_score(void)
     for (int i = 0; i < 2; i++) {
         struct kit k;
         struct engine_options o = form(0, 0);
-        o.chunk = i ? 9 : N;
-        o.all_logits = true;
+        o.decoder.chunk = i ? 9 : N;
+        o.decoder.all_logits = true;
         kit_open(&k, &o);
         CHECK_OK(session_score(&k.s, ids, N, targets, nats[i], &e), &e);
         kit_close(&k);
@@ -551,6 +580,7 @@ int main(void)
             test_chunks(plain, kind);
             test_threads(plain, kind);
             test_beside(plain, kind);
+            test_decoders(plain, kind);
             if (kind <= BF16) test_training(plain, kind);
         }
         test_reuse(plain);

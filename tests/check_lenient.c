@@ -643,10 +643,10 @@ static void check_rows(int tokens, bool more)
     copy_folder("llama", "rows", NULL);
     write_tokenizer(tokens);
     listen();
-    int rc = engine_open(&en, &o, &e);
+    int rc = engine_open(&en, &o, NULL, &e);
     judge("rows", rc, &e, more ? "the tokenizer has 50 tokens, the network 48" : "");
     if (rc) return;
-    CHECK_OK(decoder_open(&d, &en, &e), &e);
+    CHECK_OK(decoder_open(&d, &en, &o.decoder, &e), &e);
     CHECK_OK(session_open(&s, &d, &e), &e);
     sample_defaults(&p.sample);
     p.sample.temp = 5;

@@ -121,11 +121,12 @@ static void check_published(void)
 }
 
 /* The fixtures have no tokenizer, so engine_open does not take them. */
-static int open_model(struct engine *en, const struct engine_options *o, struct err *e)
+static int open_model(struct engine *en, const struct engine_options *o, struct decoder_options *fits, struct err *e)
 {
     struct kernels ks;
     struct net net;
-    if (str_ends_with(o->model, ".gguf")) return engine_open(en, o, e);
+    if (str_ends_with(o->model, ".gguf")) return engine_open(en, o, fits, e);
+    *fits = o->decoder;
     kernels_init(&ks, kernels_max_level());
     struct load_options lo = {
         .ks = &ks, .compute = o->compute == ENGINE_BF16 ? COMPUTE_BF16 : COMPUTE_F32, .absorbed = !o->plain};
@@ -140,21 +141,22 @@ static void check_loaded(const char *path, enum engine_compute compute, bool pla
     struct engine en = {0};
     struct engine_memory m;
     struct decoder d = {0};
+    struct decoder_options fits;
     struct engine_options o = {
         .model = path, .compute = compute, .plain = plain, .threads = 1, .memory = 1 << 30};
     CHECK_OK(engine_plan(&o, &m, &e), &e);
-    CHECK_OK(open_model(&en, &o, &e), &e);
+    CHECK_OK(open_model(&en, &o, &fits, &e), &e);
     size_t used = en.net.weights.used, n = (size_t)en.net.n_params + 2 * (size_t)en.net.config.layers + 1;
     CHECK(m.weights <= used && used <= m.weights + 64 * n, "%s: %llu bytes planned, %zu made", path,
           (unsigned long long)m.weights, used);
     uint64_t row = m.parts.of[WEIGHT_EMBEDDING].token;
     CHECK(net_token_bytes(&en.net) + row == m.parts.all.token, "%s: a token reads %llu bytes, planned are %llu", path,
           (unsigned long long)(net_token_bytes(&en.net) + row), (unsigned long long)m.parts.all.token);
-    CHECK_OK(decoder_open(&d, &en, &e), &e);
+    CHECK_OK(decoder_open(&d, &en, &fits, &e), &e);
     uint64_t run = d.run.meta.cap + d.run.mem.cap + d.run.scratch_arena.cap;
-    CHECK(run + session_bytes(&en) <= m.run + 4096, "%s: computing %llu planned, %llu made", path,
+    CHECK(run + session_bytes(&en, &fits) <= m.run + 4096, "%s: computing %llu planned, %llu made", path,
           (unsigned long long)m.run, (unsigned long long)run);
-    CHECK(cache_bytes(&d.cache) + net_rope_bytes(&en.net.config, en.context) == m.cache, "%s: cache %llu planned", path,
+    CHECK(cache_bytes(&d.cache) + net_rope_bytes(&en.net.config, en.positions) == m.cache, "%s: cache %llu planned", path,
           (unsigned long long)m.cache);
     CHECK(m.fits == m.context, "%s: %lld of %lld tokens fit", path, (long long)m.fits, (long long)m.context);
     decoder_close(&d);
@@ -194,15 +196,15 @@ static void check_large(void)
     o.memory = UINT64_C(371) << 30;
     CHECK(engine_plan(&o, &m, &e) == ERR_MEMORY && m.fits > 0 && m.fits < c.context, "%lld of %lld tokens fit: %s",
           (long long)m.fits, (long long)c.context, e.msg);
-    o.context = m.fits;
+    o.decoder.context = m.fits;
     CHECK_OK(engine_plan(&o, &m, &e), &e);
-    o.context = m.fits + m.fits / 16;
+    o.decoder.context = m.fits + m.fits / 16;
     CHECK(engine_plan(&o, &m, &e) == ERR_MEMORY, "more than the largest context fits");
     c.context = INT32_MAX;
-    o.context = 0;
+    o.decoder.context = 0;
     CHECK(engine_plan(&o, &m, &e) == ERR_LIMIT && strstr(e.msg, "2147483647"), "a context of 2^31: %s", e.msg);
-    o.context = 1 << 24;
-    o.slots = 1024;
+    o.decoder.context = 1 << 24;
+    o.decoder.slots = 1024;
     CHECK(engine_plan(&o, &m, &e) == ERR_MEMORY && m.cache > UINT64_C(1) << 49, "2^34 tokens: %s", e.msg);
     CHECK(peak() - before < 64 << 20, "planning took %llu bytes", (unsigned long long)(peak() - before));
 }
@@ -225,6 +227,7 @@ static void check_shortened(void)
     struct err e = {0};
     struct engine en;
     struct engine_memory m;
+    struct decoder_options shape;
     struct engine_options o = {.model = path, .threads = 1, .warn = warn};
     CHECK_OK(engine_plan(&o, &m, &e), &e);
     int64_t full = m.context;
@@ -241,22 +244,24 @@ static void check_shortened(void)
         times_told = 0;
         rc = engine_plan(&o, &s, &e);
         CHECK(rc == (fits ? OK : ERR_MEMORY) && times_told == 0, "%lld tokens fit: %d, %s", (long long)fits, rc, e.msg);
-        rc = engine_open(&en, &o, &e);
+        rc = engine_open(&en, &o, &shape, &e);
         CHECK(rc == (fits ? OK : ERR_MEMORY), "%lld tokens fit: %d, %s", (long long)fits, rc, e.msg);
         if (rc) continue;
-        CHECK(en.context == fits && s.context == fits && s.wanted == full && s.total <= o.memory && fits < full,
-              "opened with %lld, planned %lld of %lld, %lld fit", (long long)en.context, (long long)s.context, (long long)s.wanted,
+        CHECK(en.positions == fits && shape.context == fits && s.context == fits && s.wanted == full &&
+                  s.total <= o.memory && fits < full,
+              "opened with %lld, planned %lld of %lld, %lld fit", (long long)shape.context, (long long)s.context, (long long)s.wanted,
               (long long)fits);
         CHECK(times_told == 1 && strstr(told, "--ctx") && strstr(told, "--memory"), "told %d times: %s", times_told, told);
         engine_close(&en);
-        o.context = full;
-        CHECK(engine_open(&en, &o, &e) == ERR_MEMORY && strstr(e.msg, "with --ctx"), "--ctx that does not fit: %s", e.msg);
-        o.context = fits;
+        o.decoder.context = full;
+        CHECK(engine_open(&en, &o, &shape, &e) == ERR_MEMORY && strstr(e.msg, "with --ctx"), "--ctx that does not fit: %s",
+              e.msg);
+        o.decoder.context = fits;
         times_told = 0;
-        CHECK_OK(engine_open(&en, &o, &e), &e);
-        CHECK(times_told == 0 && en.context == fits, "--ctx that fits: %s", told);
+        CHECK_OK(engine_open(&en, &o, &shape, &e), &e);
+        CHECK(times_told == 0 && shape.context == fits, "--ctx that fits: %s", told);
         engine_close(&en);
-        o.context = 0;
+        o.decoder.context = 0;
     }
     struct config c; /* a promise beyond what this program holds */
     CHECK(shape_by_name("qwen2.5-0.5b", &c), "no qwen2.5-0.5b");

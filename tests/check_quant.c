@@ -348,12 +348,12 @@ static bool player_open(struct player *p, const char *path, enum engine_compute 
     struct net net;
     struct load_options o = {.ks = &ks, .absorbed = true, .int8 = compute == ENGINE_INT8};
     memset(p, 0, sizeof *p);
-    struct engine_options eo = {.model = path, .compute = compute, .all_logits = true, .threads = 1, .chunk = 4};
+    struct engine_options eo = {.model = path, .compute = compute, .decoder = {.all_logits = true, .chunk = 4}, .threads = 1};
     int rc = load_net(&net, path, &o, &e);
     CHECK(rc == OK, "%s", e.msg);
     if (rc) return false;
     CHECK_OK(engine_from_net(&p->en, &net, &eo, &e), &e);
-    CHECK_OK(decoder_open(&p->dec, &p->en, &e), &e);
+    CHECK_OK(decoder_open(&p->dec, &p->en, &eo.decoder, &e), &e);
     CHECK_OK(session_open(&p->s, &p->dec, &e), &e);
     return true;
 }
@@ -834,7 +834,7 @@ static void test_engine_advice(void)
         struct engine en;
         struct sample_params p;
         struct engine_options o = {.model = i ? in_dir("said.gguf") : in_dir("syn"), .threads = 1};
-        rc = engine_open(&en, &o, &e);
+        rc = engine_open(&en, &o, NULL, &e);
         CHECK(rc == OK, "%s", e.msg);
         if (rc) break;
         bool end = false;
@@ -873,7 +873,7 @@ static void check_opens(const char *path, uint64_t files, uint64_t few, uint64_t
     struct tokenizer *t;
     struct engine_options o = {.model = path, .threads = 1};
     opens = file_opens();
-    CHECK_OK(engine_open(&en, &o, &e), &e);
+    CHECK_OK(engine_open(&en, &o, NULL, &e), &e);
     opened("a start", path, files);
     engine_close(&en);
     CHECK_OK(engine_plan(&o, &m, &e), &e);
@@ -881,7 +881,7 @@ static void check_opens(const char *path, uint64_t files, uint64_t few, uint64_t
     CHECK_OK(model_file_open(&f, path, &e), &e); /* as compare does it: figures first */
     o.file = &f;
     CHECK_OK(engine_plan(&o, &m, &e), &e);
-    CHECK_OK(engine_open(&en, &o, &e), &e);
+    CHECK_OK(engine_open(&en, &o, NULL, &e), &e);
     model_file_close(&f);
     CHECK(en.net.file.n_tensors > 0 && en.net.embed->data, "%s: the embedding is gone", path);
     opened("a plan and a start", path, files);

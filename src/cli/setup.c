@@ -164,9 +164,8 @@ struct engine_options model_engine_options(const char *path, const struct model_
                                    .plain = m->form == 1,
                                    .threads = (int)m->threads,
                                    .level = m->level,
-                                   .context = m->ctx,
+                                   .decoder = {.context = m->ctx, .chunk = m->chunk},
                                    .memory = (uint64_t)m->memory,
-                                   .chunk = m->chunk,
                                    .form_name = m->template_name,
                                    .panels = m->no_panels ? NULL : panels_rule(),
                                    .stop = &term_interrupted,
@@ -185,29 +184,28 @@ static void tell_loading(const char *path)
     term_status("loading %s%s ...", cut ? "..." : "", path);
 }
 
-/* Opens the engine; tells on stderr when that is a terminal. */
-static int model_open(struct engine *en, const char *path, const struct model_args *m, struct err *e)
+int talker_open_with(struct talker *t, const struct engine_options *o, struct err *e)
 {
-    char found[SETUP_PATH];
-    *en = (struct engine){0};
-    TRY(model_resolve(found, path, e));
-    path = found;
-    struct engine_options o = model_engine_options(path, m);
-    o.shorten = true;
-    tell_loading(path);
-    int rc = engine_open(en, &o, e);
-    term_status_end();
-    return rc;
+    struct decoder_options fits;
+    *t = (struct talker){0};
+    TRY(engine_open(&t->engine, o, &fits, e));
+    TRY(decoder_open(&t->decoder, &t->engine, &fits, e));
+    TRY(session_open(&t->session, &t->decoder, e));
+    t->session.interrupt = &term_interrupted;
+    return OK;
 }
 
 int talker_open(struct talker *t, const char *path, const struct model_args *m, struct err *e)
 {
+    char found[SETUP_PATH];
     *t = (struct talker){0};
-    TRY(model_open(&t->engine, path, m, e));
-    TRY(decoder_open(&t->decoder, &t->engine, e));
-    TRY(session_open(&t->session, &t->decoder, e));
-    t->session.interrupt = &term_interrupted;
-    return OK;
+    TRY(model_resolve(found, path, e));
+    struct engine_options o = model_engine_options(found, m);
+    o.shorten = true;
+    tell_loading(found);
+    int rc = talker_open_with(t, &o, e);
+    term_status_end();
+    return rc;
 }
 
 void talker_close(struct talker *t)

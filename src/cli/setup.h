@@ -49,12 +49,14 @@ void look_args_add(struct opts *o, struct look_args *l);
 const struct panels_rule *panels_rule(void);
 struct engine_options model_engine_options(const char *path, const struct model_args *m);
 
-/* One engine, one decoder, one session: what a single talker needs. Free with talker_close in every case. */
+/* One engine, one decoder, one session: what a single talker needs. Free with talker_close in every case. Opens what the options
+ * say; talker_open tells on stderr when that is a terminal. */
 struct talker {
     struct engine engine;
     struct decoder decoder;
     struct session session;
 };
+int talker_open_with(struct talker *t, const struct engine_options *o, struct err *e);
 int talker_open(struct talker *t, const char *path, const struct model_args *m, struct err *e);
 void talker_close(struct talker *t);
 

@@ -28,15 +28,16 @@ int autarky_open(struct autarky **out, const char *model, const struct autarky_o
     struct err e = {0};
     static const struct panels_rule beside; /* the model, where that is nobody else's folder */
     struct engine_options eo = {.model = model, .panels = &beside};
+    struct decoder_options fits;
     *out = NULL;
     if (o) {
         eo.threads = o->threads;
-        eo.context = o->context;
+        eo.decoder.context = o->context;
     }
     struct autarky *a = mem_alloc(sizeof *a);
     if (!a) return report(err_set(&e, ERR_MEMORY, __FILE__, __LINE__, "out of memory"), &e, error);
-    int rc = engine_open(&a->engine, &eo, &e);
-    if (!rc) rc = decoder_open(&a->decoder, &a->engine, &e);
+    int rc = engine_open(&a->engine, &eo, &fits, &e);
+    if (!rc) rc = decoder_open(&a->decoder, &a->engine, &fits, &e);
     if (!rc) rc = session_open(&a->session, &a->decoder, &e);
     if (rc) {
         autarky_close(a);

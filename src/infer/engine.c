@@ -13,7 +13,7 @@
 #include "sys/clock.h"
 #include "sys/file.h"
 
-enum { DEFAULT_CHUNK = 256, SCORED_CHUNK = 64, MAX_CHUNK = 4096, MAX_SLOTS = 1024, MAX_CONTEXT = 1 << 24, LITTLE = 32 << 20 };
+enum { MAX_CONTEXT = 1 << 24, LITTLE = 32 << 20 };
 
 /* Whether a tensor is stored in blocks that integer products take. */
 static bool is_quantised(const struct tf_tensor *t)
@@ -44,6 +44,21 @@ static enum dtype cache_type(const struct engine *en, enum engine_cache wanted)
     return c->arch->mla && en->net.absorbed && blocks ? DT_Q8_0 : DT_BF16;
 }
 
+/* The context of the decoder that is wanted, before what fits is known. */
+static int choose_context(int64_t *out, const struct engine_options *o, const struct config *c, struct err *e)
+{
+    int64_t wanted = o->decoder.context, context = wanted ? wanted : c->context;
+    if (wanted < 0 || wanted > c->context)
+        FAIL(e, ERR_LIMIT, "a context of %lld is asked for, the model holds 1 to %lld", (long long)wanted, (long long)c->context);
+    if (!wanted && o->context_most > 0) context = min_i64(context, o->context_most);
+    if (context > MAX_CONTEXT && o->shorten && !wanted) context = MAX_CONTEXT;
+    if (context > MAX_CONTEXT && !wanted)
+        FAIL(e, ERR_LIMIT, "the model promises a context of %lld tokens, this program holds at most %d: name one (--ctx)",
+             (long long)c->context, MAX_CONTEXT);
+    *out = context;
+    return OK;
+}
+
 /* Everything but the numbers: level, threads, sizes; options checked. Needs en->net.config. */
 static int set_options(struct engine *en, const struct engine_options *o, bool quantised, struct err *e)
 {
@@ -57,25 +72,9 @@ static int set_options(struct engine *en, const struct engine_options *o, bool q
                  cpu_level_name(level));
         level = wanted;
     }
-    if (o->context < 0 || o->context > c->context)
-        FAIL(e, ERR_LIMIT, "a context of %lld is asked for, the model holds 1 to %lld", (long long)o->context,
-             (long long)c->context);
-    int64_t context = o->context ? o->context : c->context;
-    if (!o->context && o->context_most > 0) context = min_i64(context, o->context_most);
-    if (context > MAX_CONTEXT && o->shorten && !o->context) context = MAX_CONTEXT;
-    if (context > MAX_CONTEXT && !o->context)
-        FAIL(e, ERR_LIMIT, "the model promises a context of %lld tokens, this program holds at most %d: name one (--ctx)",
-             (long long)c->context, MAX_CONTEXT);
-    if (o->chunk < 0 || o->chunk > MAX_CHUNK)
-        FAIL(e, ERR_USAGE, "chunk is %lld, expected 1 to %d", (long long)o->chunk, MAX_CHUNK);
-    if (o->slots < 0 || o->slots > MAX_SLOTS)
-        FAIL(e, ERR_USAGE, "%d sequences at once, expected 1 to %d", o->slots, MAX_SLOTS);
+    TRY(choose_context(&en->positions, o, c, e));
     kernels_init(&en->ks, level);
     en->model_context = c->context;
-    en->context = context;
-    en->chunk = o->chunk ? o->chunk : o->all_logits ? SCORED_CHUNK : DEFAULT_CHUNK; /* all logits of a row are many */
-    en->slots = o->slots ? o->slots : 1;
-    en->all_logits = o->all_logits;
     en->compute = o->compute == ENGINE_BF16 ? COMPUTE_BF16 : COMPUTE_F32;
     en->int8 = o->compute == ENGINE_INT8 || (o->compute == ENGINE_AUTO && quantised);
     en->net.absorbed = !o->plain;
@@ -95,7 +94,7 @@ static bool add_up(struct engine_memory *m)
     return m->available == 0 || m->total <= m->available;
 }
 
-static int refuse(const struct engine *en, const struct engine_options *o, const struct engine_memory *m, struct err *e)
+static int refuse(const struct engine_options *o, const struct decoder_options *d, const struct engine_memory *m, struct err *e)
 {
     char hint[160] = "";
     if (m->fits > 0) snprintf(hint, sizeof hint, "; with --ctx %lld it fits", (long long)m->fits);
@@ -104,7 +103,7 @@ static int refuse(const struct engine *en, const struct engine_options *o, const
     FAIL(e, ERR_MEMORY,
          "%s does not fit: weights %.1f MiB%s + cache of %d x %lld tokens %.1f MiB + computing %.1f MiB = %.1f MiB, and "
          "it may take %.1f MiB (%.100s)%s",
-         o->model, mib(m->weights), m->there ? " (there already)" : "", en->slots, (long long)m->context, mib(m->cache),
+         o->model, mib(m->weights), m->there ? " (there already)" : "", d->slots, (long long)m->context, mib(m->cache),
          mib(m->run), mib(m->total),
          mib(m->available), m->available_from, hint);
 }
@@ -116,7 +115,7 @@ static struct load_options load_options_of(const struct engine *en, const struct
                                  .compute = en->compute,
                                  .int8 = en->int8,
                                  .absorbed = en->net.absorbed,
-                                 .max_context = en->context,
+                                 .max_context = en->positions,
                                  .pool = en->pool,
                                  .panels = panels,
                                  .stop = o->stop,
@@ -127,22 +126,22 @@ static struct load_options load_options_of(const struct engine *en, const struct
 }
 
 /* What the cache and a pass take with a context; m->weights is there. Nothing is made. */
-static int weigh_context(struct engine *en, int64_t context, struct engine_memory *m, struct err *e)
+static int weigh_context(struct engine *en, struct decoder_options *d, int64_t context, struct engine_memory *m, struct err *e)
 {
     const struct config *c = &en->net.config;
     struct run_size size;
     struct cache cache;
-    en->context = m->context = context;
-    TRY(cache_shape(&cache, c, en->cache, en->slots, context, e));
+    en->positions = d->context = m->context = context;
+    TRY(cache_shape(&cache, c, en->cache, d->slots, context, e));
     m->cache = cache_bytes(&cache) + net_rope_bytes(c, context);
     m->token_cache = (uint64_t)cache.layers * format_bytes(en->cache, cache.width);
-    TRY(decoder_measure(&size, en, e));
-    m->run = size.meta + size.mem + size.scratch + (uint64_t)en->slots * session_bytes(en);
+    TRY(decoder_measure(&size, en, d, e));
+    m->run = size.meta + size.mem + size.scratch + (uint64_t)d->slots * session_bytes(en, d);
     return OK;
 }
 
 /* The largest context that fits, by halving; the figures are those of the context before. */
-static int find_fitting(struct engine *en, struct engine_memory *m, struct err *e)
+static int find_fitting(struct engine *en, struct decoder_options *d, struct engine_memory *m, struct err *e)
 {
     struct engine_memory wanted = *m, t = *m;
     int64_t lo = 0, hi = wanted.context + 1; /* lo fits, hi does not */
@@ -150,12 +149,12 @@ static int find_fitting(struct engine *en, struct engine_memory *m, struct err *
     else if (t.weights - t.there > t.available) hi = 1;
     while (hi - lo > 1 && hi - lo > lo / 64) { /* to a 64th */
         int64_t mid = lo + (hi - lo) / 2;
-        TRY(weigh_context(en, mid, &t, e));
+        TRY(weigh_context(en, d, mid, &t, e));
         *(add_up(&t) ? &lo : &hi) = mid;
     }
     *m = wanted;
     m->fits = lo >= 1024 && lo < wanted.context ? lo / 256 * 256 : lo;
-    en->context = wanted.context;
+    en->positions = d->context = wanted.context;
     return OK;
 }
 
@@ -200,9 +199,9 @@ static void read_available(struct engine_memory *m, const struct engine_options 
 }
 
 /* The longest context that fits in place of one that does not. */
-static int shorten(struct engine *en, struct engine_memory *m, struct err *e)
+static int shorten(struct engine *en, struct decoder_options *d, struct engine_memory *m, struct err *e)
 {
-    TRY(weigh_context(en, m->fits, m, e));
+    TRY(weigh_context(en, d, m->fits, m, e));
     return add_up(m) ? OK : err_set(e, ERR_MEMORY, __FILE__, __LINE__, "no context fits");
 }
 
@@ -210,7 +209,7 @@ static void tell_shortened(const struct engine *en, const struct engine_options 
 {
     char text[300];
     bool capped = m->wanted == MAX_CONTEXT && en->model_context > MAX_CONTEXT;
-    if (!o->warn || o->context || (m->context == m->wanted && !capped)) return;
+    if (!o->warn || o->decoder.context || (m->context == m->wanted && !capped)) return;
     if (m->context == m->wanted)
         snprintf(text, sizeof text, "a context of %lld tokens is used, the most that this program holds; the model's has %lld",
                  (long long)m->context, (long long)en->model_context);
@@ -237,17 +236,19 @@ static int read_config(struct config *c, bool *quantised, const struct engine_op
 }
 
 /* An engine without weights, and the figures. What depends on the context is found without making any of it. */
-static int open_shape(struct engine *en, const struct engine_options *o, struct model_file *f, struct engine_memory *m,
-                      bool find, struct err *e)
+static int open_shape(struct engine *en, const struct engine_options *o, struct model_file *f, struct decoder_options *d,
+                      struct engine_memory *m, bool find, struct err *e)
 {
     struct config c;
     bool quantised;
+    *d = o->decoder;
     *m = (struct engine_memory){0};
     TRY(read_config(&c, &quantised, o, f, e));
     en->net.config = c;
     TRY(set_options(en, o, quantised, e));
     bool absorbed = en->net.absorbed, int8 = en->net.int8;
-    int64_t context = en->context;
+    int64_t context = d->context = en->positions;
+    TRY(decoder_complete(d, e));
     read_available(m, o);
     m->cache_type = en->cache;
     m->int8 = en->int8;
@@ -255,16 +256,16 @@ static int open_shape(struct engine *en, const struct engine_options *o, struct 
     TRY(net_build(&en->net, &c, e));
     en->net.absorbed = absorbed;
     en->net.int8 = int8;
-    TRY(weigh_context(en, context, m, e));
-    while (!o->chunk && en->chunk > SCORED_CHUNK && m->run > m->weights / 20 + LITTLE) { /* a pass is little beside a model */
-        en->chunk /= 2;
-        TRY(weigh_context(en, context, m, e));
+    TRY(weigh_context(en, d, context, m, e));
+    while (!o->decoder.chunk && d->chunk > DECODER_SCORED && m->run > m->weights / 20 + LITTLE) { /* little beside a model */
+        d->chunk /= 2;
+        TRY(weigh_context(en, d, context, m, e));
     }
     bool fits = add_up(m);
     m->wanted = m->context;
-    if (find || !fits) TRY(find_fitting(en, m, e));
-    if (!fits && o->shorten && !o->context && m->fits > 0) return shorten(en, m, e);
-    return fits ? OK : refuse(en, o, m, e);
+    if (find || !fits) TRY(find_fitting(en, d, m, e));
+    if (!fits && o->shorten && !o->decoder.context && m->fits > 0) return shorten(en, d, m, e);
+    return fits ? OK : refuse(o, d, m, e);
 }
 
 /* The opened model: the caller's, or own, which is to be closed in every case. */
@@ -278,10 +279,11 @@ static int find_file(struct model_file **f, struct model_file *own, const struct
 int engine_plan(const struct engine_options *o, struct engine_memory *m, struct err *e)
 {
     struct engine en = {0};
+    struct decoder_options d;
     struct model_file own, *f;
     *m = (struct engine_memory){0};
     int rc = find_file(&f, &own, o, e);
-    if (!rc) rc = open_shape(&en, o, f, m, true, e);
+    if (!rc) rc = open_shape(&en, o, f, &d, m, true, e);
     engine_close(&en);
     model_file_close(&own);
     return rc;
@@ -344,14 +346,15 @@ int engine_fail_numeric(const struct engine *en, const char *what, struct err *e
 }
 
 /* The weights come last: whatever else is wrong with the files is told before anything is packed. */
-int engine_open(struct engine *en, const struct engine_options *o, struct err *e)
+int engine_open(struct engine *en, const struct engine_options *o, struct decoder_options *fits, struct err *e)
 {
     double t0 = clock_seconds();
     struct engine_memory m;
+    struct decoder_options d;
     struct model_file own, *f;
     *en = (struct engine){0};
     int rc = find_file(&f, &own, o, e);
-    if (!rc) rc = open_shape(en, o, f, &m, false, e);
+    if (!rc) rc = open_shape(en, o, f, &d, &m, false, e);
     if (!rc) rc = load_tokenizer(en, f, e);
     if (!rc) rc = form_choose(&en->chat, f, en->tok, en->net.config.arch->hf, o->form_name, e);
     if (!rc) rc = chat_stop_ids(en->chat.form, en->tok, &en->stops, e);
@@ -361,6 +364,7 @@ int engine_open(struct engine *en, const struct engine_options *o, struct err *e
     if (!rc && !(en->path = mem_strdup(o->model))) rc = err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory");
     if (rc) engine_close(en);
     model_file_close(&own);
+    if (fits) *fits = d;
     en->load_seconds = clock_seconds() - t0;
     return rc;
 }
@@ -371,7 +375,7 @@ int engine_from_net(struct engine *en, struct net *net, const struct engine_opti
     if (net->head == &net->head_copy) en->net.head = &en->net.head_copy;
     *net = (struct net){0};
     int rc = set_options(en, o, false, e);
-    if (!rc) rc = net_make_rope(&en->net, en->context, e);
+    if (!rc) rc = net_make_rope(&en->net, en->positions, e);
     if (rc) engine_close(en);
     return rc;
 }

@@ -1,6 +1,6 @@
 /* Engine: a loaded model with everything that is shared by all who use it: network, tokenizer, kernels, threads.
- * Immutable after opening. Owner of all its parts. The thread pool serves one evaluation at a time, so all decoders
- * of an engine are driven by one thread. */
+ * Immutable after opening. Owner of all its parts. It may have several decoders (infer/session.h), of different shapes; the
+ * thread pool serves one evaluation at a time, so all of them are driven by one thread. */
 #ifndef INFER_ENGINE_H
 #define INFER_ENGINE_H
 
@@ -27,6 +27,14 @@ struct engine_shape {
     void *ctx;
 };
 
+/* The shape of a decoder. */
+struct decoder_options {
+    int64_t context; /* of a sequence; 0: the most that the engine holds */
+    int64_t chunk;   /* rows evaluated at once; 0: 256, fewer where that takes much memory */
+    int slots;       /* sequences that can be cached at once; 0: 1 */
+    bool all_logits; /* memory for the logits of every row of a pass: session_score */
+};
+
 struct engine_options {
     const char *model; /* file or folder */
     struct model_file *file; /* the same, opened by the caller, who closes it; NULL: it is opened for the call.
@@ -37,13 +45,10 @@ struct engine_options {
     bool plain;        /* plain MLA instead of absorbed */
     int threads;       /* 0: all processors of this process */
     const char *level; /* of kernels, by name; NULL: the best of this machine */
-    int64_t context;   /* 0: the model's */
-    int64_t context_most; /* with context 0: no more than this; 0: no limit */
-    bool shorten;      /* with context 0: the longest that fits, where the model's does not; a warning says so */
-    int64_t chunk;     /* rows evaluated at once; 0: 256, fewer where that takes much memory */
-    int slots;         /* sequences that can be cached at once; 0: 1 */
+    struct decoder_options decoder; /* the decoder that there will be beside the weights: memory is planned for both */
+    int64_t context_most; /* with decoder.context 0: no more than this; 0: no limit */
+    bool shorten;      /* with decoder.context 0: the longest that fits, where the model's does not; a warning says so */
     uint64_t memory;   /* bytes it may take; 0: what is free */
-    bool all_logits;   /* memory for the logits of every row of a pass: session_score */
     const char *form_name; /* the form of chats by name, or a file with a template; NULL: the model's own */
     const struct panels_rule *panels; /* where files of panels may lie (model/panels_place.h); NULL: none is kept */
     const volatile sig_atomic_t *stop; /* looked at while weights are packed: ERR_INTERRUPTED. NULL allowed */
@@ -64,10 +69,8 @@ struct engine {
     enum dtype cache;      /* of the rows of a decoder's cache */
     bool int8;
     char *path;
-    int64_t context, chunk;
+    int64_t positions;     /* that the rotary tables hold: the longest context of a decoder */
     int64_t model_context; /* the most that the model allows */
-    int slots;
-    bool all_logits;
     double load_seconds;
 };
 
@@ -90,14 +93,15 @@ struct engine_memory {
     bool int8;
 };
 
-/* Opens a model. Refused with ERR_MEMORY and figures when it does not fit into the memory that is free, and a shorter context
- * does not help or may not be taken. */
-int engine_open(struct engine *en, const struct engine_options *o, struct err *e);
+/* Opens a model. Refused with ERR_MEMORY and figures when it and its decoder do not fit into the memory that is free, and a
+ * shorter context does not help or may not be taken. *fits (NULL allowed): the decoder that was planned, for decoder_open. */
+int engine_open(struct engine *en, const struct engine_options *o, struct decoder_options *fits, struct err *e);
 void engine_close(struct engine *en); /* accepts a zeroed or half-opened engine */
 /* The figures alone, with nothing that is large allocated; ERR_MEMORY when they are too much, with *m filled in. It says yes
  * where engine_open with these options does. */
 int engine_plan(const struct engine_options *o, struct engine_memory *m, struct err *e);
-/* An engine around a network that is already in memory; takes it over (*net is zeroed), also on failure. */
+/* An engine around a network that is already in memory; takes it over (*net is zeroed), also on failure. Decoders have at most
+ * o->decoder.context. */
 int engine_from_net(struct engine *en, struct net *net, const struct engine_options *o, struct err *e);
 
 /* The error for a result that is not a finite number, with the tensor that is the cause where there is one: all weights are

@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
+enum { MAX_CHUNK = 4096, MAX_SLOTS = 1024 };
+
 /* ---- decoder ---- */
 
 /* One pass over the batch in d. Returns the logits of the rows in d->last (n_last), or NULL when there are none.
@@ -61,7 +63,7 @@ static int measure(struct run_size *size, struct decoder *d, struct err *e)
     for (int i = 0; i < 2; i++) {
         TRY(run_measure(&d->run, &en->ks, en->pool, en->compute, meta_bound(en), e));
         worst_batch(d, tries[i]);
-        forward(d, tries[i], d->slots, d->slots * d->context, en->all_logits ? tries[i] : d->slots);
+        forward(d, tries[i], d->slots, d->slots * d->context, d->all_logits ? tries[i] : d->slots);
         grow_size(size, run_sized(&d->run));
         run_free(&d->run);
         d->run = (struct run){0};
@@ -69,29 +71,50 @@ static int measure(struct run_size *size, struct decoder *d, struct err *e)
     return OK;
 }
 
-static void set_shape(struct decoder *d, const struct engine *en)
+int decoder_complete(struct decoder_options *o, struct err *e)
 {
-    *d = (struct decoder){.en = en, .slots = en->slots, .context = en->context};
-    d->rows = max_i64(en->slots, min_i64(en->chunk, en->context));
+    if (o->chunk < 0 || o->chunk > MAX_CHUNK)
+        FAIL(e, ERR_USAGE, "chunk is %lld, expected 1 to %d", (long long)o->chunk, MAX_CHUNK);
+    if (o->slots < 0 || o->slots > MAX_SLOTS)
+        FAIL(e, ERR_USAGE, "%d sequences at once, expected 1 to %d", o->slots, MAX_SLOTS);
+    if (!o->chunk) o->chunk = o->all_logits ? DECODER_SCORED : DECODER_CHUNK;
+    if (!o->slots) o->slots = 1;
+    return OK;
 }
 
-int decoder_measure(struct run_size *size, const struct engine *en, struct err *e)
+static int set_shape(struct decoder *d, const struct engine *en, const struct decoder_options *wanted, struct err *e)
+{
+    struct decoder_options o = *wanted;
+    *d = (struct decoder){.en = en};
+    TRY(decoder_complete(&o, e));
+    if (o.context < 0 || o.context > en->positions)
+        FAIL(e, ERR_LIMIT, "a context of %lld is asked for, the model was opened for 1 to %lld", (long long)o.context,
+             (long long)en->positions);
+    d->context = o.context ? o.context : en->positions;
+    d->chunk = o.chunk;
+    d->slots = o.slots;
+    d->all_logits = o.all_logits;
+    d->rows = max_i64(d->slots, min_i64(d->chunk, d->context));
+    return OK;
+}
+
+int decoder_measure(struct run_size *size, const struct engine *en, const struct decoder_options *o, struct err *e)
 {
     struct decoder d;
     const struct config *c = &en->net.config;
-    set_shape(&d, en);
-    int rc = cache_shape(&d.cache, c, en->cache, d.slots, d.context, e);
+    int rc = set_shape(&d, en, o, e);
+    if (!rc) rc = cache_shape(&d.cache, c, en->cache, d.slots, d.context, e);
     if (!rc) rc = alloc_arrays(&d, e);
     if (!rc) rc = measure(size, &d, e);
     decoder_close(&d);
     return rc;
 }
 
-int decoder_open(struct decoder *d, const struct engine *en, struct err *e)
+int decoder_open(struct decoder *d, const struct engine *en, const struct decoder_options *o, struct err *e)
 {
     struct run_size size;
-    set_shape(d, en);
-    int rc = alloc_arrays(d, e);
+    int rc = set_shape(d, en, o, e);
+    if (!rc) rc = alloc_arrays(d, e);
     if (!rc) rc = cache_init(&d->cache, &en->net.config, en->cache, d->slots, d->context, e);
     if (!rc) rc = measure(&size, d, e);
     if (!rc) rc = run_init(&d->run, &en->ks, en->pool, en->compute, size, e);
@@ -182,9 +205,9 @@ int decoder_eval(struct decoder *d, const struct piece *pieces, int n_pieces, st
 
 /* ---- sessions ---- */
 
-uint64_t session_bytes(const struct engine *en)
+uint64_t session_bytes(const struct engine *en, const struct decoder_options *o)
 {
-    return (uint64_t)en->context * sizeof(int32_t) + (uint64_t)en->net.config.vocab * sizeof(float);
+    return (uint64_t)(o->context ? o->context : en->positions) * sizeof(int32_t) + (uint64_t)en->net.config.vocab * sizeof(float);
 }
 
 int session_open(struct session *s, struct decoder *d, struct err *e)
@@ -225,7 +248,7 @@ static int too_long(const struct session *s, int64_t n, struct err *e)
 
 int session_eval(struct session *s, const int32_t *ids, int64_t n, struct err *e)
 {
-    int64_t chunk = min_i64(s->dec->rows, max_i64(1, s->dec->en->chunk));
+    int64_t chunk = min_i64(s->dec->rows, s->dec->chunk);
     if (n <= 0) FAIL(e, ERR_USAGE, "a sequence of %lld tokens cannot be evaluated", (long long)n);
     if (n > s->dec->context - s->n) return too_long(s, s->n + n, e);
     for (int64_t done = 0; done < n;) {
@@ -252,8 +275,8 @@ double session_nats(const float *logits, int64_t vocab, int32_t target)
 int session_logits(struct session *s, const int32_t *ids, int64_t n, logits_fn *fn, void *ctx, struct err *e)
 {
     struct decoder *d = s->dec;
-    int64_t chunk = min_i64(d->rows, max_i64(1, d->en->chunk));
-    if (!d->en->all_logits) FAIL(e, ERR_USAGE, "the engine was not opened for scoring");
+    int64_t chunk = min_i64(d->rows, d->chunk);
+    if (!d->all_logits) FAIL(e, ERR_USAGE, "the decoder was not opened for scoring");
     for (int64_t done = 0; done < n;) {
         struct tensor *logits;
         int64_t now = min_i64(chunk, n - done);

@@ -16,20 +16,26 @@ struct decoder {
     const struct engine *en; /* borrowed */
     struct cache cache;
     struct run run;
-    int64_t rows; /* most rows of one pass */
+    int64_t chunk; /* rows that session_eval evaluates at once */
+    int64_t rows;  /* most rows of one pass */
     int64_t context;
     int slots;
+    bool all_logits;
     bool *used;                /* (slots) */
     int32_t *ids, *pos, *last; /* (rows) */
     struct segment *segs;      /* (slots) */
 };
 
-/* context, chunk and slots as the engine was opened with. */
-int decoder_open(struct decoder *d, const struct engine *en, struct err *e);
+enum { DECODER_CHUNK = 256, DECODER_SCORED = 64 }; /* chunks by default; all logits of a row are many */
+/* Puts defaults where chunk and slots are 0, and checks them. */
+int decoder_complete(struct decoder_options *o, struct err *e);
+/* o->context at most en->positions. */
+int decoder_open(struct decoder *d, const struct engine *en, const struct decoder_options *o, struct err *e);
 void decoder_close(struct decoder *d); /* accepts a zeroed or half-opened decoder */
 /* Bytes that one forward pass needs at most, for a network whose numbers need not be there. */
-int decoder_measure(struct run_size *size, const struct engine *en, struct err *e);
-uint64_t session_bytes(const struct engine *en); /* what a session keeps beside its part of the cache */
+int decoder_measure(struct run_size *size, const struct engine *en, const struct decoder_options *o, struct err *e);
+/* What a session keeps beside its part of the cache. */
+uint64_t session_bytes(const struct engine *en, const struct decoder_options *o);
 
 struct session {
     struct decoder *dec; /* borrowed; NULL: closed */
@@ -64,11 +70,11 @@ int session_eval(struct session *s, const int32_t *ids, int64_t n, struct err *e
  * that were not evaluated again. */
 int session_sync(struct session *s, const int32_t *ids, int64_t n, int64_t *reused, struct err *e);
 /* Appends ids (n) and hands out the logits of every row, a pass at a time: rows [first, first + rows) of ids, `stride`
- * numbers apart, valid during the call. Needs an engine opened with all_logits. */
+ * numbers apart, valid during the call. Needs a decoder with all_logits. */
 typedef int logits_fn(void *ctx, int64_t first, int64_t rows, const float *logits, int64_t stride, struct err *e);
 int session_logits(struct session *s, const int32_t *ids, int64_t n, logits_fn *fn, void *ctx, struct err *e);
 /* Appends ids (n) and tells how well each row predicted what came: nats[i] = -log p(targets[i] after ids[i]); targets
- * below 0 are not looked at and give 0. Needs an engine opened with all_logits. */
+ * below 0 are not looked at and give 0. Needs a decoder with all_logits. */
 int session_score(struct session *s, const int32_t *ids, int64_t n, const int32_t *targets, double *nats,
                   struct err *e);
 /* -log of the probability that logits (vocab) give to target, 0 <= target < vocab. */

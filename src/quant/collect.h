@@ -22,7 +22,7 @@ struct collect_result {
     int64_t tokens, windows;
     double nats; /* sum over the tokens predicted */
 };
-/* Reads all windows with the engine, which was opened with all_logits. progress: NULL allowed. */
+/* Reads all windows with the session, whose decoder has all_logits. progress: NULL allowed. */
 int collect(struct collector *c, struct session *s, struct windows *w, struct collect_result *r,
             void (*progress)(void *ctx, int64_t done, int64_t total, const struct collect_result *r), void *ctx,
             struct err *e);

@@ -18,7 +18,7 @@ struct compare_result {
 };
 /* Fails unless both have the same tokens; one may have more of them after those, as files with unused tokens do. */
 int compare_vocabularies(const struct tokenizer *a, const struct tokenizer *b, struct err *e);
-/* Both sessions are of engines with all_logits and the same chunk. progress: NULL allowed. */
+/* Both sessions are of decoders with all_logits and the same chunk. progress: NULL allowed. */
 int compare_models(struct session *a, struct session *b, struct windows *w, struct compare_result *r,
                    void (*progress)(void *ctx, int64_t done, int64_t total), void *ctx, struct err *e);
 

@@ -47,8 +47,8 @@ static struct engine_options options_of(struct compare_job *j, int i, int64_t co
 {
     struct engine_options o = model_engine_options(j->path[i], &j->model);
     o.file = &j->file[i];
-    o.all_logits = true;
-    o.context = context;
+    o.decoder.all_logits = true;
+    o.decoder.context = context;
     o.memory = memory;
     return o;
 }
@@ -87,12 +87,8 @@ static int open_models(struct compare_job *j, struct err *e)
     TRY(check_memory(j, context, share, e));
     for (int i = 0; i < 2; i++) {
         struct engine_options o = options_of(j, i, context, share[i]);
-        struct talker *t = &j->t[i];
-        TRY(engine_open(&t->engine, &o, e));
+        TRY(talker_open_with(&j->t[i], &o, e));
         model_file_close(&j->file[i]);
-        TRY(decoder_open(&t->decoder, &t->engine, e));
-        TRY(session_open(&t->session, &t->decoder, e));
-        t->session.interrupt = &term_interrupted;
     }
     return compare_vocabularies(j->t[0].engine.tok, j->t[1].engine.tok, e);
 }
@@ -100,7 +96,7 @@ static int open_models(struct compare_job *j, struct err *e)
 static int read_text(struct compare_job *j, struct err *e)
 {
     const struct tokenizer *tok = j->t[0].engine.tok;
-    int64_t size = j->t[0].engine.context;
+    int64_t size = j->t[0].decoder.context;
     if (!j->text) return windows_open(&j->w, tok, compare_text, strlen(compare_text), j->limit, size, "the text", e);
     TRY(windows_begin(&j->w, tok, j->limit, size, e));
     return texts_read_windows(&j->w, j->text, &j->texts, e);

@@ -48,18 +48,14 @@ static int open_all(struct ppl *p, const char *model, const struct model_args *m
     char found[SETUP_PATH];
     TRY(model_resolve(found, model, e));
     struct engine_options o = model_engine_options(found, m);
-    o.all_logits = true;
+    o.decoder.all_logits = true;
     o.context_most = DEFAULT_WINDOW;
-    TRY(engine_open(&p->t.engine, &o, e));
-    TRY(decoder_open(&p->t.decoder, &p->t.engine, e));
-    TRY(session_open(&p->t.session, &p->t.decoder, e));
-    p->t.session.interrupt = &term_interrupted;
-    return OK;
+    return talker_open_with(&p->t, &o, e);
 }
 
 static int read_text(struct ppl *p, const char *path, int64_t limit, struct err *e)
 {
-    TRY(windows_begin(&p->w, p->t.engine.tok, limit, p->t.engine.context, e));
+    TRY(windows_begin(&p->w, p->t.engine.tok, limit, p->t.decoder.context, e));
     return texts_read_windows(&p->w, path, &p->texts, e);
 }
 
@@ -121,14 +117,14 @@ static int report(const struct ppl *p, const char *file, bool json, struct err *
     if (!json) {
         printf("tokens %" PRId64 "  windows %" PRId64 " of %" PRId64
                "  nats/token %.5f  perplexity %.4f  bits/byte %.5f\n",
-               p->predicted, p->w.count, p->t.engine.context, nats, exp(nats), bits);
+               p->predicted, p->w.count, p->t.decoder.context, nats, exp(nats), bits);
         if (!term_flush()) FAIL(e, ERR_IO, "stdout: cannot write");
         return OK;
     }
     json_t *o =
         json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:b,s:f,s:f,s:f,s:f,s:s,s:s,s:s,s:s}", "model", p->t.engine.path,
                   "file", file, "tokens", (json_int_t)p->predicted, "bytes", (json_int_t)p->bytes, "windows",
-                  (json_int_t)p->w.count, "window", (json_int_t)p->t.engine.context, "vocab",
+                  (json_int_t)p->w.count, "window", (json_int_t)p->t.decoder.context, "vocab",
                   (json_int_t)p->t.engine.net.config.vocab, "begin_token", p->w.bos >= 0,
                   "nats_per_token", nats, "perplexity", exp(nats), "bits_per_byte", bits, "seconds", p->seconds,
                   "level", cpu_level_name(p->t.engine.ks.level), "compute", engine_compute_name(&p->t.engine), "cache",

@@ -44,18 +44,14 @@ static int open_model(struct imatrix_job *j, const char *model, struct err *e)
     char found[SETUP_PATH];
     TRY(model_resolve(found, model, e));
     struct engine_options o = model_engine_options(found, &j->model);
-    o.all_logits = true;
+    o.decoder.all_logits = true;
     o.context_most = DEFAULT_WINDOW;
-    TRY(engine_open(&j->t.engine, &o, e));
-    TRY(decoder_open(&j->t.decoder, &j->t.engine, e));
-    TRY(session_open(&j->t.session, &j->t.decoder, e));
-    j->t.session.interrupt = &term_interrupted;
-    return OK;
+    return talker_open_with(&j->t, &o, e);
 }
 
 static int read_text(struct imatrix_job *j, const char *path, struct err *e)
 {
-    TRY(windows_begin(&j->w, j->t.engine.tok, j->limit, j->t.engine.context, e));
+    TRY(windows_begin(&j->w, j->t.engine.tok, j->limit, j->t.decoder.context, e));
     return texts_read_windows(&j->w, path, &j->texts, e);
 }
 

@@ -202,7 +202,7 @@ static int run(struct plan *p, const char *model, const struct model_args *a, st
     TRY(find_model(p, model, e));
     struct engine_options o = model_engine_options(p->name, a);
     p->compute = o.compute;
-    o.slots = (int)p->slots;
+    o.decoder.slots = (int)p->slots;
     return make_plan(p, &o, e);
 }
 

@@ -42,7 +42,7 @@ static int last_alone(struct chat *c, int64_t *n, struct err *e)
 /* Encodes the chat; with --forget oldest drops turns until the answer has room, else an over-long chat is an error. */
 static int encode(struct chat *c, struct tokens *ids, struct err *e)
 {
-    int64_t context = c->t.engine.context;
+    int64_t context = c->t.decoder.context;
     size_t dropped = 0, before = c->log.n;
     TRY(chat_encode_log(c, ids, e));
     int64_t room = c->forget && context > 4 * FORGET_ROOM ? FORGET_ROOM : 1;
@@ -237,7 +237,7 @@ static void greet(const struct chat *c)
     char figures[100];
     name = name ? name + 1 : en->path;
     snprintf(figures, sizeof figures, "%.1f M parameters%scontext %" PRId64 "%s",
-             (double)config_params(&en->net.config, NULL) / 1e6, dot, en->context, dot);
+             (double)config_params(&en->net.config, NULL) / 1e6, dot, c->t.decoder.context, dot);
     /* On a narrow terminal the figures, which /show has too, give way to the hint. */
     size_t all = utf8_count(name, strlen(name)) + utf8_count(figures, strlen(figures)) +
                  strlen("autarky " AUTARKY_VERSION " .  . /help");

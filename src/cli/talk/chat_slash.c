@@ -120,7 +120,7 @@ static int do_show(struct chat *c, const char *arg, struct err *e)
     say("model %s: %.1f million parameters, %.1f used per token, %" PRId64 " layers\n", en->path, (double)params / 1e6,
         (double)active / 1e6, en->net.config.layers);
     say("context %" PRId64 " tokens, %" PRId64 " in use; kernels %s, products %s, cache %s, attention %s, %d threads\n",
-        en->context, c->t.session.n, cpu_level_name(en->ks.level), engine_compute_name(en),
+        c->t.decoder.context, c->t.session.n, cpu_level_name(en->ks.level), engine_compute_name(en),
         formats[en->cache].name, en->net.absorbed ? "absorbed" : "plain", pool_threads(en->pool));
     show_settings(c);
     return OK;
@@ -255,7 +255,7 @@ static int do_tokens(struct chat *c, const char *arg, struct err *e)
     int rc = chat_encode_log(c, &ids, e);
     if (!rc)
         say("the chat has %zu tokens in %zu messages; the context holds %" PRId64 ", %" PRId64 " are left\n", ids.n,
-            c->log.n, c->t.engine.context, max_i64(0, c->t.engine.context - (int64_t)ids.n));
+            c->log.n, c->t.decoder.context, max_i64(0, c->t.decoder.context - (int64_t)ids.n));
     tokens_free(&ids);
     return rc;
 }
