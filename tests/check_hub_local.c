@@ -152,18 +152,18 @@ static void check_addresses(void)
     char out[HUB_URL_MAX];
     struct err e = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        int rc = http_follow(out, cases[i].url, cases[i].location, &e);
+        int rc = web_follow(out, cases[i].url, cases[i].location, &e);
         CHECK(cases[i].want ? rc == OK && !strcmp(out, cases[i].want) : rc == ERR_NETWORK, "%s -> %s: %d %s", cases[i].url,
               cases[i].location, rc, rc ? e.msg : out);
     }
-    CHECK(http_same_site("https://a.org/x", "https://A.ORG:443/y") &&
-              !http_same_site("https://a.org", "http://a.org") &&
-              !http_same_site("https://a.org", "https://a.org.evil.com") &&
-              !http_same_site("http://127.0.0.1:1", "http://127.0.0.1:2"),
+    CHECK(web_same_site("https://a.org/x", "https://A.ORG:443/y") &&
+              !web_same_site("https://a.org", "http://a.org") &&
+              !web_same_site("https://a.org", "https://a.org.evil.com") &&
+              !web_same_site("http://127.0.0.1:1", "http://127.0.0.1:2"),
           "sites");
-    CHECK(http_is_private("https://a.org") && http_is_private("http://localhost:8/") &&
-              http_is_private("http://[::1]/") && !http_is_private("http://a.org") &&
-              !http_is_private("http://localhost.evil.com") && !http_is_private("http://127.evil.com"),
+    CHECK(web_is_private("https://a.org") && web_is_private("http://localhost:8/") &&
+              web_is_private("http://[::1]/") && !web_is_private("http://a.org") &&
+              !web_is_private("http://localhost.evil.com") && !web_is_private("http://127.evil.com"),
           "what is encrypted, or inside this machine");
 }
 

@@ -127,7 +127,7 @@ int hub_env_read(struct hub_env *h, struct err *e)
     o->offline = is_on("HF_HUB_OFFLINE");
     o->tries = TRIES;
     o->backoff = 1;
-    o->http = (struct http_options){
+    o->http = (struct web_options){
         .agent = "autarky/" AUTARKY_VERSION,
         .proxy_https = first_of("https_proxy", "HTTPS_PROXY", NULL),
         .proxy_http = first_of("http_proxy", NULL, NULL), /* HTTP_PROXY can come from a request of CGI */

@@ -14,7 +14,7 @@ struct stream {
     struct fetch *f;
     struct part part;
     struct digest *digest; /* over [0, part.size) */
-    struct http_reply reply;
+    struct web_reply reply;
 };
 
 static int restart(struct stream *s, struct err *e)
@@ -54,7 +54,7 @@ static void stream_close(struct stream *s)
 }
 
 /* What the hub says of the file must be what its list said: both are about one commit. */
-static int check_words(const struct fetch *f, const struct http_reply *r, struct err *e)
+static int check_words(const struct fetch *f, const struct web_reply *r, struct err *e)
 {
     if (f->commit[0] && r->commit[0] && strcmp(f->commit, r->commit) != 0)
         FAIL(e, ERR_INTEGRITY, "%s: the hub sends it from commit %.64s, expected %s", f->what, r->commit, f->commit);
@@ -75,7 +75,7 @@ static bool wants_page(const struct fetch *f)
 
 /* The headers of a good reply: whether it goes on where the file ends, or begins anew. Everything that can be wrong is
  * looked at before bytes that are here are given up for it: a page that says "please log in" must not cost a download. */
-static int on_begin(void *ctx, const struct http_reply *r, struct err *e)
+static int on_begin(void *ctx, const struct web_reply *r, struct err *e)
 {
     struct stream *s = ctx;
     struct fetch *f = s->f;
@@ -116,15 +116,15 @@ static int on_data(void *ctx, const void *data, size_t n, struct err *e)
 static int one_try(struct stream *s, bool *again, struct err *e)
 {
     struct fetch *f = s->f;
-    struct http_reply *r = &s->reply;
-    struct http_request q = {.url = f->url,
+    struct web_reply *r = &s->reply;
+    struct web_request q = {.url = f->url,
                              .token = f->send_token ? f->net->token : NULL,
                              .from = s->part.size,
                              .begin = on_begin,
                              .body = on_data,
                              .ctx = s};
     *again = false;
-    int rc = http_get(f->net->http, &q, r, e);
+    int rc = web_get(f->net->http, &q, r, e);
     if (rc) {
         *again = r->broken;
         return rc;
@@ -136,7 +136,7 @@ static int one_try(struct stream *s, bool *again, struct err *e)
         FAIL(e, ERR_NETWORK, "%s: %s has no bytes beyond what is here", f->what, r->from);
     }
     if (r->status < 200 || r->status > 299) {
-        *again = http_may_retry(r) ||
+        *again = web_may_retry(r) ||
                  (r->moved && (r->status == 403 || r->status == 401 || r->status == 404 || r->status == 410));
         return net_refused(f->net, r, f->what, f->page, e);
     }

@@ -91,12 +91,12 @@ void hub_file_url(struct buf *b, const struct hub_net *n, const struct hub_ref *
 {
     if (ref->source == HUB_MODELSCOPE) {
         buf_printf(b, "%s/api/v1/models/%s/repo?Revision=", n->endpoint, ref->repo);
-        http_add_path(b, revision_of(ref), false);
+        web_add_path(b, revision_of(ref), false);
         buf_add_str(b, "&FilePath=");
-        http_add_path(b, path, false);
+        web_add_path(b, path, false);
     } else {
         buf_printf(b, "%s/%s/resolve/%s/", n->endpoint, ref->repo, l->commit);
-        http_add_path(b, path, true);
+        web_add_path(b, path, true);
     }
 }
 
@@ -130,7 +130,7 @@ static int add_hf_page(struct hub_listing *l, const json_t *page, const char *wh
 
 /* The next page always comes from the endpoint in use: a mirror may pass on its origin's address, and a token must not
  * follow an address that a server made up. */
-static bool next_page(struct buf *url, const struct hub_net *n, const struct http_reply *r)
+static bool next_page(struct buf *url, const struct hub_net *n, const struct web_reply *r)
 {
     const char *path = strstr(r->next, "/api/models/");
     if (!path) return false;
@@ -144,13 +144,13 @@ static int get_hf_commit(const struct hub_net *n, const struct hub_ref *ref, str
                          struct err *e)
 {
     struct buf url = {0};
-    struct http_reply r;
+    struct web_reply r;
     const char *sha = "";
     json_t *v = NULL;
     char what[HUB_REPO + HUB_REVISION + 2];
     snprintf(what, sizeof what, "%s%s%s", ref->repo, ref->revision[0] ? "@" : "", ref->revision);
     buf_printf(&url, "%s/api/models/%s/revision/", n->endpoint, ref->repo);
-    http_add_path(&url, revision_of(ref), false);
+    web_add_path(&url, revision_of(ref), false);
     int rc = buf_check(&url, "an address", e);
     if (!rc) rc = net_get_json(n, &v, url.data, what, page, &r, e);
     if (!rc) rc = json_opt_str(v, "sha", &sha, what, e);
@@ -166,7 +166,7 @@ static int get_hf_tree(const struct hub_net *n, const struct hub_ref *ref, struc
                        struct err *e)
 {
     struct buf url = {0};
-    struct http_reply r;
+    struct web_reply r;
     char where[HUB_REPO + 40];
     snprintf(where, sizeof where, "the list of files of %s", ref->repo);
     buf_printf(&url, "%s/api/models/%s/tree/%s?recursive=true", n->endpoint, ref->repo, l->commit);
@@ -237,14 +237,14 @@ static int name_snapshot(struct hub_listing *l, struct err *e)
 int hub_list_modelscope(const struct hub_net *n, const struct hub_ref *ref, struct hub_listing *l, struct err *e)
 {
     struct buf url = {0}, page = {0};
-    struct http_reply r;
+    struct web_reply r;
     json_t *v = NULL;
     char where[HUB_REPO + 40];
     *l = (struct hub_listing){0};
     snprintf(where, sizeof where, "the list of files of %s", ref->repo);
     hub_page_url(&page, n, ref);
     buf_printf(&url, "%s/api/v1/models/%s/repo/files?Recursive=True&Revision=", n->endpoint, ref->repo);
-    http_add_path(&url, revision_of(ref), false);
+    web_add_path(&url, revision_of(ref), false);
     int rc = buf_check(&url, "an address", e);
     if (!rc) rc = buf_check(&page, "an address", e);
     if (!rc) rc = net_get_json(n, &v, url.data, ref->repo, page.data, &r, e);

@@ -21,7 +21,7 @@ void net_say(const struct hub_net *n, const char *fmt, ...)
 
 bool net_stopped(const struct hub_net *n) { return n->stop && n->stop(n->ctx); }
 
-int net_wait(const struct hub_net *n, int failures, const struct http_reply *r, struct err *e)
+int net_wait(const struct hub_net *n, int failures, const struct web_reply *r, struct err *e)
 {
     double wait = n->backoff;
     for (int i = 1; i < failures && wait < BACKOFF_MAX; i++) wait *= 2;
@@ -43,7 +43,7 @@ int net_wait(const struct hub_net *n, int failures, const struct http_reply *r, 
     return OK;
 }
 
-int net_refused(const struct hub_net *n, const struct http_reply *r, const char *what, const char *page, struct err *e)
+int net_refused(const struct hub_net *n, const struct web_reply *r, const char *what, const char *page, struct err *e)
 {
     const char *code = r->error_code;
     if (r->page && r->status < 300)
@@ -66,7 +66,7 @@ int net_refused(const struct hub_net *n, const struct http_reply *r, const char 
 }
 
 int net_get_json(const struct hub_net *n, json_t **out, const char *url, const char *what, const char *page,
-                 struct http_reply *r, struct err *e)
+                 struct web_reply *r, struct err *e)
 {
     struct hub_net brief = *n; /* nothing is lost yet: who is offline shall hear so soon */
     struct buf text = {0};
@@ -74,9 +74,9 @@ int net_get_json(const struct hub_net *n, json_t **out, const char *url, const c
     if (brief.tries > JSON_TRIES) brief.tries = JSON_TRIES;
     *out = NULL;
     for (int failures = 1;; failures++) {
-        rc = http_get_text(n->http, url, n->token, JSON_BYTES_MAX, &text, r, e);
+        rc = web_get_text(n->http, url, n->token, JSON_BYTES_MAX, &text, r, e);
         if (!rc && r->status >= 200 && r->status < 300) break;
-        if ((rc && !r->broken) || (!rc && !http_may_retry(r))) {
+        if ((rc && !r->broken) || (!rc && !web_may_retry(r))) {
             if (!rc) rc = net_refused(n, r, what, page, e);
             break;
         }

@@ -2,10 +2,10 @@
 #ifndef HUB_NET_H
 #define HUB_NET_H
 
-#include "hub/http.h"
+#include "hub/web.h"
 
 struct hub_net {
-    struct http *http;
+    struct web *http;
     const char *endpoint; /* without a slash at the end */
     const char *token;    /* NULL: none */
     int tries;            /* of one request, or of one file without any progress in between */
@@ -20,15 +20,15 @@ bool net_stopped(const struct hub_net *n);
 
 /* After the failures-th failure in a row, told in *e: waits as long as the server asks, or longer and longer; OK: try
  * again. Otherwise *e stays, is returned, and says how many tries there were. */
-int net_wait(const struct hub_net *n, int failures, const struct http_reply *r, struct err *e);
+int net_wait(const struct hub_net *n, int failures, const struct web_reply *r, struct err *e);
 
 /* The error for a reply that is neither good nor worth another try. `what` names the file or model, page is where a
  * person can look. */
-int net_refused(const struct hub_net *n, const struct http_reply *r, const char *what, const char *page, struct err *e);
+int net_refused(const struct hub_net *n, const struct web_reply *r, const char *what, const char *page, struct err *e);
 
 /* GET of a JSON text below the endpoint, with tries. *out is owned by the caller: json_decref. `what` as above. */
 struct json_t;
 int net_get_json(const struct hub_net *n, struct json_t **out, const char *url, const char *what, const char *page,
-                 struct http_reply *r, struct err *e);
+                 struct web_reply *r, struct err *e);
 
 #endif

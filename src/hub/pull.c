@@ -308,7 +308,7 @@ static int pull_url(struct pull *p, const char *sha256, struct err *e)
 {
     char name[HUB_PATH], lock_path[PATH_MAX];
     int lock = -1;
-    if (!sha256 && !http_is_private(p->ref->url))
+    if (!sha256 && !web_is_private(p->ref->url))
         FAIL(e, ERR_USAGE,
              "%.200s: not encrypted: anybody on the way can change the file; use https, or give its --sha256",
              p->ref->url);
@@ -347,7 +347,7 @@ static int open_net(struct pull *p, struct err *e)
 {
     const struct hub_options *o = p->o;
     bool scope = p->ref->source == HUB_MODELSCOPE;
-    struct http_options h = o->http;
+    struct web_options h = o->http;
     h.stop = o->stop;
     h.stop_ctx = o->ctx;
     p->net = (struct hub_net){.endpoint = scope ? o->modelscope_endpoint : o->hf_endpoint,
@@ -360,12 +360,12 @@ static int open_net(struct pull *p, struct err *e)
     if (o->offline)
         FAIL(e, ERR_NETWORK, "%s: HF_HUB_OFFLINE is set: nothing is fetched; autarky list shows what is here",
              p->r->name);
-    if (!http_url_ok(p->net.endpoint))
+    if (!web_url_ok(p->net.endpoint))
         FAIL(e, ERR_USAGE, "the endpoint \"%.200s\" is no address of http or https", p->net.endpoint);
-    if (p->ref->source != HUB_URL && !http_is_private(p->net.endpoint))
+    if (p->ref->source != HUB_URL && !web_is_private(p->net.endpoint))
         net_say(&p->net, "warning: %s is not encrypted: what it says can be changed on the way, and no token is sent",
                 p->net.endpoint);
-    return http_open(&p->net.http, &h, e);
+    return web_open(&p->net.http, &h, e);
 }
 
 int hub_pull(const struct hub_options *o, const struct hub_ref *ref, const char *sha256, struct hub_result *r,
@@ -376,7 +376,7 @@ int hub_pull(const struct hub_options *o, const struct hub_ref *ref, const char 
     name_result(&p);
     int rc = open_net(&p, e);
     if (!rc) rc = ref->source == HUB_URL ? pull_url(&p, sha256, e) : pull_repo(&p, e);
-    http_close(p.net.http);
+    web_close(p.net.http);
     choice_free(&p.choice);
     listing_free(&p.listing);
     buf_free(&p.page);

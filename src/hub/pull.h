@@ -25,7 +25,7 @@ struct hub_options {
     const char *hf_token, *modelscope_token; /* NULL: none */
     const char *cache;  /* ROOT of the shared cache */
     const char *folder; /* where single files go that belong to no hub */
-    struct http_options http; /* its stop and stop_ctx are set from the ones below */
+    struct web_options http; /* its stop and stop_ctx are set from the ones below */
     int tries;
     double backoff; /* seconds */
     bool offline;   /* refuse */

@@ -1,5 +1,5 @@
 /* One request, hop by hop. */
-#include "hub/http.h"
+#include "hub/web.h"
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,16 +11,16 @@
 
 enum { SITE_MAX = 300, RECEIVE_BUFFER = 256 << 10, REDIRECT_BODY_MAX = 1 << 20, TOKEN_MAX = 2000 };
 
-struct http {
+struct web {
     CURL *curl;
-    struct http_options o;
+    struct web_options o;
 };
 
 /* State of one hop. */
 struct hop {
-    struct http *h;
-    const struct http_request *q;
-    struct http_reply *r;
+    struct web *h;
+    const struct web_request *q;
+    struct web_reply *r;
     struct err *e;
     int rc;      /* what begin or body said */
     bool begun;
@@ -32,16 +32,16 @@ struct hop {
     char location[HUB_URL_MAX];
 };
 
-int http_open(struct http **out, const struct http_options *o, struct err *e)
+int web_open(struct web **out, const struct web_options *o, struct err *e)
 {
     *out = NULL;
     CURLcode rc = curl_global_init(CURL_GLOBAL_DEFAULT);
     if (rc != CURLE_OK)
         FAIL(e, rc == CURLE_OUT_OF_MEMORY ? ERR_MEMORY : ERR_NETWORK, "libcurl cannot be started: %s", curl_easy_strerror(rc));
-    struct http *h = mem_alloc(sizeof *h);
+    struct web *h = mem_alloc(sizeof *h);
     if (h) h->curl = curl_easy_init();
     if (!h || !h->curl) {
-        http_close(h);
+        web_close(h);
         FAIL(e, ERR_MEMORY, "out of memory for a connection");
     }
     h->o = *o;
@@ -49,7 +49,7 @@ int http_open(struct http **out, const struct http_options *o, struct err *e)
     return OK;
 }
 
-void http_close(struct http *h)
+void web_close(struct web *h)
 {
     if (!h) return;
     curl_easy_cleanup(h->curl);
@@ -93,25 +93,25 @@ static bool host_is_here(const char *host)
     return (digits && !strncmp(host, "127.", 4)) || !strcasecmp(host, "localhost") || !strcmp(host, "[::1]");
 }
 
-bool http_url_ok(const char *url)
+bool web_url_ok(const char *url)
 {
     char scheme[8], host[SITE_MAX], site[SITE_MAX];
     return url_site(url, scheme, host, site);
 }
 
-bool http_same_site(const char *a, const char *b)
+bool web_same_site(const char *a, const char *b)
 {
     char scheme[8], host[SITE_MAX], site_a[SITE_MAX], site_b[SITE_MAX];
     return url_site(a, scheme, host, site_a) && url_site(b, scheme, host, site_b) && !strcasecmp(site_a, site_b);
 }
 
-bool http_is_private(const char *url)
+bool web_is_private(const char *url)
 {
     char scheme[8], host[SITE_MAX], site[SITE_MAX];
     return url_site(url, scheme, host, site) && (!strcmp(scheme, "https") || host_is_here(host));
 }
 
-int http_follow(char out[HUB_URL_MAX], const char *url, const char *location, struct err *e)
+int web_follow(char out[HUB_URL_MAX], const char *url, const char *location, struct err *e)
 {
     char from[8], to[8], host[SITE_MAX], site[SITE_MAX], *full = NULL;
     CURLU *u = url_parse(url);
@@ -128,7 +128,7 @@ int http_follow(char out[HUB_URL_MAX], const char *url, const char *location, st
     return OK;
 }
 
-void http_add_path(struct buf *b, const char *s, bool keep_slashes)
+void web_add_path(struct buf *b, const char *s, bool keep_slashes)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
     for (; *s; s++) {
@@ -146,17 +146,17 @@ static int64_t number(const char *s)
 }
 
 /* An entity tag without W/ and quotes. Only printable ASCII is kept: it may become a part of a message. */
-static void keep_field(char out[HTTP_FIELD], const char *s, bool tag)
+static void keep_field(char out[WEB_FIELD], const char *s, bool tag)
 {
     size_t n = 0;
     if (tag && !strncmp(s, "W/", 2)) s += 2;
-    for (; *s && n < HTTP_FIELD - 1; s++)
+    for (; *s && n < WEB_FIELD - 1; s++)
         if (*s >= 0x20 && *s < 0x7f && !(tag && *s == '"')) out[n++] = *s;
     out[n] = 0;
 }
 
 /* Content-Range: bytes FIRST-LAST/TOTAL, or bytes * /TOTAL with 416. */
-static void keep_range(struct http_reply *r, const char *s)
+static void keep_range(struct web_reply *r, const char *s)
 {
     long long first, last, total;
     if (sscanf(s, "bytes %18lld-%18lld/%18lld", &first, &last, &total) == 3 && first >= 0 && last >= first &&
@@ -169,7 +169,7 @@ static void keep_range(struct http_reply *r, const char *s)
 }
 
 /* Link: <ADDRESS>; rel="next", ... */
-static void keep_next(struct http_reply *r, const char *s)
+static void keep_next(struct web_reply *r, const char *s)
 {
     for (const char *at = strchr(s, '<'); at; at = strchr(at + 1, '<')) {
         size_t n = strcspn(at + 1, ">"), rest = strcspn(at + 1 + n, ",<");
@@ -184,7 +184,7 @@ static void keep_next(struct http_reply *r, const char *s)
 
 static void keep_header(struct hop *p, const char *name, const char *v)
 {
-    struct http_reply *r = p->r;
+    struct web_reply *r = p->r;
     if (!strcasecmp(name, "content-length")) r->length = number(v);
     else if (!strcasecmp(name, "content-range")) keep_range(r, v);
     else if (!strcasecmp(name, "content-type")) r->page = !strncasecmp(v, "text/html", 9);
@@ -201,7 +201,7 @@ static void keep_header(struct hop *p, const char *name, const char *v)
 }
 
 /* What belongs to one reply, as opposed to the chain. */
-static void reply_clear(struct http_reply *r)
+static void reply_clear(struct web_reply *r)
 {
     r->status = 0;
     r->page = false;
@@ -276,7 +276,7 @@ static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl
 
 /* ---- requests ---- */
 
-static const char *proxy_for(const struct http *h, const char *url)
+static const char *proxy_for(const struct web *h, const char *url)
 {
     char scheme[8], host[SITE_MAX], site[SITE_MAX];
     if (!url_site(url, scheme, host, site) || host_is_here(host)) return NULL;
@@ -285,7 +285,7 @@ static const char *proxy_for(const struct http *h, const char *url)
 
 static int set_options(struct hop *p, const char *url, struct curl_slist *headers, char *why)
 {
-    const struct http_options *o = &p->h->o;
+    const struct web_options *o = &p->h->o;
     CURL *c = p->h->curl;
     const char *proxy = proxy_for(p->h, url);
     int bad = 0;
@@ -343,7 +343,7 @@ static struct curl_slist *make_headers(const struct hop *p, const char *token, b
 
 static int failed(struct hop *p, CURLcode code, const char *why, struct err *e)
 {
-    struct http_reply *r = p->r;
+    struct web_reply *r = p->r;
     if (p->rc) return p->rc;
     if (p->stalled) {
         r->broken = true;
@@ -378,20 +378,20 @@ static int one_hop(struct hop *p, const char *url, const char *token, struct err
     return begin(p); /* a good reply without body has not been told of yet */
 }
 
-int http_get(struct http *h, const struct http_request *q, struct http_reply *r, struct err *e)
+int web_get(struct web *h, const struct web_request *q, struct web_reply *r, struct err *e)
 {
     char url[HUB_URL_MAX], next[HUB_URL_MAX];
-    const char *token = q->token && http_is_private(q->url) ? q->token : NULL;
-    *r = (struct http_reply){.linked_size = -1};
-    if (snprintf(url, sizeof url, "%s", q->url) >= (int)sizeof url || !http_url_ok(url))
+    const char *token = q->token && web_is_private(q->url) ? q->token : NULL;
+    *r = (struct web_reply){.linked_size = -1};
+    if (snprintf(url, sizeof url, "%s", q->url) >= (int)sizeof url || !web_url_ok(url))
         FAIL(e, ERR_USAGE, "\"%.200s\" is no address of http or https without a user name", q->url);
     for (r->hops = 0;; r->hops++) {
         struct hop p = {.h = h, .q = q, .r = r, .e = e};
         TRY(one_hop(&p, url, token, e));
         if (!is_redirect(&p)) return OK;
-        if (r->hops == HTTP_HOPS) FAIL(e, ERR_NETWORK, "%.200s: more than %d redirects", q->url, HTTP_HOPS);
-        TRY(http_follow(next, url, p.location, e));
-        if (!http_same_site(next, q->url)) {
+        if (r->hops == WEB_HOPS) FAIL(e, ERR_NETWORK, "%.200s: more than %d redirects", q->url, WEB_HOPS);
+        TRY(web_follow(next, url, p.location, e));
+        if (!web_same_site(next, q->url)) {
             r->moved = true;
             token = NULL; /* for good: a host in between must not be able to send it anywhere */
         }
@@ -402,7 +402,7 @@ int http_get(struct http *h, const struct http_request *q, struct http_reply *r,
 struct text_sink {
     struct buf *out;
     size_t max;
-    const struct http_reply *r;
+    const struct web_reply *r;
 };
 
 static int add_text(void *ctx, const void *data, size_t n, struct err *e)
@@ -413,16 +413,16 @@ static int add_text(void *ctx, const void *data, size_t n, struct err *e)
     return buf_check(t->out, "an answer of a server", e);
 }
 
-int http_get_text(struct http *h, const char *url, const char *token, size_t max, struct buf *out, struct http_reply *r,
+int web_get_text(struct web *h, const char *url, const char *token, size_t max, struct buf *out, struct web_reply *r,
                   struct err *e)
 {
     struct text_sink t = {out, max, r};
-    struct http_request q = {.url = url, .token = token, .body = add_text, .ctx = &t};
+    struct web_request q = {.url = url, .token = token, .body = add_text, .ctx = &t};
     buf_clear(out);
-    return http_get(h, &q, r, e);
+    return web_get(h, &q, r, e);
 }
 
-bool http_may_retry(const struct http_reply *r)
+bool web_may_retry(const struct web_reply *r)
 {
     return r->broken || r->status == 408 || r->status == 429 ||
            (r->status >= 500 && r->status != 501 && r->status < 600);
