@@ -390,7 +390,8 @@ static int32_t draw(const float *logits, int n, const struct sample_params *p, u
     static float scratch[4 * 256];
     struct err e = {0};
     int32_t out = -1;
-    if (sample_token(&out, &ks, logits, n, p, NULL, 0, position, scratch, &e)) CHECK(false, "%s", e.msg);
+    struct sample_place at = {.position = position};
+    if (sample_token(&out, &ks, logits, n, p, &at, scratch, &e)) CHECK(false, "%s", e.msg);
     return out;
 }
 
@@ -512,7 +513,7 @@ static void test_many_tokens(void)
             int kept = naive_kept(&cases[c]);
             for (uint64_t i = 0; i < 3000 && rc == OK; i++) {
                 int32_t out = 0;
-                rc = sample_token(&out, &ks, many, MANY, &cases[c], NULL, 0, i, scratch, &e);
+                rc = sample_token(&out, &ks, many, MANY, &cases[c], &(struct sample_place){.position = i}, scratch, &e);
                 if (rank[out] > worst) worst = rank[out];
                 last += rank[out] == kept - 1;
             }
@@ -522,12 +523,83 @@ static void test_many_tokens(void)
         }
 }
 
+/* What a request says about single tokens holds at any temperature. */
+static void test_requests(void *scratch)
+{
+    static const float logits[6] = {1, 3, -2, 2.75f, 0.5f, -INFINITY};
+    static const struct sample_bias up = {2, 6}, never = {1, SAMPLE_NEVER};
+    static const uint32_t none = 0, some = 1 << 0 | 1 << 4;
+    static const int32_t history[4] = {3, 3, 1, 3};
+    struct err e = {0};
+    struct sample_params p = off();
+    int32_t out = -1;
+    p.temp = 0;
+    p.bias = &up;
+    p.n_bias = 1;
+    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, &(struct sample_place){0}, scratch, &e), &e);
+    CHECK(out == 2, "a bias: %d", out);
+    p.bias = &never;
+    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, &(struct sample_place){0}, scratch, &e), &e);
+    CHECK(out == 3, "a token that may not come: %d", out);
+    p.n_bias = 0;
+    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, &(struct sample_place){.allowed = &some}, scratch, &e), &e);
+    CHECK(out == 0, "only 0 and 4 are allowed: %d", out);
+    struct sample_place at = {.allowed = &none};
+    CHECK(sample_token(&out, &ks, logits, 6, &p, &at, scratch, &e) == ERR_NUMERIC, "none is");
+    at = (struct sample_place){.history = history, .n = 4, .first = 2};
+    p.presence = 0.5; /* of the answer, 1 and 3: 2.5 and 2.25 */
+    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, &at, scratch, &e), &e);
+    CHECK(out == 1, "presence: %d", out);
+    at.first = 3; /* only 3: 3 and 2.25 */
+    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, &at, scratch, &e), &e);
+    CHECK(out == 1, "presence of the answer alone: %d", out);
+    p.presence = 0;
+    p.frequency = 0.75; /* of all: 1 once, 3 three times; 2.25, 0.5, and 1 of token 0 */
+    at.first = 0;
+    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, &at, scratch, &e), &e);
+    CHECK(out == 1, "frequency: %d", out);
+    p.frequency = 1.5; /* 1.5, -1.75: still 1; 2 and more: 0 */
+    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, &at, scratch, &e), &e);
+    CHECK(out == 1, "frequency 1.5: %d", out);
+    p.frequency = 2;
+    p.presence = 0.5; /* 0.5 for 1, 1 for 0 */
+    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, &at, scratch, &e), &e);
+    CHECK(out == 0, "both: %d", out);
+    p.frequency = 3;
+    CHECK(sample_check(&p, "a request", &e) == ERR_USAGE && strstr(e.msg, "frequency penalty"), "%s", e.msg);
+}
+
+static void test_logprobs(void)
+{
+    static const float logits[6] = {1, 3, -2, 3, 0.5f, -INFINITY};
+    static float scratch[4 * MANY];
+    double sum = 0;
+    float lp;
+    struct sample_top top[6];
+    for (int i = 0; i < 6; i++) sum += exp((double)logits[i]);
+    sample_logprobs(&ks, logits, 6, 4, &lp, top, 6, scratch);
+    CHECK(fabs(lp - (0.5 - log(sum))) < 1e-6, "log-probability %g, expected %g", (double)lp, 0.5 - log(sum));
+    static const int32_t want[6] = {1, 3, 0, 4, 2, 5};
+    for (int i = 0; i < 6; i++) CHECK(top[i].id == want[i], "place %d: token %d, expected %d", i, top[i].id, want[i]);
+    CHECK(top[3].logprob == lp, "the same token has two numbers");
+    CHECK(top[5].logprob == -INFINITY, "a token that cannot come");
+    for (int i = 0; i < MANY; i++) many[i] = (float)rng_normal(3, 1, (uint64_t)i);
+    for (int i = 0; i < MANY; i++) order[i] = i;
+    qsort(order, MANY, sizeof *order, by_logit);
+    sample_logprobs(&ks, many, MANY, 0, &lp, top, 5, scratch);
+    for (int i = 0; i < 5; i++) CHECK(top[i].id == order[i], "place %d of many: token %d, expected %d", i, top[i].id, order[i]);
+    sample_logprobs(&ks, many, MANY, order[2], &lp, top, 0, scratch);
+    CHECK(lp < 0 && lp > -20, "none but its own: %g", (double)lp);
+}
+
 static void test_sampler(void)
 {
     struct err e = {0};
     struct sample_params p = off();
     float logits[6] = {1, 3, -2, 3, 0.5f, -INFINITY};
     float scratch[4 * 6];
+    test_requests(scratch);
+    test_logprobs();
     CHECK(sizeof scratch == sample_scratch_bytes(6), "scratch is %zu bytes", sample_scratch_bytes(6));
     p.temp = 0;
     CHECK(draw(logits, 6, &p, 7) == 1, "greedy takes the lowest id of the highest");
@@ -535,18 +607,19 @@ static void test_sampler(void)
     int32_t out, history[5] = {4, 1, 1, 99, -1};
     p.repeat = 1.5;
     p.repeat_window = 5;
-    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, history, 5, 0, scratch, &e), &e);
+    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, &(struct sample_place){.history = history, .n = 5}, scratch, &e), &e);
     CHECK(out == 1, "at temperature 0 nothing but the logits counts: %d", out);
     p.temp = 1;
     p.top_k = 1;
-    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, history, 5, 0, scratch, &e), &e);
+    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, &(struct sample_place){.history = history, .n = 5}, scratch, &e), &e);
     CHECK(out == 3, "repetition penalty: %d", out);
     p.repeat_window = 2; /* only 99 and -1 are seen */
-    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, history, 5, 0, scratch, &e), &e);
+    CHECK_OK(sample_token(&out, &ks, logits, 6, &p, &(struct sample_place){.history = history, .n = 5}, scratch, &e), &e);
     CHECK(out == 1, "repetition penalty outside its window: %d", out);
     float low[2] = {-1, -1.2f};
     p.repeat_window = 5;
-    CHECK_OK(sample_token(&out, &ks, low, 2, &p, (const int32_t[]){0}, 1, 0, scratch, &e), &e);
+    struct sample_place after = {.history = (const int32_t[]){0}, .n = 1};
+    CHECK_OK(sample_token(&out, &ks, low, 2, &p, &after, scratch, &e), &e);
     CHECK(out == 1, "repetition penalty on negative logits: %d", out);
     p = off();
     int differ = 0;
@@ -561,9 +634,9 @@ static void test_sampler(void)
     p.temp = 5;
     CHECK(draw(logits, 6, &p, 3) != 5, "a token of probability 0 was drawn");
     logits[2] = NAN;
-    CHECK(sample_token(&out, &ks, logits, 6, &p, NULL, 0, 0, scratch, &e) == ERR_NUMERIC, "a NaN: %s", e.msg);
+    CHECK(sample_token(&out, &ks, logits, 6, &p, &(struct sample_place){0}, scratch, &e) == ERR_NUMERIC, "a NaN: %s", e.msg);
     float none[2] = {-INFINITY, -INFINITY};
-    CHECK(sample_token(&out, &ks, none, 2, &p, NULL, 0, 0, scratch, &e) == ERR_NUMERIC, "no token: %s", e.msg);
+    CHECK(sample_token(&out, &ks, none, 2, &p, &(struct sample_place){0}, scratch, &e) == ERR_NUMERIC, "no token: %s", e.msg);
     p.temp = -1;
     CHECK(sample_check(&p, "test", &e) == ERR_USAGE && strstr(e.msg, "-1"), "temperature -1: %s", e.msg);
     sample_defaults(&p);

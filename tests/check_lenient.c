@@ -636,7 +636,7 @@ static void check_rows(int tokens, bool more)
     struct decoder d = {0};
     struct session s = {0};
     struct generate_result r;
-    struct generate_params p = {.max_tokens = 20, .ignore_end = true};
+    struct generate_params p = {.w = {.max_tokens = 20, .ignore_end = true}};
     struct tokens ids = {0};
     struct err e = {0};
     struct engine_options o = {.model = in_dir("rows"), .threads = 1};
@@ -648,8 +648,8 @@ static void check_rows(int tokens, bool more)
     if (rc) return;
     CHECK_OK(decoder_open(&d, &en, &o.decoder, &e), &e);
     CHECK_OK(session_open(&s, &d, &e), &e);
-    sample_defaults(&p.sample);
-    p.sample.temp = 5;
+    sample_defaults(&p.w.sample);
+    p.w.sample.temp = 5;
     CHECK_OK(tokens_add(&ids, 3, &e), &e);
     CHECK_OK(generate(&r, &s, ids.ids, 1, &p, NULL, NULL, &e), &e);
     for (int64_t i = 0; i < s.n; i++) CHECK(s.ids[i] < 48 && s.ids[i] < tokens, "token %d was produced", s.ids[i]);

@@ -149,6 +149,9 @@ int chat_parser_text(struct chat_parser *p, const char *s, size_t len, struct er
 /* The end, when no end marker came: sends what was held back. */
 int chat_parser_finish(struct chat_parser *p, struct err *e);
 bool chat_parser_malformed(const struct chat_parser *p); /* some event was */
+bool chat_parser_thinking(const struct chat_parser *p);  /* what comes next is reasoning, unless its end marker is */
+/* Appends the ids with which the model would close its reasoning. */
+int chat_unthink_ids(const struct chat_form *f, const struct tokenizer *t, struct tokens *out, struct err *e);
 
 /* ---- our own form, deepseek-v3, in short ---- */
 

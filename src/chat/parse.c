@@ -406,6 +406,18 @@ int chat_parser_new(struct chat_parser **out, const struct chat_form *f, const s
     return OK;
 }
 
+bool chat_parser_thinking(const struct chat_parser *p) { return p->state == STATE_THINK; }
+
+int chat_unthink_ids(const struct chat_form *f, const struct tokenizer *t, struct tokens *out, struct err *e)
+{
+    const char *marker = f->unthink ? f->unthink : UNTHINK;
+    int32_t id = tokenizer_special(t, marker);
+    if (f->loose_think) TRY(tokenizer_encode(t, "\n", 1, out, e));
+    if (id >= 0) TRY(tokens_add(out, id, e));
+    else TRY(tokenizer_encode(t, marker, strlen(marker), out, e));
+    return f->loose_think ? tokenizer_encode(t, "\n\n", 2, out, e) : OK;
+}
+
 void chat_parser_free(struct chat_parser *p)
 {
     if (!p) return;

@@ -69,19 +69,19 @@ void autarky_sampling_default(struct autarky_sampling *s)
 static int produce(struct autarky *a, const struct tokens *ids, const struct chat_request *q, const struct autarky_sampling *s,
                    autarky_text_fn *fn, void *ctx, struct err *e)
 {
-    struct generate_params p = {.form = q ? a->engine.chat.form : NULL, .request = q};
+    struct generate_params p = {.w = {.form = q ? a->engine.chat.form : NULL, .request = q}};
     struct generate_result r;
-    engine_sampling(&a->engine, &p.sample);
+    engine_sampling(&a->engine, &p.w.sample);
     if (s) {
-        p.sample.temp = s->temperature;
-        p.sample.top_p = s->top_p;
-        p.sample.min_p = s->min_p;
-        p.sample.repeat = s->repetition_penalty;
-        p.sample.top_k = s->top_k;
-        p.sample.seed = s->seed;
-        p.max_tokens = s->max_tokens;
-        p.stops = s->stops;
-        while (s->stops && s->stops[p.n_stops]) p.n_stops++;
+        p.w.sample.temp = s->temperature;
+        p.w.sample.top_p = s->top_p;
+        p.w.sample.min_p = s->min_p;
+        p.w.sample.repeat = s->repetition_penalty;
+        p.w.sample.top_k = s->top_k;
+        p.w.sample.seed = s->seed;
+        p.w.max_tokens = s->max_tokens;
+        p.w.stops = s->stops;
+        while (s->stops && s->stops[p.w.n_stops]) p.w.n_stops++;
     }
     a->interrupted = 0;
     int rc = generate(&r, &a->session, ids->ids, (int64_t)ids->n, &p, fn, ctx, e);

@@ -41,6 +41,9 @@ int sample_check(const struct sample_params *p, const char *where, struct err *e
     TRY(check_range(where, "top_p", p->top_p, 0, 1, e));
     TRY(check_range(where, "min_p", p->min_p, 0, 1, e));
     TRY(check_range(where, "repetition penalty", p->repeat, 0.5, 3, e));
+    TRY(check_range(where, "presence penalty", p->presence, -2, 2, e));
+    TRY(check_range(where, "frequency penalty", p->frequency, -2, 2, e));
+    for (size_t i = 0; i < p->n_bias; i++) TRY(check_range(where, "bias", p->bias[i].add, -1e6, 100, e));
     return check_range(where, "repetition window", (double)p->repeat_window, 0, 1 << 24, e);
 }
 
@@ -101,16 +104,36 @@ static int check_logits(const struct kernels *ks, const float *logits, int64_t v
     return OK;
 }
 
-/* Reads the untouched logits, so that a token that occurs twice is penalised once. */
-static void penalise(float *x, const float *logits, int64_t vocab, const struct sample_params *p, const int32_t *history,
-                     int64_t n_history)
+/* What the request says about single tokens, whatever the temperature. */
+static void adjust(struct space *s, int64_t vocab, const struct sample_params *p, const struct sample_place *at)
+{
+    if (at->allowed)
+        for (int64_t i = 0; i < vocab; i++)
+            if (!(at->allowed[i / 32] >> (i % 32) & 1)) s->x[i] = -INFINITY;
+    for (size_t i = 0; i < p->n_bias; i++) {
+        int32_t id = p->bias[i].id;
+        if (id >= 0 && id < vocab) s->x[id] = p->bias[i].add <= SAMPLE_NEVER ? -INFINITY : s->x[id] + p->bias[i].add;
+    }
+    if (p->presence == 0 && p->frequency == 0) return;
+    memset(s->w, 0, (size_t)vocab * sizeof *s->w);
+    for (int64_t i = at->first; i < at->n; i++) {
+        int32_t id = at->history[i];
+        if (id < 0 || id >= vocab) continue;
+        s->x[id] -= (float)((s->w[id] == 0 ? p->presence : 0) + p->frequency);
+        s->w[id] = 1;
+    }
+}
+
+/* Reads the logits as they were before, so that a token that occurs twice is penalised once: w. */
+static void penalise(struct space *s, int64_t vocab, const struct sample_params *p, const struct sample_place *at)
 {
     if (p->repeat == 1 || p->repeat_window == 0 || p->temp == 0) return;
-    for (int64_t i = max_i64(0, n_history - p->repeat_window); i < n_history; i++) {
-        int32_t id = history[i];
+    memcpy(s->w, s->x, (size_t)vocab * sizeof *s->w);
+    for (int64_t i = max_i64(0, at->n - p->repeat_window); i < at->n; i++) {
+        int32_t id = at->history[i];
         if (id < 0 || id >= vocab) continue;
-        double v = logits[id];
-        x[id] = (float)(v > 0 ? v / p->repeat : v * p->repeat);
+        double v = s->w[id];
+        s->x[id] = (float)(v > 0 ? v / p->repeat : v * p->repeat);
     }
 }
 
@@ -145,13 +168,15 @@ static double take_likely(struct space *s, const struct kernels *ks, int64_t voc
 }
 
 int sample_token(int32_t *out, const struct kernels *ks, const float *logits, int64_t vocab, const struct sample_params *p,
-                 const int32_t *history, int64_t n_history, uint64_t position, void *scratch, struct err *e)
+                 const struct sample_place *at, void *scratch, struct err *e)
 {
     struct space s = space_in(scratch, vocab);
     TRY(check_logits(ks, logits, vocab, e));
     memcpy(s.x, logits, (size_t)vocab * sizeof *s.x);
-    penalise(s.x, logits, vocab, p, history, n_history);
+    adjust(&s, vocab, p, at);
+    penalise(&s, vocab, p, at);
     float top = ks->max(s.x, vocab);
+    if (!(top > -INFINITY)) FAIL(e, ERR_NUMERIC, "no token that is allowed has a finite logit");
     if (p->temp == 0) {
         int32_t id = 0;
         while (s.x[id] != top) id++;
@@ -171,7 +196,7 @@ int sample_token(int32_t *out, const struct kernels *ks, const float *logits, in
         kept++;
         if (p->top_p < 1 && mass >= p->top_p * total) break;
     }
-    double u = rng_uniform(p->seed, SAMPLE_STREAM, position) * mass, sum = 0;
+    double u = rng_uniform(p->seed, SAMPLE_STREAM, at->position) * mass, sum = 0;
     int64_t pick = 0;
     for (; pick < kept - 1; pick++) {
         sum += exp(((double)s.c[s.n - 1 - pick].logit - top) / p->temp);
@@ -179,4 +204,28 @@ int sample_token(int32_t *out, const struct kernels *ks, const float *logits, in
     }
     *out = s.c[s.n - 1 - pick].id;
     return OK;
+}
+
+void sample_logprobs(const struct kernels *ks, const float *logits, int64_t vocab, int32_t id, float *logprob,
+                     struct sample_top *top, int n_top, void *scratch)
+{
+    struct space s = space_in(scratch, vocab);
+    float max;
+    memcpy(s.w, logits, (size_t)vocab * sizeof *s.w);
+    double total = ks->exp_sum(s.w, 1, vocab, &max);
+    double base = max + log(total);
+    *logprob = (float)(logits[id] - base);
+    for (int i = 0; i < n_top; i++) s.c[i] = (struct candidate){logits[i], i};
+    make_heap(false, s.c, n_top);
+    for (int64_t i = n_top; i < vocab && n_top > 0; i++) {
+        if (logits[i] <= s.c[0].logit) continue;
+        s.c[0] = (struct candidate){logits[i], (int32_t)i};
+        sift_down(false, s.c, n_top, 0);
+    }
+    for (int64_t n = n_top; n > 0; n--) { /* the last comes off first */
+        struct candidate worst = s.c[0];
+        s.c[0] = s.c[n - 1];
+        sift_down(false, s.c, n - 1, 0);
+        top[n - 1] = (struct sample_top){worst.id, (float)(worst.logit - base)};
+    }
 }

@@ -100,11 +100,11 @@ int chat_answer(struct chat *c, struct err *e)
 {
     struct tokens ids = {0};
     struct generate_result r = {0};
-    struct generate_params p = {.sample = c->sample,
-                                .max_tokens = c->max_tokens,
-                                .form = c->t.engine.chat.form,
-                                .request = &c->request,
-                                .reasoning = c->json ? NULL : answer_reasoning};
+    struct generate_params p = {.reasoning = c->json ? NULL : answer_reasoning,
+                                .w = {.sample = c->sample,
+                                      .max_tokens = c->max_tokens,
+                                      .form = c->t.engine.chat.form,
+                                      .request = &c->request}};
     struct answer view;
     int rc = encode(c, &ids, e);
     answer_begin(&view);

@@ -159,15 +159,15 @@ static int encode_prompt(struct tokens *ids, struct run_args *a, const struct bu
 static int answer(const struct run_args *a, struct session *s, const struct tokens *ids, int *status, struct err *e)
 {
     struct generate_result r;
-    struct generate_params p = {.form = a->raw ? NULL : s->dec->en->chat.form,
-                                .request = &a->ask.chat.q,
-                                .reasoning = a->json || a->jsonl ? NULL : answer_reasoning,
-                                .sample = a->sample,
-                                .max_tokens = a->max_tokens,
-                                .stops = a->stops.v,
-                                .n_stops = a->stops.n,
-                                .ignore_end = a->ignore_end,
-                                .with_special = a->special};
+    struct generate_params p = {.reasoning = a->json || a->jsonl ? NULL : answer_reasoning,
+                                .w = {.form = a->raw ? NULL : s->dec->en->chat.form,
+                                      .request = &a->ask.chat.q,
+                                      .sample = a->sample,
+                                      .max_tokens = a->max_tokens,
+                                      .stops = a->stops.v,
+                                      .n_stops = a->stops.n,
+                                      .ignore_end = a->ignore_end,
+                                      .with_special = a->special}};
     struct answer view;
     bool text = !a->json && !a->jsonl;
     piece_fn *fn = text ? answer_piece : a->jsonl ? answer_json_piece : NULL;
