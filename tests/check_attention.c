@@ -9,7 +9,7 @@
 #include "tensor/ops.h"
 #include "tests/test.h"
 
-enum { N = 530, SLOTS = 8, SLOT_ROWS = 544, MAX_WIDTH = 192 };
+enum { N = 530, SLOTS = 8, SLOT_PAGES = 3, PAGES = SLOTS * SLOT_PAGES, MAX_WIDTH = 192 };
 
 static struct kernels ks;
 
@@ -34,7 +34,7 @@ static const struct shape shapes[] = {
 };
 
 static float queries[N * 384], keys[N * MAX_WIDTH], grad_q[N * 384], grad_k[N * MAX_WIDTH], seed[N * 384];
-static float cache[SLOTS * SLOT_ROWS * MAX_WIDTH];
+static float cache[PAGES * 2 * PAGE_ROWS * MAX_WIDTH]; /* two layers, the second is used */
 
 static void fill(float *x, int64_t n, uint64_t stream, double size)
 {
@@ -118,7 +118,7 @@ static double whole_pass(const struct pass *p, float *out)
     return sum;
 }
 
-static const struct segment two[2] = {{0, 515, 0, 0, -1}, {515, 15, 0, 515, -1}};
+static const struct segment two[2] = {{0, 515, 0, 0, NULL}, {515, 15, 0, 515, NULL}};
 static const struct batch training = {.n = N, .segs = two, .n_segs = 2, .n_keys = N};
 
 /* ---- values against double ---- */
@@ -209,19 +209,33 @@ struct form {
 static const struct form f32_form = {DT_F32, false, "f32"}, bf16_form = {DT_BF16, false, "bf16"},
                          q8_form = {DT_Q8_0, false, "q8_0"}, int8_form = {DT_Q8_0, true, "q8_0 in 8 bits"};
 
+/* The pages of a text: in no order, and none beside another. */
+static const int32_t *pages_of(int text)
+{
+    static int32_t pages[SLOTS][SLOT_PAGES];
+    for (int i = 0; i < SLOT_PAGES; i++) pages[text][i] = (5 * (SLOT_PAGES * text + i) + 2) % PAGES;
+    return pages[text];
+}
+
+static struct cache_layer layer_of(const struct shape *s, enum dtype dtype)
+{
+    size_t bytes = PAGE_ROWS * format_bytes(dtype, s->kv_width);
+    return (struct cache_layer){(char *)cache + bytes, dtype, s->kv_width, 2 * bytes};
+}
+
 static struct tensor *cached_pass(struct run *r, const struct shape *s, const struct batch *b, const struct form *f,
                                   struct tensor *q, struct tensor *kv)
 {
-    struct cache_layer layer = {cache, f->dtype, SLOT_ROWS, s->kv_width};
+    struct cache_layer layer = layer_of(s, f->dtype);
     struct attention_args a = args_of(s, b);
     a.cached = true;
     a.int8 = f->int8;
-    a.slot_rows = SLOT_ROWS;
+    a.page_stride = layer.stride;
     struct tensor *in[2] = {q, op_cache(r, kv, b, &layer)};
     return op_attention(r, in, 2, &a);
 }
 
-/* One text of N tokens in slot 1, `step` rows at a time; beside: with rows of another text in every pass. */
+/* One text of N tokens in the pages of text 1, `step` rows at a time; beside: with rows of another text in every pass. */
 struct cut {
     const struct shape *shape;
     const struct form *form;
@@ -235,8 +249,8 @@ static struct batch cut_batch(const struct cut *c, int64_t at, struct segment se
 {
     const struct shape *s = c->shape;
     int64_t n = min_i64(c->step, N - at), other = c->beside ? min_i64(3, N - at) : 0, key0 = other ? at + other : 0;
-    segs[0] = (struct segment){0, other, at, 0, 0};
-    segs[1] = (struct segment){other, n, at, key0, 1};
+    segs[0] = (struct segment){0, other, at, 0, pages_of(0)};
+    segs[1] = (struct segment){other, n, at, key0, pages_of(1)};
     memcpy(q, queries + (at ? 0 : 1) * s->q_width, (size_t)(other * s->q_width) * sizeof *q);
     memcpy(kv, keys, (size_t)(other * s->kv_width) * sizeof *kv);
     memcpy(q + other * s->q_width, queries + at * s->q_width, (size_t)(n * s->q_width) * sizeof *q);
@@ -250,7 +264,7 @@ static void cut_pass(const struct cut *c, float *out)
     int64_t width = (int64_t)c->shape->heads * c->shape->dv;
     struct run r = {0};
     struct err e = {0};
-    memset(cache, 0xff, (size_t)(2 * SLOT_ROWS * c->shape->kv_width) * sizeof *cache); /* NaN */
+    memset(cache, 0xff, sizeof cache); /* NaN */
     for (int64_t at = 0; at < N; at += c->step) {
         struct segment segs[2];
         struct batch b = cut_batch(c, at, segs, q, kv);
@@ -348,13 +362,17 @@ static void eight_texts(const struct shape *s, struct pool *pool, int first, int
     struct err e = {0};
     struct segment segs[SLOTS];
     struct batch b = {.segs = segs};
+    struct cache_layer layer = layer_of(s, DT_F32);
     for (int i = first; i < last; i++, b.n += 4, b.n_segs++) {
         int64_t from = i + PAST;
-        memcpy(cache + (int64_t)i * SLOT_ROWS * s->kv_width, keys + i * s->kv_width,
-               (size_t)(PAST * s->kv_width) * sizeof *cache);
+        for (int64_t k = 0; k < PAST; k++) {
+            size_t row = sizeof *keys * (size_t)s->kv_width;
+            memcpy(layer.base + (size_t)pages_of(i)[k / PAGE_ROWS] * layer.stride + (size_t)(k % PAGE_ROWS) * row,
+                   keys + (i + k) * s->kv_width, row);
+        }
         memcpy(q + b.n * s->q_width, queries + from * s->q_width, (size_t)(4 * s->q_width) * sizeof *q);
         memcpy(kv + b.n * s->kv_width, keys + from * s->kv_width, (size_t)(4 * s->kv_width) * sizeof *kv);
-        segs[b.n_segs] = (struct segment){b.n, 4, PAST, b.n_keys, i};
+        segs[b.n_segs] = (struct segment){b.n, 4, PAST, b.n_keys, pages_of(i)};
         b.n_keys += PAST + 4;
     }
     struct tensor tq = tensor_over(q, b.n, s->q_width), tk = tensor_over(kv, b.n, s->kv_width);
@@ -424,7 +442,7 @@ int main(void)
         check_values(s, out);
         check_gradients(s);
         check_threads_and_levels(s, out, gq, gk);
-        static const struct segment one = {0, N, 0, 0, -1};
+        static const struct segment one = {0, N, 0, 0, NULL};
         static const struct batch alone = {.n = N, .segs = &one, .n_segs = 1, .n_keys = N};
         whole_pass(&(struct pass){s, &ks, NULL, &alone, false}, out);
         check_cuts(s, &f32_form, out);

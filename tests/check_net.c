@@ -14,7 +14,7 @@ enum { N = 40, V = 96 };
 static struct kernels ks;
 static float balance = 0.05f;
 static int32_t ids[N], pos[N], targets[N], next_ids[N];
-static const struct segment two[2] = {{0, 27, 0, 0, -1}, {27, 13, 0, 27, -1}};
+static const struct segment two[2] = {{0, 27, 0, 0, NULL}, {27, 13, 0, 27, NULL}};
 static const struct batch batch = {.n = N, .ids = ids, .pos = pos, .segs = two, .n_segs = 2, .n_keys = N, .window = N / 2};
 
 static struct config small_config(bool q_lora, bool mtp)
@@ -206,7 +206,7 @@ static void eval(const struct net *net, struct pool *pool, enum compute compute,
     struct run_size big = {1 << 20, 8 << 20, 16 << 20};
     big.scratch += gemm_scratch_bytes(&ks, pool_threads(pool));
     CHECK_OK(run_init(&r, &ks, pool, compute, big, &e), &e);
-    if (chunk) CHECK_OK(cache_init(&cache, &net->config, cached, 2, net->config.context, &e), &e);
+    if (chunk) CHECK_OK(cache_init(&cache, &net->config, cached, 2, &e), &e);
     for (int at = 0, step = chunk ? chunk : n; at < n; at += step) {
         int m = at + step < n ? step : n - at, extra = beside ? m : 0;
         int32_t bid[2 * N], bpos[2 * N];
@@ -216,8 +216,9 @@ static void eval(const struct net *net, struct pool *pool, enum compute compute,
             bid[i < extra ? i : extra + i] = i < extra ? (ids[at + i] * 7 + 3) % V : ids[at + i];
             bpos[i < extra ? i : extra + i] = at + i;
         }
-        struct segment s[2] = {{0, m, chunk ? at : 0, 0, chunk ? 1 : -1}, {m, m, chunk ? at : 0, chunk ? at + m : m, 0}};
-        if (!beside) s[0].slot = chunk ? 0 : -1;
+        static const int32_t pages[] = {0, 1};
+        const int32_t *other = chunk ? pages : NULL, *own = chunk ? pages + beside : NULL;
+        struct segment s[2] = {{0, m, chunk ? at : 0, 0, own}, {m, m, chunk ? at : 0, chunk ? at + m : m, other}};
         struct batch b = {.n = m + extra, .ids = bid, .pos = bpos, .segs = s, .n_segs = beside ? 2 : 1,
                           .n_keys = (beside ? 2 : 1) * (int64_t)(chunk ? at + m : m)};
         struct forward_args a = {.batch = &b, .cache = chunk ? &cache : NULL};

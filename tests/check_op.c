@@ -11,7 +11,7 @@ static float rope_cos[64 * 4], rope_sin[64 * 4];
 static const struct rope_table rope8 = {rope_cos, rope_sin, 8, 64, false};
 static const int32_t ids[N] = {3, 1, 4, 1, 5, 0, 2, 6, 5, 3, 5, 6, 2}, pos[N] = {0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 5, 6, 7};
 static const int32_t targets[N] = {1, 2, -1, 4, 5, 6, 0, 1, -1, 3, 4, 5, 6};
-static const struct segment segs[2] = {{0, 5, 0, 0, -1}, {5, 8, 0, 5, -1}};
+static const struct segment segs[2] = {{0, 5, 0, 0, NULL}, {5, 8, 0, 5, NULL}};
 static const struct batch batch = {.n = N, .ids = ids, .pos = pos, .segs = segs, .n_segs = 2, .n_keys = N, .window = N};
 
 static struct tensor *b_embed(struct run *r, struct tensor **in) { return op_embed(r, in[0], ids, N); }

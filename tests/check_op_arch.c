@@ -8,7 +8,7 @@ enum { N = 13, E = 8, TOP = 3, GROUPS = 4 };
 static float rope_cos[64 * 4], rope_sin[64 * 4], zeros[N * 64];
 static const struct rope_table halves = {rope_cos, rope_sin, 8, 64, true};
 static const int32_t pos[N] = {0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 5, 6, 7};
-static const struct segment segs[2] = {{0, 5, 0, 0, -1}, {5, 8, 0, 5, -1}};
+static const struct segment segs[2] = {{0, 5, 0, 0, NULL}, {5, 8, 0, 5, NULL}};
 static const struct batch batch = {.n = N, .pos = pos, .segs = segs, .n_segs = 2, .n_keys = N, .window = N};
 
 /* What works in place gets a copy. */

@@ -14,7 +14,7 @@ static struct kernels ks;
 static float cosines[POSITIONS * 4], sines[POSITIONS * 4];
 static const struct rope_table rope8 = {cosines, sines, 8, POSITIONS, false};
 static int32_t pos[N];
-static const struct segment segs[2] = {{0, 8, 0, 0, -1}, {8, 13, 0, 8, -1}};
+static const struct segment segs[2] = {{0, 8, 0, 0, NULL}, {8, 13, 0, 8, NULL}};
 static const struct batch batch = {.n = N, .pos = pos, .segs = segs, .n_segs = 2, .n_keys = N, .window = N};
 
 /* A tensor of normal numbers; freed by free_all. */

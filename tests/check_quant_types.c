@@ -94,7 +94,7 @@ static void make_sample(struct sample *s)
         s->ids[i] = i * 37 % VOCAB;
         s->pos[i] = i;
     }
-    s->segs[0] = (struct segment){.n = 16, .slot = -1};
+    s->segs[0] = (struct segment){.n = 16};
     s->batch = (struct batch){.n = 16, .ids = s->ids, .pos = s->pos, .segs = s->segs, .n_segs = 1, .n_keys = 16};
 }
 

@@ -67,7 +67,7 @@ static bool sample_open(struct sample *s, const char *model)
         s->next[i] = i % t + 1 < t ? s->ids[i + 1] : -1;
         s->after[i] = i % t + 2 < t ? s->ids[i + 2] : -1;
     }
-    for (int b = 0; b < SEQS; b++) s->segs[b] = (struct segment){.row0 = b * t, .n = t, .key0 = b * t, .slot = -1};
+    for (int b = 0; b < SEQS; b++) s->segs[b] = (struct segment){.row0 = b * t, .n = t, .key0 = b * t};
     s->batch = (struct batch){.n = s->n, .ids = s->ids, .pos = s->pos, .segs = s->segs, .n_segs = SEQS, .n_keys = s->n};
     return true;
 }

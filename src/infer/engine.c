@@ -100,10 +100,13 @@ static int refuse(const struct engine_options *o, const struct decoder_options *
     if (m->fits > 0) snprintf(hint, sizeof hint, "; with --ctx %lld it fits", (long long)m->fits);
     else if (m->weights - m->there > m->available)
         snprintf(hint, sizeof hint, "; no context is small enough, a smaller format may be");
+    char cache[60];
+    if (d->pages) snprintf(cache, sizeof cache, "%lld pages of %d", (long long)d->pages, PAGE_ROWS);
+    else snprintf(cache, sizeof cache, "%d x %lld", d->slots, (long long)m->context);
     FAIL(e, ERR_MEMORY,
-         "%s does not fit: weights %.1f MiB%s + cache of %d x %lld tokens %.1f MiB + computing %.1f MiB = %.1f MiB, and "
+         "%s does not fit: weights %.1f MiB%s + cache of %s tokens %.1f MiB + computing %.1f MiB = %.1f MiB, and "
          "it may take %.1f MiB (%.100s)%s",
-         o->model, mib(m->weights), m->there ? " (there already)" : "", d->slots, (long long)m->context, mib(m->cache),
+         o->model, mib(m->weights), m->there ? " (there already)" : "", cache, mib(m->cache),
          mib(m->run), mib(m->total),
          mib(m->available), m->available_from, hint);
 }
@@ -132,7 +135,7 @@ static int weigh_context(struct engine *en, struct decoder_options *d, int64_t c
     struct run_size size;
     struct cache cache;
     en->positions = d->context = m->context = context;
-    TRY(cache_shape(&cache, c, en->cache, d->slots, context, e));
+    TRY(cache_shape(&cache, c, en->cache, decoder_pages(d), e));
     m->cache = cache_bytes(&cache) + net_rope_bytes(c, context);
     m->token_cache = (uint64_t)cache.layers * format_bytes(en->cache, cache.width);
     TRY(decoder_measure(&size, en, d, e));

@@ -1,5 +1,5 @@
 /* Engine: a loaded model with everything that is shared by all who use it: network, tokenizer, kernels, threads.
- * Immutable after opening. Owner of all its parts. It may have several decoders (infer/session.h), of different shapes; the
+ * Immutable after opening. Owner of all its parts. It may have several decoders (infer/decoder.h), of different shapes; the
  * thread pool serves one evaluation at a time, so all of them are driven by one thread. */
 #ifndef INFER_ENGINE_H
 #define INFER_ENGINE_H
@@ -31,7 +31,8 @@ struct engine_shape {
 struct decoder_options {
     int64_t context; /* of a sequence; 0: the most that the engine holds */
     int64_t chunk;   /* rows evaluated at once; 0: 256, fewer where that takes much memory */
-    int slots;       /* sequences that can be cached at once; 0: 1 */
+    int slots;       /* sequences in one pass; 0: 1 */
+    int64_t pages;   /* of PAGE_ROWS tokens: all that the cache has, whoever shares them; 0: for slots times context */
     bool all_logits; /* memory for the logits of every row of a pass: session_score */
 };
 

@@ -1,48 +1,23 @@
-/* Decoder and sessions: evaluating tokens with a cache.
+/* Sessions: timelines of tokens that are evaluated with the cache of a decoder (infer/decoder.h). The logits of a session do not
+ * depend on who else is in a pass, on the chunk size, on the threads, on which pages it has, nor on what was reused.
  *
- * A decoder owns the cache (slots x context rows), the memory of one forward pass and the arrays of one batch. A
- * session is one timeline of tokens in one slot. Rows of several sessions can be evaluated in one pass; the logits of
- * a session do not depend on who else is in it, on the chunk size, on the threads, nor on what was reused.
- *
- * Invariants of a session: 0 <= n <= context; the cache holds rows [0, n) of its slot, evaluated from ids[0 .. n);
- * logits belong to row n - 1 when has_logits. Nothing is allocated after opening. */
+ * Invariants of a session: 0 <= n <= context; the cache holds rows [0, n), evaluated from ids[0 .. n), in the pages of its list,
+ * PAGE_ROWS in each; logits belong to row n - 1 when has_logits. A page that others have too is never written. Nothing is
+ * allocated after opening. */
 #ifndef INFER_SESSION_H
 #define INFER_SESSION_H
 
 #include <signal.h>
-#include "infer/engine.h"
-
-struct decoder {
-    const struct engine *en; /* borrowed */
-    struct cache cache;
-    struct run run;
-    int64_t chunk; /* rows that session_eval evaluates at once */
-    int64_t rows;  /* most rows of one pass */
-    int64_t context;
-    int slots;
-    bool all_logits;
-    bool *used;                /* (slots) */
-    int32_t *ids, *pos, *last; /* (rows) */
-    struct segment *segs;      /* (slots) */
-};
-
-enum { DECODER_CHUNK = 256, DECODER_SCORED = 64 }; /* chunks by default; all logits of a row are many */
-/* Puts defaults where chunk and slots are 0, and checks them. */
-int decoder_complete(struct decoder_options *o, struct err *e);
-/* o->context at most en->positions. */
-int decoder_open(struct decoder *d, const struct engine *en, const struct decoder_options *o, struct err *e);
-void decoder_close(struct decoder *d); /* accepts a zeroed or half-opened decoder */
-/* Bytes that one forward pass needs at most, for a network whose numbers need not be there. */
-int decoder_measure(struct run_size *size, const struct engine *en, const struct decoder_options *o, struct err *e);
-/* What a session keeps beside its part of the cache. */
-uint64_t session_bytes(const struct engine *en, const struct decoder_options *o);
+#include "infer/decoder.h"
 
 struct session {
     struct decoder *dec; /* borrowed; NULL: closed */
-    int slot;
-    int32_t *ids; /* (context) */
+    int32_t *ids;   /* (context) */
     int64_t n;
-    float *logits; /* (V) */
+    int32_t *pages; /* (pages of context): the first n_pages are its own, or shared */
+    int32_t n_pages;
+    int64_t reserved; /* rows for which it keeps pages, also when it is rewound */
+    float *logits;  /* (V) */
     bool has_logits;
     /* Looked at between passes, NULL allowed: evaluation stops with ERR_INTERRUPTED, what is done stays. */
     const volatile sig_atomic_t *interrupt;
@@ -51,20 +26,23 @@ struct session {
     void *progress_ctx;
 };
 
-int session_open(struct session *s, struct decoder *d, struct err *e); /* ERR_LIMIT when no slot is free */
-void session_close(struct session *s);
+int session_open(struct session *s, struct decoder *d, struct err *e);
+void session_close(struct session *s); /* gives its pages back; accepts a zeroed session */
+/* What a session keeps beside its pages. */
+uint64_t session_bytes(const struct engine *en, const struct decoder_options *o);
 
-/* One pass: pieces of different sessions, n_pieces <= slots, together at most `rows` tokens. Fails without having
- * changed anything. */
-struct piece {
-    struct session *s;
-    const int32_t *ids; /* (n) to append; must not point into s->ids unless it is s->ids + s->n */
-    int64_t n;
-    bool logits; /* wanted: of the last row, into s->logits */
-};
-int decoder_eval(struct decoder *d, const struct piece *pieces, int n_pieces, struct err *e);
+/* Pages for n rows in all, n <= context: taken now, kept until the session is closed or this is called with a smaller n, so
+ * that no pass up to there can lack one. A pass takes what it lacks by itself; whoever drives several sessions reserves before
+ * he accepts one. ERR_LIMIT when there are not enough, with nothing changed. The promise holds as long as the session is not
+ * rewound into pages that others share by then: writing there takes a page more, to be reserved anew. */
+int session_reserve(struct session *s, int64_t n, struct err *e);
+/* Pages that are missing for n rows: those of the list, and one for each that others share and that would be written. */
+int64_t session_lacks(const struct session *s, int64_t n);
+/* Takes them: there are as many free ones. Shared pages that would be written are copied. */
+void session_take_pages(struct session *s, int64_t n);
 
-/* Appends ids (n) to the session, in chunks; logits of the last. */
+/* Appends ids (n) to the session, in chunks; logits of the last. ERR_LIMIT before anything is evaluated when there are not enough
+ * pages for all. */
 int session_eval(struct session *s, const int32_t *ids, int64_t n, struct err *e);
 /* Makes the timeline ids (n): keeps the longest common prefix, evaluates the rest. *reused (NULL allowed): tokens
  * that were not evaluated again. */
@@ -79,7 +57,7 @@ int session_score(struct session *s, const int32_t *ids, int64_t n, const int32_
                   struct err *e);
 /* -log of the probability that logits (vocab) give to target, 0 <= target < vocab. */
 double session_nats(const float *logits, int64_t vocab, int32_t target);
-/* Forgets tokens from position n on. */
+/* Forgets tokens from position n on, and gives back the pages behind it that are not reserved. */
 void session_rewind(struct session *s, int64_t n);
 
 #endif

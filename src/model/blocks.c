@@ -43,7 +43,7 @@ struct tensor *block_gqa(struct run *r, const struct block_ctx *b, struct tensor
         kv = op_cache(r, kv, b->args->batch, &layer);
         a.cached = true;
         a.int8 = b->net->int8 && layer.dtype == DT_Q8_0;
-        a.slot_rows = layer.slot_rows;
+        a.page_stride = layer.stride;
     }
     struct tensor *in[] = {q, kv};
     return op_linear(r, op_attention(r, in, 2, &a), w->wo);

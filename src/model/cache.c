@@ -19,34 +19,30 @@ static const char *part_names(const struct config *c, char *out, size_t cap)
     return out;
 }
 
-static size_t layer_bytes(const struct cache *k)
-{
-    return round_up((size_t)(k->slots * k->context) * format_bytes(k->dtype, k->width), 64);
-}
+int64_t cache_pages(int64_t rows) { return ceil_div(rows, PAGE_ROWS); }
 
-int cache_shape(struct cache *k, const struct config *c, enum dtype dtype, int slots, int64_t context, struct err *e)
+int cache_shape(struct cache *k, const struct config *c, enum dtype dtype, int64_t pages, struct err *e)
 {
-    *k = (struct cache){.dtype = dtype,
-                        .slots = slots,
-                        .layers = (int)(c->layers + c->mtp_layers),
-                        .context = context,
-                        .width = config_cache_width(c)};
+    *k = (struct cache){
+        .dtype = dtype, .layers = (int)(c->layers + c->mtp_layers), .pages = pages, .width = config_cache_width(c)};
     if (dtype != DT_F32 && dtype != DT_BF16 && dtype != DT_Q8_0)
         FAIL(e, ERR_UNSUPPORTED, "a cache of %s, expected f32, bf16 or q8_0", formats[dtype].name);
     if (!parts_divide(c, formats[dtype].block))
         FAIL(e, ERR_UNSUPPORTED, "a cache of %s needs widths that are multiples of %d, and this model's %s; f32 and bf16 fit any",
              formats[dtype].name, formats[dtype].block, part_names(c, (char[80]){0}, 80));
     int64_t rows, numbers;
-    if (!mul_i64(slots, context, &rows) || !mul_i64(rows, k->width, &numbers) || numbers > MOST_NUMBERS)
-        FAIL(e, ERR_LIMIT, "a cache of %d x %lld tokens is more than a machine can address", slots, (long long)context);
+    if (!mul_i64(pages, PAGE_ROWS, &rows) || !mul_i64(rows, k->width, &numbers) || numbers > MOST_NUMBERS)
+        FAIL(e, ERR_LIMIT, "a cache of %lld pages of %d tokens is more than a machine can address", (long long)pages, PAGE_ROWS);
     return OK;
 }
 
-size_t cache_bytes(const struct cache *k) { return (size_t)k->layers * layer_bytes(k); }
+size_t cache_row_bytes(const struct cache *k) { return format_bytes(k->dtype, k->width); }
+size_t cache_page_bytes(const struct cache *k) { return (size_t)k->layers * PAGE_ROWS * cache_row_bytes(k); }
+size_t cache_bytes(const struct cache *k) { return (size_t)k->pages * cache_page_bytes(k); }
 
-int cache_init(struct cache *k, const struct config *c, enum dtype dtype, int slots, int64_t context, struct err *e)
+int cache_init(struct cache *k, const struct config *c, enum dtype dtype, int64_t pages, struct err *e)
 {
-    TRY(cache_shape(k, c, dtype, slots, context, e));
+    TRY(cache_shape(k, c, dtype, pages, e));
     TRY(arena_init(&k->mem, cache_bytes(k), "cache", e));
     arena_alloc_raw(&k->mem, cache_bytes(k));
     return OK;
@@ -58,8 +54,13 @@ void cache_free(struct cache *k)
     *k = (struct cache){0};
 }
 
+char *cache_rows(const struct cache *k, int64_t page, int layer)
+{
+    return k->mem.base + (size_t)page * cache_page_bytes(k) + (size_t)layer * PAGE_ROWS * cache_row_bytes(k);
+}
+
 struct cache_layer cache_layer(const struct cache *k, int layer)
 {
-    char *base = k->mem.base ? k->mem.base + (size_t)layer * layer_bytes(k) : NULL;
-    return (struct cache_layer){base, k->dtype, k->context, k->width};
+    char *base = k->mem.base ? cache_rows(k, 0, layer) : NULL;
+    return (struct cache_layer){base, k->dtype, k->width, cache_page_bytes(k)};
 }

@@ -85,8 +85,8 @@ static struct tensor *attention(struct run *r, const struct block_ctx *b, struct
         kv = op_cache(r, kv, batch, &layer);
         a.cached = b->net->absorbed;
         a.int8 = b->net->int8 && layer.dtype == DT_Q8_0;
-        a.slot_rows = layer.slot_rows;
-        if (!a.cached) kv = op_cache_rows(r, kv, batch, layer.slot_rows);                                  /* (S, R + P) */
+        a.page_stride = layer.stride;
+        if (!a.cached) kv = op_cache_rows(r, kv, batch, &layer);                                            /* (S, R + P) */
     }
     if (b->net->absorbed) {
         struct tensor *in[] = {q, to_latent(r, b, q), kv};                                                  /* (N, H R) */

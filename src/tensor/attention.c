@@ -87,10 +87,16 @@ struct key_rows attention_keys(const struct step *s, const struct head_view *vie
 {
     const struct attention_args *a = &s->p.attention;
     const struct tensor *x = s->in[view->in];
-    int64_t first = a->cached ? b->seg->slot * a->slot_rows : b->seg->key0;
-    int64_t rows = a->cached ? a->slot_rows : tensor_rows(x) - first;
-    int64_t at = (first + key) * x->ld + view->off + b->kv * view->hs;
-    return (struct key_rows){(const char *)x->data + format_bytes(x->dtype, at), x->dtype, x->ld, rows - key};
+    const char *data = x->data;
+    int64_t at = view->off + b->kv * view->hs, count = KEYS - key % KEYS;
+    if (a->cached) {
+        data += (size_t)b->seg->pages[key / KEYS] * a->page_stride;
+        at += key % KEYS * x->ld;
+    } else {
+        at += (b->seg->key0 + key) * x->ld;
+        count = tensor_rows(x) - b->seg->key0 - key;
+    }
+    return (struct key_rows){data + format_bytes(x->dtype, at), x->dtype, x->ld, count};
 }
 
 void attention_gather(const struct attention_args *a, const struct attention_block *b, const struct tensor *x,

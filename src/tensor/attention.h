@@ -21,7 +21,7 @@
 #include "tensor/ops_internal.h"
 
 enum {
-    KEYS = 256,         /* part of the definition of the result */
+    KEYS = PAGE_ROWS,   /* part of the definition of the result */
     KEY_LD = KEYS + 16, /* of a tile of scores: rows do not share sets of a cache */
     BLOCK_STEP = 48,    /* heights of blocks: a multiple of every kernel's tile */
     VALUE_PAD = 16,     /* floats between rows of values made floats */
@@ -59,7 +59,7 @@ struct attention_span {
 struct key_rows {
     const char *data;
     enum dtype type;
-    int64_t ld, count; /* count: rows there are in memory, visible or not */
+    int64_t ld, count; /* count: rows there are in memory, visible or not; of a cache in one page */
 };
 
 static inline int attention_group(const struct attention_args *a) { return a->heads / a->kv_heads; }

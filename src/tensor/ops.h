@@ -59,12 +59,12 @@ struct tensor *op_rope(struct run *r, struct tensor *x, const struct rope_table 
 struct tensor *op_mla_kv(struct run *r, struct tensor *a, struct tensor *w, const struct rope_table *t,
                          const int32_t *pos, int rank, float eps);
 
-/* Stores rows kv (N, width) in a layer of a cache at each segment's slot and past, rounded to its format, and gives a view
- * of the whole layer (rows, width). No gradient: inference only. */
+/* Stores rows kv (N, width) in a layer of a cache, in each segment's pages from its row `past` on, rounded to its format, and
+ * gives a view of the layer: the numbers of its page 0, the others at the layer's stride. No gradient: inference only. */
 struct tensor *op_cache(struct run *r, struct tensor *kv, const struct batch *b, const struct cache_layer *c);
 /* The rows of such a view that the batch's segments see, one segment after another as key0 counts them, in f32
  * (n_keys, width). */
-struct tensor *op_cache_rows(struct run *r, struct tensor *cached, const struct batch *b, int64_t slot_rows);
+struct tensor *op_cache_rows(struct run *r, struct tensor *cached, const struct batch *b, const struct cache_layer *c);
 
 /* Causal attention inside each segment of the batch. Inputs by head_view into in[0 .. n_in): -> (N, heads * dv). */
 struct tensor *op_attention(struct run *r, struct tensor *const *in, int n_in, const struct attention_args *a);

@@ -3,7 +3,8 @@
  *
  * Long segments (prefill, training) are cut into (kv head, block of rows); a task walks over the chunks of its block. Short
  * ones (decoding) are cut into (kv head, block, chunk): the tasks leave their parts in scratch, and whoever finishes the
- * last part of a block merges them all, in order. Parts are limited: a long context passes in several waves. */
+ * last part of a block merges them all, in order. Parts are limited: a long context passes in several waves. A table of the
+ * segments' first units keeps the search for a unit short, however many sequences there are. */
 #include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -32,6 +33,11 @@ struct unit {
     int64_t chunk, group, first, last;
 };
 
+/* Units and groups of the short segments before one. */
+struct start {
+    int64_t unit, group;
+};
+
 static int64_t part_capacity(const struct attention_args *a) { return (int64_t)a->heads * PART_ROWS; }
 static size_t counter_bytes(const struct attention_args *a)
 {
@@ -40,6 +46,15 @@ static size_t counter_bytes(const struct attention_args *a)
 static char *shared_scratch(const struct run *r, const struct attention_args *a)
 {
     return (char *)run_scratch(r) + (size_t)pool_threads(r->pool) * attention_tile_bytes(r, a);
+}
+static size_t start_bytes(const struct attention_args *a)
+{
+    return round_up((size_t)(a->batch->n_segs + 1) * sizeof(struct start), 64);
+}
+static struct start *starts(const struct work *w)
+{
+    const struct attention_args *a = &w->s->p.attention;
+    return (struct start *)(void *)(shared_scratch(w->r, a) + counter_bytes(a));
 }
 static atomic_int *counter(const struct work *w, int64_t group)
 {
@@ -50,7 +65,8 @@ static atomic_int *counter(const struct work *w, int64_t group)
 static float *part_of(const struct work *w, int64_t u)
 {
     const struct attention_args *a = &w->s->p.attention;
-    return (float *)(void *)(shared_scratch(w->r, a) + counter_bytes(a)) + (u - w->first) * w->part_rows * (a->dv + 2);
+    char *parts = shared_scratch(w->r, a) + counter_bytes(a) + start_bytes(a);
+    return (float *)(void *)parts + (u - w->first) * w->part_rows * (a->dv + 2);
 }
 
 static void attention_shape(struct run *r, struct step *s)
@@ -63,7 +79,8 @@ static void attention_shape(struct run *r, struct step *s)
     if (r->taping && a->d2 && a->k2.hs == 0 && a->kv_heads > 1) /* gradients of the shared key, per kv head */
         s->out[2] = run_tensor2(r, b->n_keys, (int64_t)a->kv_heads * a->d2, "dk2");
     size_t parts = (size_t)(part_capacity(a) * (a->dv + 2)) * sizeof(float);
-    run_scratch_need(r, (size_t)pool_threads(r->pool) * attention_tile_bytes(r, a) + counter_bytes(a) + parts);
+    size_t shared = counter_bytes(a) + start_bytes(a) + parts;
+    run_scratch_need(r, (size_t)pool_threads(r->pool) * attention_tile_bytes(r, a) + shared);
 }
 
 static float *output_row(const struct step *s, const struct attention_block *b, int64_t row)
@@ -135,29 +152,53 @@ static void long_task(const struct work *w, int64_t task, int worker)
     finish_block(w, &b);
 }
 
-/* Finds unit u; u == -1 counts the units instead and finds the tallest block: both into *x. */
-static void find_unit(const struct work *w, int64_t u, struct unit *x)
+/* Fills the table of starts, with the sums behind the last; *tallest: rows of the tallest block. */
+static struct start count_units(const struct work *w, int64_t *tallest)
 {
     const struct attention_args *a = &w->s->p.attention;
-    int64_t group = 0, at = 0, tallest = 1;
+    struct start *table = starts(w), at = {0, 0};
+    *tallest = 1;
     for (int64_t i = 0; i < a->batch->n_segs; i++) {
         const struct segment *seg = &a->batch->segs[i];
         int64_t blocks = is_short(w, seg) ? segment_blocks(w, seg) : 0;
+        table[i] = at;
         for (int64_t k = 0; k < blocks; k++) {
             struct attention_block b = block_of(w, seg, 0, k);
-            int64_t chunks = b.chunk1 - b.chunk0;
-            tallest = max_i64(tallest, b.r1 - b.r0);
-            if (u >= at && u < at + chunks * a->kv_heads) {
-                int64_t kv = (u - at) / chunks, first = at + kv * chunks;
-                b.kv = (int)kv;
-                *x = (struct unit){b, b.chunk0 + (u - first), group + kv, first, first + chunks};
-                return;
-            }
-            at += chunks * a->kv_heads;
-            group += a->kv_heads;
+            *tallest = max_i64(*tallest, b.r1 - b.r0);
+            at.unit += (b.chunk1 - b.chunk0) * a->kv_heads;
+            at.group += a->kv_heads;
         }
     }
-    *x = (struct unit){.b = {.r1 = tallest}, .last = at};
+    return table[a->batch->n_segs] = at;
+}
+
+/* The segment of unit u: the last one that begins at or before it (one without units begins where the next does). */
+static int64_t segment_of_unit(const struct work *w, int64_t u)
+{
+    const struct start *table = starts(w);
+    int64_t lo = 0, hi = w->s->p.attention.batch->n_segs;
+    while (hi - lo > 1) {
+        int64_t mid = lo + (hi - lo) / 2;
+        *(table[mid].unit <= u ? &lo : &hi) = mid;
+    }
+    return lo;
+}
+
+static struct unit find_unit(const struct work *w, int64_t u)
+{
+    const struct attention_args *a = &w->s->p.attention;
+    int64_t i = segment_of_unit(w, u);
+    struct start at = starts(w)[i];
+    for (int64_t k = 0;; k++, at.group += a->kv_heads) {
+        struct attention_block b = block_of(w, &a->batch->segs[i], 0, k);
+        int64_t chunks = b.chunk1 - b.chunk0, end = at.unit + chunks * a->kv_heads;
+        if (u < end) {
+            b.kv = (int)((u - at.unit) / chunks);
+            int64_t first = at.unit + b.kv * chunks;
+            return (struct unit){b, b.chunk0 + (u - first), at.group + b.kv, first, first + chunks};
+        }
+        at.unit = end;
+    }
 }
 
 /* The parts of the block that this wave has made; the rows are complete with the last of all. */
@@ -174,8 +215,7 @@ static void merge_parts(const struct work *w, const struct unit *x)
 static void short_task(const struct work *w, int64_t u, int worker)
 {
     const struct attention_args *a = &w->s->p.attention;
-    struct unit x;
-    find_unit(w, u, &x);
+    struct unit x = find_unit(w, u);
     struct attention_tile t = attention_tile(w->r, a, worker);
     float *part = part_of(w, u);
     t.max = part;
@@ -205,17 +245,13 @@ static void attention_forward(struct run *r, struct step *s)
 {
     const struct attention_args *a = &s->p.attention;
     struct work w = {.r = r, .s = s, .height = block_height(r, a)};
-    struct unit x;
     for (int64_t i = 0; i < a->batch->n_segs; i++)
         if (!is_short(&w, &a->batch->segs[i])) w.long_tasks += segment_blocks(&w, &a->batch->segs[i]) * a->kv_heads;
-    find_unit(&w, -1, &x);
-    int64_t units = x.last;
-    w.part_rows = x.b.r1;
+    int64_t units = count_units(&w, &w.part_rows).unit;
     do {
         w.count = min_i64(units - w.first, part_capacity(a) / w.part_rows);
         if (w.count > 0) {
-            find_unit(&w, w.first, &x);
-            w.first_group = x.group;
+            w.first_group = find_unit(&w, w.first).group;
             memset(shared_scratch(r, a), 0, counter_bytes(a));
         }
         pool_for(r->pool, w.long_tasks + w.count, attention_task, &w);

@@ -3,6 +3,7 @@
 #define TENSOR_STEP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "tensor/tensor.h"
 
@@ -19,11 +20,14 @@ struct op {
     bool in_place; /* out[0] shares the numbers and the gradient of in[0] */
 };
 
+/* Rows of a page of a cache. Attention's chunk is as long, so that its keys lie in one piece. */
+enum { PAGE_ROWS = 256 };
+
 /* Rows of a batch that belong to one sequence: rows [row0, row0 + n) of the batch; they see key rows
  * [key0, key0 + past + row + 1), row counted inside the segment. Without a cache past is 0 and key0 == row0. */
 struct segment {
     int64_t row0, n, past, key0;
-    int32_t slot; /* cache slot, -1 without a cache */
+    const int32_t *pages; /* of the cache: key row s lies in pages[s / PAGE_ROWS]; NULL without a cache */
 };
 
 /* N rows of tokens, any number of sequences. Rows of a sequence are adjacent and in increasing position. */
@@ -50,16 +54,18 @@ struct attention_args {
     float scale;
     int64_t window; /* row t sees key s only if t - s < window; 0: all up to its own */
     struct head_view q1, q2, k1, k2, v; /* hs of k2 is 0 when one serves all heads */
-    bool cached;       /* the tensors of k1, k2, v are views of a cache: key s of a segment is row slot * slot_rows + s */
+    bool cached;       /* the tensors of k1, k2, v are views of a layer of a cache: op_cache */
     bool int8;         /* rows of a Q8_0 cache are multiplied as integers, where they suit (attention_is_int8) */
-    int64_t slot_rows;
+    size_t page_stride; /* cached: of that layer */
 };
 
-/* One layer of a cache: slots of slot_rows rows of `width` numbers in dtype (F32, BF16, Q8_0), one after another. */
+/* One layer of a cache: in each page PAGE_ROWS rows of `width` numbers in dtype (F32, BF16, Q8_0); those of page p begin at
+ * base + p * stride. */
 struct cache_layer {
-    void *base; /* NULL while measuring */
+    char *base; /* NULL while measuring */
     enum dtype dtype;
-    int64_t slot_rows, width;
+    int64_t width;
+    size_t stride;
 };
 
 struct route_args {

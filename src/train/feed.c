@@ -66,7 +66,7 @@ int64_t feed_micro(struct feed *f, int64_t w0, int64_t n)
     int64_t at = w0 * f->seq_len, rows = n * f->seq_len, n_segs = 0;
     for (int64_t i = 0; i < rows; i++) {
         if (i % f->seq_len == 0 || f->seq[at + i] != f->seq[at + i - 1])
-            f->segs[n_segs++] = (struct segment){.row0 = i, .key0 = i, .slot = -1};
+            f->segs[n_segs++] = (struct segment){.row0 = i, .key0 = i};
         f->segs[n_segs - 1].n++;
     }
     f->batch = (struct batch){.n = rows,

@@ -8,7 +8,7 @@
 static const float *next_logits(struct trainer *t, const int32_t *ids, int64_t n)
 {
     struct run *r = &t->run;
-    struct segment seg = {.n = n, .slot = -1};
+    struct segment seg = {.n = n};
     int32_t last = (int32_t)(n - 1);
     for (int64_t i = 0; i < n; i++) t->feed.pos[i] = (int32_t)i;
     struct batch b = {.n = n, .ids = ids, .pos = t->feed.pos, .segs = &seg, .n_segs = 1, .n_keys = n};

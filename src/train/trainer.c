@@ -68,7 +68,7 @@ static void measure_sample(struct trainer *t)
     int32_t last = 0;
     struct run *r = &t->run;
     int64_t n = t->feed.seq_len;
-    struct segment seg = {.n = n, .slot = -1};
+    struct segment seg = {.n = n};
     struct batch b = {.n = n, .ids = t->feed.ids, .pos = t->feed.pos, .segs = &seg, .n_segs = 1, .n_keys = n};
     run_reset(r);
     r->taping = false;

@@ -222,7 +222,7 @@ static int bench_one(struct bench *b, const char *path, struct err *e)
     TRY(talker_open(&b->t, path, &m, e));
     const char *slash = strrchr(path, '/'), *name = slash && slash[1] ? slash + 1 : path;
     b->token_bytes = (double)net_token_bytes(&b->t.engine.net);
-    b->cache_bytes = (double)cache_bytes(&b->t.decoder.cache) / (double)(b->t.decoder.cache.context * b->t.decoder.cache.slots);
+    b->cache_bytes = (double)cache_page_bytes(&b->t.decoder.cache) / PAGE_ROWS;
     if (b->bandwidth == 0) b->bandwidth = bandwidth_read(b->t.engine.pool, 0);
     for (size_t p = 0; p == 0 || p < b->peers.n; p++) { /* one peer at a time: two copies of the model are enough */
         if (p < b->peers.n) try_peer(b, p, path, context + 64);

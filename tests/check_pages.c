@@ -1,0 +1,252 @@
+/* The pages of a cache, on tiny random networks of every architecture: the same bits whatever pages a text has, in which order,
+ * with whom it shares them, beside whom it is evaluated; and a cache that runs empty says so, with nothing changed or lost. */
+#include <string.h>
+#include "base/checked.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "infer/session.h"
+#include "model/arch.h"
+#include "tests/test.h"
+
+enum { V = 64, N = 600, CUT = 300, CONTEXT = 1000 }; /* three pages, of which the second is cut */
+
+/* What a run computes in and what it remembers in. */
+static const struct {
+    enum engine_compute compute;
+    enum engine_cache cache;
+    bool plain; /* MLA only */
+    const char *name;
+} forms[] = {{ENGINE_F32, ENGINE_CACHE_F32, false, "f32"},
+             {ENGINE_F32, ENGINE_CACHE_F32, true, "f32, plain"},
+             {ENGINE_BF16, ENGINE_CACHE_BF16, false, "bf16"},
+             {ENGINE_BF16, ENGINE_CACHE_BF16, true, "bf16, plain"},
+             {ENGINE_F32, ENGINE_CACHE_Q8_0, false, "q8_0 cache"},
+             {ENGINE_INT8, ENGINE_CACHE_Q8_0, false, "q8_0 cache in 8 bits"}};
+
+/* Two texts that begin alike, and a third. */
+static int32_t text[N], other[N], third[N];
+
+static struct config tiny_config(const struct arch *arch)
+{
+    struct config c;
+    config_default_of(&c, arch);
+    c.vocab = V;
+    c.dim = 32;
+    c.layers = 3;
+    c.heads = 2;
+    c.dense_ffn = 32;
+    c.context = CONTEXT;
+    c.tied_head = true;
+    if (arch->mla) {
+        c.kv_lora_rank = c.qk_rope_dim = 32;
+        c.qk_nope_dim = 12;
+        c.v_dim = 16;
+        c.dense_layers = 3;
+    } else {
+        c.kv_heads = 1;
+        c.head_dim = 32;
+        c.window = arch->bit == ARCH_GEMMA3 ? 90 : arch->bit == ARCH_MISTRAL ? 280 : 0;
+        if (arch->bit == ARCH_GEMMA3) c.window_period = 3;
+    }
+    if (arch->bit == ARCH_QWEN3_MOE) {
+        c.experts = 4;
+        c.experts_used = 2;
+        c.expert_ffn = 16;
+    }
+    return c;
+}
+
+/* An engine with one decoder. */
+struct kit {
+    struct engine en;
+    struct decoder dec;
+    const char *name, *form;
+};
+
+static void kit_open(struct kit *k, const struct arch *arch, size_t form, struct decoder_options shape)
+{
+    struct err e = {0};
+    struct net net;
+    struct config c = tiny_config(arch);
+    struct engine_options o = {
+        .compute = forms[form].compute, .cache = forms[form].cache, .plain = forms[form].plain, .threads = 2};
+    *k = (struct kit){.name = arch->hf, .form = forms[form].name};
+    CHECK_OK(net_build(&net, &c, &e), &e);
+    CHECK_OK(net_alloc(&net, false, &e), &e);
+    net_init(&net, 5, 0.2);
+    CHECK_OK(engine_from_net(&k->en, &net, &o, &e), &e);
+    CHECK_OK(decoder_open(&k->dec, &k->en, &shape, &e), &e);
+}
+
+static void kit_close(struct kit *k)
+{
+    CHECK(k->dec.pages.n_free == k->dec.pages.n, "%s, %s: %d of %d pages are lost", k->name, k->form,
+          k->dec.pages.n - k->dec.pages.n_free, k->dec.pages.n);
+    decoder_close(&k->dec);
+    engine_close(&k->en);
+}
+
+/* Free pages come in no order from here on. */
+static void scatter(struct pages *p, uint64_t seed)
+{
+    for (int32_t i = p->n_free - 1; i > 0; i--) {
+        int32_t k = (int32_t)rng_below(7, seed, (uint64_t)i, (uint64_t)i + 1), t = p->free[i];
+        p->free[i] = p->free[k];
+        p->free[k] = t;
+    }
+}
+
+static struct session opened(struct kit *k)
+{
+    struct session s;
+    struct err e = {0};
+    CHECK_OK(session_open(&s, &k->dec, &e), &e);
+    return s;
+}
+
+/* What the texts give alone, in a decoder of their own. */
+struct wanted {
+    float text[V], other[V], cut[V]; /* cut: after CUT rows of both */
+};
+
+static void find_wanted(struct wanted *w, const struct arch *arch, size_t form)
+{
+    struct err e = {0};
+    struct kit k;
+    kit_open(&k, arch, form, (struct decoder_options){.chunk = 64});
+    struct session s = opened(&k);
+    CHECK_OK(session_sync(&s, text, CUT, NULL, &e), &e);
+    memcpy(w->cut, s.logits, sizeof w->cut);
+    CHECK_OK(session_eval(&s, text + CUT, N - CUT, &e), &e);
+    memcpy(w->text, s.logits, sizeof w->text);
+    session_rewind(&s, 0);
+    CHECK_OK(session_eval(&s, other, N, &e), &e);
+    memcpy(w->other, s.logits, sizeof w->other);
+    CHECK(memcmp(w->text, w->other, sizeof w->text) != 0, "%s: two texts give the same", k.name);
+    session_close(&s);
+    kit_close(&k);
+}
+
+static void same(const struct kit *k, const struct session *s, const float *want, const char *what)
+{
+    CHECK(s->has_logits && !memcmp(s->logits, want, V * sizeof *want), "%s, %s: other bits %s", k->name, k->form, what);
+}
+
+/* Three texts beside each other, long pieces and single rows in one pass, in scattered pages. */
+static void check_mixed(const struct arch *arch, size_t form, const struct wanted *w)
+{
+    struct err e = {0};
+    struct kit k;
+    kit_open(&k, arch, form, (struct decoder_options){.chunk = 200, .slots = 3, .pages = 11});
+    scatter(&k.dec.pages, 1);
+    struct session a = opened(&k), b = opened(&k), c = opened(&k);
+    CHECK_OK(session_eval(&c, third, 250, &e), &e);
+    uint64_t before = mem_count();
+    while (a.n < N || b.n < N) {
+        int64_t na = min_i64(a.n % 2 ? 1 : 177, N - a.n), nb = min_i64(b.n < 40 || b.n > 560 ? 1 : 90, N - b.n);
+        struct piece all[3] = {{&a, text + a.n, na, true}, {&c, third + c.n, 1, true}, {&b, other + b.n, nb, true}}, p[3];
+        int n = 0;
+        for (int i = 0; i < 3; i++)
+            if (all[i].n > 0 && all[i].s->n < N) p[n++] = all[i];
+        CHECK_OK(decoder_eval(&k.dec, p, n, &e), &e);
+        if (e.code) break;
+    }
+    CHECK(mem_count() == before, "%s: passes allocate memory", k.name);
+    same(&k, &a, w->text, "in scattered pages");
+    same(&k, &b, w->other, "in scattered pages");
+    session_close(&a);
+    session_close(&b);
+    session_close(&c);
+    kit_close(&k);
+}
+
+/* More sessions than a pass has rows, in turn. */
+static void check_many(const struct arch *arch, size_t form, const struct wanted *w)
+{
+    enum { MANY = 9 };
+    struct err e = {0};
+    struct kit k;
+    kit_open(&k, arch, form, (struct decoder_options){.chunk = 4, .slots = 2, .pages = 3 * MANY});
+    struct session s[MANY];
+    for (int i = 0; i < MANY; i++) s[i] = opened(&k);
+    for (int64_t at = 0; at < CUT; at += 100)
+        for (int i = 0; i < MANY; i++) CHECK_OK(session_eval(&s[i], text + at, 100, &e), &e);
+    for (int i = 0; i < MANY; i++) {
+        same(&k, &s[i], w->cut, "among many sessions");
+        session_close(&s[i]);
+    }
+    kit_close(&k);
+}
+
+/* ---- a cache that runs empty ---- */
+
+static bool refused(int rc, const struct err *e) { return rc == ERR_LIMIT && strstr(e->msg, "the cache is full"); }
+
+static void check_empty(const struct wanted *w)
+{
+    struct err e = {0};
+    struct kit k;
+    kit_open(&k, &arch_llama, 0, (struct decoder_options){.chunk = 100, .slots = 2, .pages = 4});
+    struct session a = opened(&k), b = opened(&k);
+    CHECK_OK(session_reserve(&a, N, &e), &e);
+    CHECK(k.dec.pages.n_free == 1 && a.n_pages == 3 && a.n == 0, "3 of 4 pages reserved: %d free", k.dec.pages.n_free);
+    CHECK(refused(session_reserve(&b, PAGE_ROWS + 1, &e), &e) && strstr(e.msg, "2 more") && strstr(e.msg, "1 of 4"),
+          "two pages of one: %s", e.msg);
+    CHECK(refused(session_eval(&b, text, PAGE_ROWS + 1, &e), &e) && b.n == 0, "a text of two pages: %s", e.msg);
+    CHECK(k.dec.pages.n_free == 1 && b.n_pages == 0, "what is refused takes %d pages", b.n_pages);
+    CHECK_OK(session_eval(&b, text, PAGE_ROWS, &e), &e);
+    CHECK_OK(session_eval(&a, text, CUT, &e), &e);
+    float kept[V];
+    memcpy(kept, a.logits, sizeof kept);
+    struct piece p[2] = {{&a, text + CUT, 1, true}, {&b, text + PAGE_ROWS, 1, true}};
+    CHECK(refused(decoder_eval(&k.dec, p, 2, &e), &e) && a.n == CUT && b.n == PAGE_ROWS && a.has_logits, "%s", e.msg);
+    same(&k, &a, kept, "after a pass that was refused");
+    session_rewind(&a, 10);
+    CHECK(a.n_pages == 3 && k.dec.pages.n_free == 0, "rewinding takes back what was reserved: %d pages", a.n_pages);
+    CHECK_OK(session_sync(&a, text, N, NULL, &e), &e);
+    same(&k, &a, w->text, "in a full cache");
+    CHECK(session_reserve(&a, CONTEXT + 1, &e) == ERR_LIMIT && strstr(e.msg, "1000"), "more than the context: %s", e.msg);
+    CHECK_OK(session_reserve(&a, 0, &e), &e);
+    CHECK(a.n_pages == 3, "rows lose their pages: %d", a.n_pages);
+    session_rewind(&a, PAGE_ROWS);
+    CHECK(a.n_pages == 1 && k.dec.pages.n_free == 2, "rewound to one page: %d kept, %d free", a.n_pages, k.dec.pages.n_free);
+    CHECK_OK(session_eval(&b, text + PAGE_ROWS, CUT - PAGE_ROWS, &e), &e);
+    same(&k, &b, w->cut, "in pages that another gave back");
+    session_close(&a);
+    session_close(&b);
+    kit_close(&k);
+}
+
+static void check_shapes(void)
+{
+    struct err e = {0};
+    struct kit k;
+    struct decoder d;
+    kit_open(&k, &arch_llama, 0, (struct decoder_options){.slots = 3, .context = PAGE_ROWS + 1});
+    CHECK(k.dec.pages.n == 6 && k.dec.cache.pages == 6, "3 x 257 rows have %d pages", k.dec.pages.n);
+    CHECK(decoder_open(&d, &k.en, &(struct decoder_options){.pages = -1}, &e) == ERR_USAGE && strstr(e.msg, "-1"), "%s", e.msg);
+    CHECK(decoder_open(&d, &k.en, &(struct decoder_options){.pages = INT64_C(1) << 31}, &e) == ERR_USAGE, "%s", e.msg);
+    kit_close(&k);
+}
+
+int main(void)
+{
+    struct wanted w, llama = {0};
+    for (int i = 0; i < N; i++) {
+        text[i] = (int32_t)rng_below(3, 0, (uint64_t)i, V);
+        other[i] = i < CUT ? text[i] : (int32_t)rng_below(3, 1, (uint64_t)i, V);
+        third[i] = (int32_t)rng_below(3, 2, (uint64_t)i, V);
+    }
+    for (int a = 0; archs[a]; a++)
+        for (size_t f = 0; f < ARRAY_LEN(forms); f++) {
+            if (forms[f].plain && !archs[a]->mla) continue;
+            find_wanted(&w, archs[a], f);
+            check_mixed(archs[a], f, &w);
+            if (f == 0) check_many(archs[a], f, &w);
+            if (f == 0 && archs[a] == &arch_llama) llama = w;
+        }
+    check_empty(&llama);
+    check_shapes();
+    CHECK(mem_live() == 0, "%lld allocations not freed", (long long)mem_live());
+    return test_end();
+}
