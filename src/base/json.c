@@ -10,14 +10,21 @@
 
 /* MAX_TREE: bytes that the tree of a message may take, and that of a file: a vocabulary of 262,144 tokens with 514,906 merges
  * takes 220 MiB. */
-enum { JSON_MAX_DEPTH = 128, MAX_TREE = 128 << 20, MAX_FILE_TREE = 512 << 20 };
+enum { JSON_MAX_DEPTH = 128, REQUEST_MAX_DEPTH = 64, MAX_TREE = 128 << 20, MAX_FILE_TREE = 512 << 20 };
 
 /* What jansson allocates for each, with what malloc adds. */
 enum { ARRAY_BYTES = 128, OBJECT_BYTES = 224, TEXT_BYTES = 88, ELEMENT_BYTES = 32 };
 
+struct limits {
+    uint64_t tree;
+    int depth;
+    size_t flags;
+    bool file;
+};
+
 /* jansson's own limit of depth (JSON_PARSER_MAX_DEPTH) is 2048, and it has none for the number of values; ours are checked
  * on the text before parsing, so that what is refused costs no memory. *words: there is a word like NaN. */
-static int check_size(const char *s, size_t len, uint64_t most, const char *name, bool *words, struct err *e)
+static int check_size(const char *s, size_t len, const struct limits *most, const char *name, bool *words, struct err *e)
 {
     int depth = 0;
     uint64_t bytes = 0;
@@ -32,15 +39,15 @@ static int check_size(const char *s, size_t len, uint64_t most, const char *name
         }
         if (c == '"') in_str = true;
         else if (c == '[' || c == '{') {
-            if (++depth > JSON_MAX_DEPTH)
-                FAIL(e, ERR_LIMIT, "%s: offset %zu: JSON nested deeper than %d levels", name, i, JSON_MAX_DEPTH);
+            if (++depth > most->depth)
+                FAIL(e, ERR_LIMIT, "%s: offset %zu: JSON nested deeper than %d levels", name, i, most->depth);
         } else if (c == ']' || c == '}') depth--;
         *words |= c == 'N' || c == 'I';
         bytes += c == '[' ? ARRAY_BYTES : c == '{' ? OBJECT_BYTES : c == '"' ? TEXT_BYTES : c == ',' ? ELEMENT_BYTES : 0;
-        if (bytes > most)
+        if (bytes > most->tree)
             FAIL(e, ERR_LIMIT,
                  "%s: offset %zu: JSON with so many values that they take more than %llu MiB, expected at most that", name, i,
-                 (unsigned long long)(most >> 20));
+                 (unsigned long long)(most->tree >> 20));
     }
     return OK;
 }
@@ -131,13 +138,14 @@ static void rewrite(struct buf *b, const char *s, size_t len, bool file)
     }
 }
 
-static int parse(json_t **out, const char *text, size_t len, size_t flags, bool file, const char *name, struct err *e)
+static int parse(json_t **out, const char *text, size_t len, const struct limits *most, const char *name, struct err *e)
 {
     json_error_t je = {0};
     struct buf b = {0};
-    bool words;
+    bool words, file = most->file;
+    size_t flags = most->flags;
     *out = NULL;
-    TRY(check_size(text, len, file ? MAX_FILE_TREE : MAX_TREE, name, &words, e));
+    TRY(check_size(text, len, most, name, &words, e));
     flags |= JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
     bool again = file && words; /* jansson refuses them, whatever else there is */
     if (!again) TRY(libs_json_load(out, text, len, flags, &je, name, e));
@@ -158,18 +166,24 @@ static int parse(json_t **out, const char *text, size_t len, size_t flags, bool 
 
 int json_parse(json_t **out, const char *text, size_t len, const char *name, struct err *e)
 {
-    return parse(out, text, len, 0, false, name, e);
+    return parse(out, text, len, &(struct limits){MAX_TREE, JSON_MAX_DEPTH, 0, false}, name, e);
+}
+
+int json_parse_request(json_t **out, const char *text, size_t len, const char *name, struct err *e)
+{
+    return parse(out, text, len, &(struct limits){MAX_TREE, REQUEST_MAX_DEPTH, 0, false}, name, e);
 }
 
 int json_parse_any(json_t **out, const char *text, size_t len, const char *name, struct err *e)
 {
-    return parse(out, text, len, JSON_DECODE_ANY, false, name, e);
+    return parse(out, text, len, &(struct limits){MAX_TREE, JSON_MAX_DEPTH, JSON_DECODE_ANY, false}, name, e);
 }
 
 int json_parse_file(json_t **out, const char *text, size_t len, const char *name, struct err *e)
 {
     bool mark = len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3);
-    return parse(out, text + 3 * mark, len - 3 * mark, 0, true, name, e);
+    const struct limits most = {MAX_FILE_TREE, JSON_MAX_DEPTH, 0, true};
+    return parse(out, text + 3 * mark, len - 3 * mark, &most, name, e);
 }
 
 static _Thread_local bool incomplete; /* a value could not be added */

@@ -16,6 +16,9 @@ int json_parse(json_t **out, const char *text, size_t len, const char *name, str
 /* The same for a text that may also be a string, a number, true, false or null. */
 int json_parse_any(json_t **out, const char *text, size_t len, const char *name, struct err *e);
 
+/* A message of a stranger: nested at most 64 levels deep. */
+int json_parse_request(json_t **out, const char *text, size_t len, const char *name, struct err *e);
+
 /* A file that came with a model, as Python writes it: a byte order mark is skipped; NaN, Infinity and numbers beyond a
  * double become texts, which are no trouble in a member that nobody reads, and which the getters of numbers refuse by
  * name. The tree may be large, as that of a tokenizer is. */

@@ -1,0 +1,193 @@
+/* The table of routes, and the way from a request to its reader. */
+#include <stdio.h>
+#include <string.h>
+#include "api/ask.h"
+#include "api/models.h"
+#include "api/openai.h"
+#include "base/checked.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+static int health(struct api_answer *a, struct buf *out)
+{
+    if (a->env->stopping) {
+        api_fault_set(&a->work->fault, API_F_STOPPING, "", "the server is shutting down");
+        return ERR_INTERRUPTED;
+    }
+    buf_add_str(out, "{\"status\":\"ok\"}");
+    api_reply(a, 200, "application/json");
+    return OK;
+}
+
+/* clang-format off */
+static const struct api_route routes[] = {
+    {"GET", "/health", true, API_LLAMA, API_PUBLIC, "whether the server answers", NULL, health, .reply = "health"},
+    {"GET", "/models", true, API_OPENAI, API_LOOK, "the models; with an anthropic-version header in Anthropic's shape", NULL,
+     models_list, .reply = "model_list"},
+    {"GET", "/models/{id}", true, API_OPENAI, API_LOOK, "one model", NULL, models_one, .reply = "model"},
+    {"POST", "/models/load", true, API_LLAMA, API_MANAGE, "loads a model", api_load_fields, models_load, &models_voice,
+     .reply = "success"},
+    {"POST", "/models/unload", true, API_LLAMA, API_MANAGE, "unloads a model", api_load_fields, models_unload, &models_voice,
+     .reply = "success"},
+    {"POST", "/chat/completions", true, API_OPENAI, API_ASK, "OpenAI and DeepSeek chat", api_chat_fields, api_chat_begin,
+     &api_chat_voice, .reply = "chat_reply"},
+};
+/* clang-format on */
+
+const struct api_route *api_routes(size_t *n)
+{
+    *n = ARRAY_LEN(routes);
+    return routes;
+}
+
+bool api_route_at(size_t i, const char **method, const char **path, const char **what)
+{
+    if (i >= ARRAY_LEN(routes)) return false;
+    *method = routes[i].method;
+    *path = routes[i].path;
+    *what = routes[i].what;
+    return true;
+}
+
+/* ---- paths ---- */
+
+static bool begins(const char *s, const char *with) { return !strncmp(s, with, strlen(with)); }
+
+/* Without /beta or /anthropic, and then without /v1: clients put any of them before. */
+static const char *without_prefixes(const char *path)
+{
+    static const char *const prefixes[] = {"/beta", "/anthropic", "/v1"};
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        size_t n = strlen(prefixes[i]);
+        if (begins(path, prefixes[i]) && path[n] == '/') path += n;
+    }
+    return path;
+}
+
+static int hex(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* The rest of a path that ends in {id}; false: too long, or it holds what no name does. */
+static bool take_tail(char *out, size_t room, const char *s, size_t len)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        int c = (unsigned char)s[i];
+        if (c == '%' && i + 2 < len && hex(s[i + 1]) >= 0 && hex(s[i + 2]) >= 0) {
+            c = hex(s[i + 1]) * 16 + hex(s[i + 2]);
+            i += 2;
+        }
+        if (c < 0x20 || n + 1 >= room) return false;
+        out[n++] = (char)c;
+    }
+    out[n] = 0;
+    return n > 0;
+}
+
+static bool matches(const struct api_route *r, const char *path, char *tail, size_t room)
+{
+    const char *p = r->prefixes ? without_prefixes(path) : path, *hole = strchr(r->path, '{');
+    size_t n = hole ? (size_t)(hole - r->path) : strlen(r->path), len = strlen(p);
+    if (len > 1 && p[len - 1] == '/') len--;
+    if (!hole) return len == n && !memcmp(p, r->path, n);
+    return len > n && !memcmp(p, r->path, n) && take_tail(tail, room, p + n, len - n);
+}
+
+static const struct api_route *find(struct api_work *w, const char *method, const char *path, char *allow, size_t room)
+{
+    size_t len = 0;
+    if (!strcmp(method, "HEAD")) method = "GET";
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        if (!matches(&routes[i], path, w->tail, sizeof w->tail)) continue;
+        if (!strcmp(routes[i].method, method)) return &routes[i];
+        if (len < room) len += (size_t)snprintf(allow + len, room - len, "%s%s", len ? ", " : "", routes[i].method);
+    }
+    return NULL;
+}
+
+/* ---- a request ---- */
+
+static const char *header(const struct api_request *r, const char *name)
+{
+    return r->header ? r->header(r->ctx, name) : NULL;
+}
+
+static void look_at_head(struct api_answer *a, const struct api_request *r)
+{
+    struct api_work *w = a->work;
+    const char *accept = header(r, "accept");
+    w->asks_json = !accept || strstr(accept, "json") || strstr(accept, "*/*");
+    w->wants_page = accept && strstr(accept, "text/html");
+    w->anthropic = header(r, "anthropic-version") || begins(r->path, "/anthropic/");
+}
+
+/* Of a path that nobody has. */
+static enum api_dialect guessed(const struct api_answer *a, const char *path)
+{
+    return begins(path, "/api/") ? API_OLLAMA : a->work && a->work->anthropic ? API_ANTHROPIC : API_OPENAI;
+}
+
+bool api_open(struct api_answer *a, const struct api_env *env, const struct api_request *r, struct api_fault *f)
+{
+    char allow[64] = "";
+    *a = (struct api_answer){.env = env, .task = API_REPLIED};
+    a->created = env->now(env->ctx);
+    unsigned char id[API_ID / 2];
+    env->random(env->ctx, id, sizeof id);
+    for (size_t i = 0; i < sizeof id; i++) snprintf(a->id + 2 * i, 3, "%02x", id[i]);
+    a->work = mem_alloc(sizeof *a->work);
+    if (!a->work) {
+        api_fault_set(f, API_F_BROKEN, "", "out of memory");
+        return false;
+    }
+    look_at_head(a, r);
+    const struct api_route *route = find(a->work, r->method, r->path, allow, sizeof allow);
+    a->dialect = route ? route->dialect : guessed(a, r->path);
+    if (!route) {
+        if (!*allow)
+            api_fault_set(f, API_F_NOT_FOUND, "", "nothing is at %.100s; GET /openapi.json lists what is", r->path);
+        else api_fault_set(f, API_F_METHOD, "", "%.16s is not for %.100s, expected %s", r->method, r->path, allow);
+        snprintf(f->allow, sizeof f->allow, "%s", allow);
+        return false;
+    }
+    a->route = route;
+    a->scope = route->scope;
+    if (route->dialect == API_OPENAI && a->work->anthropic && !route->fields) a->dialect = API_ANTHROPIC;
+    turn_init(&a->work->base, TURN_CHAT);
+    a->work->wish = (struct api_wish){.n = 1, .stream = route->streams, .top_logprobs = -1};
+    return true;
+}
+
+static int begin(struct api_answer *a, const char *body, size_t len, struct buf *out)
+{
+    struct api_work *w = a->work;
+    struct err e = {0};
+    if (a->route->fields) {
+        int rc = json_parse_request(&w->root, body, len, "request body", &e);
+        if (rc) api_fault_set(&w->fault, rc == ERR_MEMORY ? API_F_BROKEN : API_F_BAD, "", "%.700s", e.msg);
+        TRY(rc);
+        if (!json_is_object(w->root)) return api_bad(a, "the body is %s, expected an object", api_type_name(w->root));
+        TRY(api_read(a, a->route->fields, w->root));
+    }
+    return a->route->begin(a, out);
+}
+
+void api_begin(struct api_answer *a, const char *body, size_t len, struct buf *out)
+{
+    if (a->ended || !a->route) return;
+    if (begin(a, body, len, out)) api_fault(a, &a->work->fault, out);
+}
+
+void api_done(struct api_answer *a, struct buf *out)
+{
+    if (a->ended) return;
+    const struct api_voice *v = a->route->voice;
+    if (a->stream && v->last) v->last(a, out);
+    else v->whole(a, out);
+    api_reply(a, 200, a->stream ? v->stream_type : "application/json");
+}
