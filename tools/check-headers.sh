@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every header compiles alone, and the public one needs nothing but the standard integer types.
 cd "$(dirname "$0")/.." || exit 1
-libs=$(pkg-config --cflags jansson libutf8proc libcrypto libzstd libedit libcurl)
+libs=$(pkg-config --cflags jansson libutf8proc libcrypto libssl libzstd libedit libcurl libevent libevent_openssl)
 simd='' others='/(x86|arm)/'
 case $(cc -dumpmachine) in
 x86_64-*) simd='-mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16' others=/arm/ ;;

@@ -52,7 +52,7 @@ static int fault(enum fault_kind kind)
     CALL(kind, -1, rc_, call);                                                                     \
     return rc_
 
-static int above_standard(int fd)
+int sys_above_standard(int fd)
 {
     if (fd < 0 || fd > STDERR_FILENO) return fd;
     int up = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), no = errno;
@@ -63,17 +63,17 @@ static int above_standard(int fd)
 
 int sys_open(const char *path, int flags, mode_t mode)
 {
-    CALL_INT(FAULT_OPEN, above_standard(open(path, flags | O_CLOEXEC, mode)));
+    CALL_INT(FAULT_OPEN, sys_above_standard(open(path, flags | O_CLOEXEC, mode)));
 }
 
 int sys_open_at(int folder, const char *name, int flags)
 {
-    CALL_INT(FAULT_OPEN, above_standard(openat(folder, name, flags | O_CLOEXEC)));
+    CALL_INT(FAULT_OPEN, sys_above_standard(openat(folder, name, flags | O_CLOEXEC)));
 }
 
 int sys_open_nameless(const char *folder, mode_t mode)
 {
-    CALL_INT(FAULT_NAMELESS, above_standard(open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode)));
+    CALL_INT(FAULT_NAMELESS, sys_above_standard(open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode)));
 }
 
 int sys_close(int fd)

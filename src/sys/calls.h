@@ -15,6 +15,8 @@
 int sys_open(const char *path, int flags, mode_t mode);
 int sys_open_at(int folder, const char *name, int flags);
 int sys_open_nameless(const char *folder, mode_t mode); /* O_TMPFILE */
+/* fd, or another in its place that is no standard descriptor; -1 with errno. */
+int sys_above_standard(int fd);
 int sys_close(int fd); /* the descriptor is gone in every case */
 ssize_t sys_read(int fd, void *p, size_t n);
 ssize_t sys_pread(int fd, void *p, size_t n, uint64_t at);
