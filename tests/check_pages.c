@@ -4,7 +4,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "infer/session.h"
+#include "infer/prefix.h"
 #include "model/arch.h"
 #include "tests/test.h"
 
@@ -178,6 +178,80 @@ static void check_many(const struct arch *arch, size_t form, const struct wanted
     kit_close(&k);
 }
 
+/* ---- sharing ---- */
+
+/* Forks at row `cut` that go on differently, and back: nobody sees what another writes. */
+static void check_fork(const struct arch *arch, size_t form, const struct wanted *w, int64_t cut)
+{
+    struct err e = {0};
+    struct kit k;
+    kit_open(&k, arch, form, (struct decoder_options){.chunk = 90, .slots = 2, .pages = 12});
+    scatter(&k.dec.pages, 2);
+    struct session a = opened(&k), b = opened(&k), c = opened(&k);
+    CHECK_OK(session_eval(&a, text, N, &e), &e);
+    CHECK_OK(session_eval(&b, third, 70, &e), &e); /* given back by the fork */
+    int32_t had = k.dec.pages.n_free + b.n_pages;
+    CHECK_OK(session_fork(&b, &a, cut, &e), &e);
+    CHECK(had - k.dec.pages.n_free == (cut % PAGE_ROWS != 0), "a fork at %d takes %d pages", (int)cut, had - k.dec.pages.n_free);
+    CHECK(b.n == cut && !b.has_logits, "a part of a text has logits");
+    CHECK_OK(session_fork(&c, &a, N, &e), &e);
+    same(&k, &c, w->text, "in a fork of everything");
+    session_rewind(&c, cut);
+    struct piece p[2] = {{&b, other + cut, 40, true}, {&c, third + cut, 40, true}};
+    CHECK_OK(decoder_eval(&k.dec, p, 2, &e), &e); /* c writes into a page that a has */
+    CHECK_OK(session_eval(&b, other + b.n, N - b.n, &e), &e);
+    same(&k, &b, w->other, "in a fork");
+    session_rewind(&a, N - 1);
+    CHECK_OK(session_eval(&a, text + N - 1, 1, &e), &e);
+    same(&k, &a, w->text, "after a fork");
+    CHECK_OK(session_sync(&c, other, N, NULL, &e), &e);
+    same(&k, &c, w->other, "in a fork of a fork");
+    CHECK(session_fork(&a, &a, 1, &e) == ERR_USAGE && session_fork(&a, &b, N + 1, &e) == ERR_USAGE && a.n == N, "%s", e.msg);
+    session_close(&a);
+    session_close(&c);
+    session_rewind(&b, CUT);
+    CHECK_OK(session_eval(&b, text + CUT, N - CUT, &e), &e);
+    same(&k, &b, w->text, "alone with the pages of a fork");
+    session_close(&b);
+    kit_close(&k);
+}
+
+/* A prefix outlives its session; two go on from it, one from the middle of a page, and in pages that were read from elsewhere. */
+static void check_prefix(const struct arch *arch, size_t form, const struct wanted *w)
+{
+    struct err e = {0};
+    struct kit k;
+    struct prefix p, copy;
+    kit_open(&k, arch, form, (struct decoder_options){.chunk = 64, .slots = 2, .pages = 9});
+    scatter(&k.dec.pages, 3);
+    struct session a = opened(&k), b = opened(&k);
+    CHECK_OK(session_eval(&a, text, N, &e), &e);
+    CHECK_OK(prefix_take(&p, &a, N, &e), &e);
+    CHECK(p.n == 2 * PAGE_ROWS && k.dec.pages.n_free == 6, "a prefix of %d rows, %d pages free", (int)p.n, k.dec.pages.n_free);
+    session_rewind(&a, 0);
+    CHECK_OK(session_eval(&a, third, N, &e), &e); /* into pages that the prefix does not have */
+    prefix_attach(&b, &p, CUT);
+    CHECK(k.dec.pages.n_free == 4, "attaching takes pages: %d free", k.dec.pages.n_free);
+    CHECK_OK(session_eval(&b, other + CUT, N - CUT, &e), &e);
+    same(&k, &b, w->other, "after the middle of a prefix");
+    prefix_attach(&a, &p, p.n);
+    CHECK_OK(session_eval(&a, text + p.n, N - p.n, &e), &e);
+    same(&k, &a, w->text, "after a prefix");
+    CHECK_OK(prefix_new(&copy, &k.dec, p.ids, p.n, &e), &e);
+    for (int i = 0; i < 2; i++) memcpy(prefix_page(&copy, i), prefix_page(&p, i), prefix_page_bytes(&k.dec));
+    prefix_release(&p);
+    prefix_attach(&b, &copy, copy.n);
+    prefix_release(&copy);
+    CHECK_OK(session_sync(&b, text, N, NULL, &e), &e);
+    same(&k, &b, w->text, "in pages from elsewhere");
+    session_close(&a);
+    session_close(&b);
+    CHECK_OK(prefix_new(&p, &k.dec, text, PAGE_ROWS - 1, &e), &e);
+    CHECK(p.n == 0 && k.dec.pages.n_free == 9, "less than a page has %d rows", (int)p.n);
+    prefix_release(&p);
+    kit_close(&k);
+}
+
 /* ---- a cache that runs empty ---- */
 
 static bool refused(int rc, const struct err *e) { return rc == ERR_LIMIT && strstr(e->msg, "the cache is full"); }
@@ -187,7 +261,7 @@ static void check_empty(const struct wanted *w)
     struct err e = {0};
     struct kit k;
     kit_open(&k, &arch_llama, 0, (struct decoder_options){.chunk = 100, .slots = 2, .pages = 4});
-    struct session a = opened(&k), b = opened(&k);
+    struct session a = opened(&k), b = opened(&k), c = opened(&k);
     CHECK_OK(session_reserve(&a, N, &e), &e);
     CHECK(k.dec.pages.n_free == 1 && a.n_pages == 3 && a.n == 0, "3 of 4 pages reserved: %d free", k.dec.pages.n_free);
     CHECK(refused(session_reserve(&b, PAGE_ROWS + 1, &e), &e) && strstr(e.msg, "2 more") && strstr(e.msg, "1 of 4"),
@@ -206,6 +280,16 @@ static void check_empty(const struct wanted *w)
     CHECK_OK(session_sync(&a, text, N, NULL, &e), &e);
     same(&k, &a, w->text, "in a full cache");
     CHECK(session_reserve(&a, CONTEXT + 1, &e) == ERR_LIMIT && strstr(e.msg, "1000"), "more than the context: %s", e.msg);
+    CHECK(refused(session_fork(&b, &a, 1, &e), &e) == false && b.n == 1, "a fork in place of a page of one's own: %s", e.msg);
+    CHECK_OK(session_fork(&b, &a, PAGE_ROWS, &e), &e);
+    CHECK_OK(session_fork(&c, &a, N - 1, &e), &e);
+    CHECK(refused(session_fork(&b, &a, 3, &e), &e) && b.n == PAGE_ROWS && b.n_pages == 1, "a copy without a page: %s", e.msg);
+    session_rewind(&b, PAGE_ROWS - 1);
+    CHECK(refused(session_eval(&b, text, 1, &e), &e) && b.n == PAGE_ROWS - 1, "a shared page without one to copy to: %s", e.msg);
+    CHECK(refused(session_reserve(&b, PAGE_ROWS, &e), &e), "%s", e.msg);
+    session_close(&c);
+    CHECK_OK(session_reserve(&b, PAGE_ROWS, &e), &e);
+    CHECK_OK(session_eval(&b, text + PAGE_ROWS - 1, 1, &e), &e);
     CHECK_OK(session_reserve(&a, 0, &e), &e);
     CHECK(a.n_pages == 3, "rows lose their pages: %d", a.n_pages);
     session_rewind(&a, PAGE_ROWS);
@@ -242,6 +326,8 @@ int main(void)
             if (forms[f].plain && !archs[a]->mla) continue;
             find_wanted(&w, archs[a], f);
             check_mixed(archs[a], f, &w);
+            check_fork(archs[a], f, &w, f % 2 ? CUT : PAGE_ROWS);
+            check_prefix(archs[a], f, &w);
             if (f == 0) check_many(archs[a], f, &w);
             if (f == 0 && archs[a] == &arch_llama) llama = w;
         }

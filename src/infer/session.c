@@ -1,5 +1,6 @@
 /* Sessions: timelines over the pages of a decoder. */
 #include "infer/session.h"
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 #include "base/checked.h"
@@ -89,6 +90,42 @@ int session_reserve(struct session *s, int64_t n, struct err *e)
     session_take_pages(s, n);
     s->reserved = n;
     drop_pages(s);
+    return OK;
+}
+
+void session_attach(struct session *s, const int32_t *ids, const int32_t *pages, int64_t n)
+{
+    struct pages *all = &s->dec->pages;
+    int32_t n_pages = (int32_t)cache_pages(n);
+    assert(n >= 0 && n <= s->dec->context && ids != s->ids);
+    for (int32_t i = 0; i < n_pages; i++) pages_share(all, pages[i]); /* first: s may be who keeps them */
+    while (s->n_pages > 0) pages_release(all, s->pages[--s->n_pages]);
+    memcpy(s->ids, ids, (size_t)n * sizeof *ids);
+    memcpy(s->pages, pages, (size_t)n_pages * sizeof *pages);
+    s->n = n;
+    s->n_pages = n_pages;
+    s->reserved = 0;
+    s->has_logits = false;
+}
+
+int64_t session_frees(const struct session *s)
+{
+    int64_t n = 0;
+    for (int32_t i = 0; i < s->n_pages; i++) n += !pages_shared(&s->dec->pages, s->pages[i]);
+    return n;
+}
+
+int session_fork(struct session *dst, const struct session *src, int64_t n, struct err *e)
+{
+    struct decoder *d = dst->dec;
+    int64_t cut = n % PAGE_ROWS;
+    if (dst == src || d != src->dec) FAIL(e, ERR_USAGE, "a session cannot become part of itself, nor of another decoder's");
+    if (n < 0 || n > src->n) FAIL(e, ERR_USAGE, "%lld rows of a session that has %lld", (long long)n, (long long)src->n);
+    if (cut && d->pages.n_free + session_frees(dst) < 1) return decoder_no_pages(d, 1, e);
+    session_attach(dst, src->ids, src->pages, n);
+    if (cut) dst->pages[n / PAGE_ROWS] = own_page(dst, n / PAGE_ROWS);
+    dst->has_logits = n == src->n && src->has_logits;
+    if (dst->has_logits) memcpy(dst->logits, src->logits, (size_t)d->en->net.config.vocab * sizeof *dst->logits);
     return OK;
 }
 

@@ -38,8 +38,18 @@ uint64_t session_bytes(const struct engine *en, const struct decoder_options *o)
 int session_reserve(struct session *s, int64_t n, struct err *e);
 /* Pages that are missing for n rows: those of the list, and one for each that others share and that would be written. */
 int64_t session_lacks(const struct session *s, int64_t n);
-/* Takes them: there are as many free ones. Shared pages that would be written are copied. */
+/* Pages that would be free if it gave all of its own back. */
+int64_t session_frees(const struct session *s);
+/* Takes what it lacks: there are as many free ones. Shared pages that would be written are copied. */
 void session_take_pages(struct session *s, int64_t n);
+
+/* dst becomes the first n rows of src, another session of the same decoder: whole pages are shared, a last one that is cut is
+ * copied; the logits too, where n is all of src. What dst had, and had reserved, is given back. ERR_LIMIT when there is no page
+ * for the copy, with nothing changed. */
+int session_fork(struct session *dst, const struct session *src, int64_t n, struct err *e);
+/* s becomes n rows, ids (n), that lie in these pages, which somebody else has: all are shared, one that is cut is copied once it
+ * is written. What s had, and had reserved, is given back; it has no logits. n is at most the context. */
+void session_attach(struct session *s, const int32_t *ids, const int32_t *pages, int64_t n);
 
 /* Appends ids (n) to the session, in chunks; logits of the last. ERR_LIMIT before anything is evaluated when there are not enough
  * pages for all. */
