@@ -88,7 +88,8 @@ static double pass(struct machine *m)
         fair_charge(m->fair, list[i]->account, price);
         if (list[i]->prompt) {
             list[i]->prompt -= list[i]->rows;
-            if (list[i]->prompt == 0 && r->of == m->watched && m->n_waits < 4096) m->waits[m->n_waits++] = m->clock + cost - r->came;
+            if (list[i]->prompt == 0 && r->of == m->watched && m->n_waits < 4096)
+                m->waits[m->n_waits++] = m->clock + cost - r->came;
         } else if (--r->answer == 0) {
             fair_leave(m->fair, list[i]->account);
             r->of->now--;
@@ -196,7 +197,8 @@ static void test_many_keys(void)
     static const char *const keys[10] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
     struct client c[11] = {{"alone", "u", 1, 20, 100, 100, 0, INFINITY, 0, 0}};
     double many = 0, low = INFINITY, high = 0;
-    for (int i = 0; i < 10; i++) c[i + 1] = (struct client){"many", keys[i], 1, 2 + i % 5, 100 + 30 * i, 100, 0, INFINITY, 0, 0};
+    for (int i = 0; i < 10; i++) c[i + 1] = (struct client){"many", keys[i], 1, 2 + i % 5, 100 + 30 * i, 100, 0, INFINITY, 0,
+                                                            0};
     run(m, c, 11, 100000);
     for (int i = 1; i < 11; i++) {
         many += c[i].served;
@@ -212,7 +214,8 @@ static void test_many_keys(void)
 static void test_pause(void)
 {
     struct machine *m = machine_new();
-    struct client c[2] = {{"steady", "u", 1, 20, 200, 50, 0, INFINITY, 0, 0}, {"back", "u", 1, 20, 200, 50, 4e5, INFINITY, 0, 0}};
+    struct client c[2] = {{"steady", "u", 1, 20, 200, 50, 0, INFINITY, 0, 0}, {"back", "u", 1, 20, 200, 50, 4e5, INFINITY, 0,
+            0}};
     while (m->clock < 4e5) run(m, c, 2, 100);
     double before = c[0].served;
     run(m, c, 2, 5000);
@@ -228,7 +231,8 @@ static void test_flood(void)
     double wait[3], rate[3];
     for (int way = 0; way < 3; way++) {
         struct machine *m = machine_new();
-        struct client c[2] = {{"light", "u", 1, 1, 64, 20, 0, INFINITY, 0, 0}, {"flood", "u", 1, way ? 50 : 0, 200, 100, 0, INFINITY, 0, 0}};
+        struct client c[2] = {{"light", "u", 1, 1, 64, 20, 0, INFINITY, 0, 0}, {"flood", "u", 1, way ? 50 : 0, 200, 100, 0,
+                INFINITY, 0, 0}};
         m->first_come = way == 2;
         m->watched = &c[0];
         run(m, c, 2, 60000);
@@ -241,8 +245,8 @@ static void test_flood(void)
     CHECK(wait[1] <= 1.5 * wait[0] + chunk, "p95 of a light user: %g alone, %g beside a flood", wait[0], wait[1]);
     CHECK(wait[2] > 3 * wait[1], "first come first served: %g", wait[2]);
     CHECK(rate[1] >= 0.97 * rate[2], "rows per unit of time: %g fair, %g first come first served", rate[1], rate[2]);
-    printf("p95 to the first token of a light user: %.0f alone, %.0f beside a flood (first come first served: %.0f); rows per unit "
-           "of time %.3f and %.3f\n", wait[0], wait[1], wait[2], rate[1], rate[2]);
+    printf("p95 to the first token of a light user: %.0f alone, %.0f beside a flood (first come first served: %.0f); rows per "
+           "unit of time %.3f and %.3f\n", wait[0], wait[1], wait[2], rate[1], rate[2]);
 }
 
 /* The order is total, whatever the counters are; limits hold. */
@@ -257,7 +261,8 @@ static void test_plan(void)
     for (uint64_t i = 0; i < N; i++) {
         snprintf(names[i], 8, "%d", (int)(i % 7));
         struct fair_name name[FAIR_LEVELS] = {{names[i], strlen(names[i])}, {names[i / 3], 1}, {NULL, 0}};
-        x[i] = (struct queue_entry){.arrival = i, .priority = (int)(i % 3), .prompt = i % 4 ? 0 : 100, .draft = 3, .held = i % 9 == 8};
+        x[i] = (struct queue_entry){.arrival = i, .priority = (int)(i % 3), .prompt = i % 4 ? 0 : 100, .draft = 3,
+                                    .held = i % 9 == 8};
         list[i] = &x[i];
         CHECK_OK(fair_join(f, &x[i].account, name, 1, &e), &e);
     }
@@ -276,7 +281,8 @@ static void test_plan(void)
         }
         CHECK(wrong == 0, "%d pairs are not in order", wrong);
         for (int i = 0; i < N; i++) fair_charge(f, list[i]->account, (double)list[i]->rows);
-        CHECK(total == sum && sum <= l.rows && count <= l.entries && prompts <= l.prompt_rows, "rows %d of %d, entries %d of %d",
+        CHECK(total == sum && sum <= l.rows && count <= l.entries && prompts <= l.prompt_rows,
+              "rows %d of %d, entries %d of %d",
               (int)sum, (int)l.rows, (int)count, (int)l.entries);
         CHECK(sum > 0, "nobody was served");
     }

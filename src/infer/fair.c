@@ -156,15 +156,27 @@ void fair_charge(struct fair *f, struct fair_account *a, double cost)
     }
 }
 
+/* Goes up to where the two are siblings, or one. */
+static void to_siblings(const struct fair_account **a, const struct fair_account **b)
+{
+    for (int level = FAIR_SESSION; level > FAIR_TENANT && (*a)->parent != (*b)->parent; level--) {
+        *a = (*a)->parent;
+        *b = (*b)->parent;
+    }
+}
+
 int fair_compare(const struct fair_account *a, const struct fair_account *b)
 {
-    for (int level = FAIR_SESSION; level > FAIR_TENANT && a->parent != b->parent; level--) {
-        a = a->parent;
-        b = b->parent;
-    }
+    to_siblings(&a, &b);
     if (a == b) return 0;
     if (a->counter != b->counter) return a->counter < b->counter ? -1 : 1;
     return a->serial < b->serial ? -1 : 1;
+}
+
+double fair_lead(const struct fair_account *a, const struct fair_account *b)
+{
+    to_siblings(&a, &b);
+    return b->counter - a->counter;
 }
 
 double fair_served(const struct fair_account *a)

@@ -32,6 +32,8 @@ void fair_leave(struct fair *f, struct fair_account *a);
 void fair_charge(struct fair *f, struct fair_account *a, double cost);
 /* Below 0: a goes before b; 0: they are of one session. A total order of sessions. */
 int fair_compare(const struct fair_account *a, const struct fair_account *b);
+/* How much less a got than b where they differ first, divided by the weight; 0: they are of one session. */
+double fair_lead(const struct fair_account *a, const struct fair_account *b);
 /* What its tenant got by now, not divided by the weight. */
 double fair_served(const struct fair_account *a);
 
