@@ -31,7 +31,7 @@ static void begin_reply(struct api_answer *a, int status, const char *type)
     if (a->work && a->work->clamped.n) api_header_add(a, "x-autarky-clamped", "%s", a->work->clamped.text);
 }
 
-static void begin_stream(struct api_answer *a)
+void api_begin_stream(struct api_answer *a)
 {
     if (a->begun) return;
     begin_reply(a, 200, a->route->voice->stream_type);
@@ -321,7 +321,7 @@ void api_event(struct api_answer *a, size_t turn, const struct turn_event *ev, s
     if (ev->kind == TURN_EV_ACCEPTED && a->work->n_accepted++ == 0) {
         a->work->accepted_at = a->env->now(a->env->ctx);
         if (a->stream) {
-            begin_stream(a);
+            api_begin_stream(a);
             if (v->first) v->first(a, out);
         }
     }
@@ -358,7 +358,7 @@ void api_keep_alive(struct api_answer *a, struct buf *out)
     if (a->ended || !a->route || !a->route->voice) return;
     const struct api_voice *v = a->route->voice;
     if (a->stream) {
-        begin_stream(a);
+        api_begin_stream(a);
         if (v->alive) v->alive(a, out);
     } else if (a->work->asks_json) {
         begin_reply(a, 200, "application/json");

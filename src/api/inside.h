@@ -103,7 +103,7 @@ struct api_wish {
     bool logprobs;
     int64_t top_logprobs; /* of legacy completions; -1: none */
     int base64;           /* of embeddings: 0 float, 1 base64 */
-    int64_t dimensions;
+    int64_t dimensions, num_ctx;
     int64_t keep_alive_s;
     bool echo, pieces, raw, verbose, return_tokens, sees_context;
     struct turn_text system, name, other, assistant_prefix, input_prefix, input_suffix;
@@ -166,6 +166,19 @@ struct api_notes {
     size_t len, n;
 };
 
+/* A prompt of a request that may have several. */
+struct api_prompt {
+    struct turn_text text;
+    const int32_t *ids;
+    size_t n_ids;
+};
+
+/* Messages that are collected. */
+struct api_messages {
+    struct chat_msg *v;
+    size_t n, cap;
+};
+
 struct api_work {
     struct turn_mem mem;
     json_t *root;
@@ -184,7 +197,10 @@ struct api_work {
     int64_t accepted_at; /* nanoseconds: when its first turn was accepted */
     char tail[160];      /* of the path: {id} */
     const char *query;
+    struct api_prompt *prompts;
     size_t n_prompts;
+    struct api_messages before;           /* Ollama's context */
+    const char *asked;                    /* the model's name as the client knows it */
     const struct turn_text *custom_tools; /* Responses: names of tools with free text */
     size_t n_custom;
     bool has_reasoning;   /* the model thinks: reasoning fields are told */
@@ -251,6 +267,7 @@ void *api_new(struct api_answer *a, size_t n, size_t size);                 /* i
 int api_turns(struct api_answer *a, size_t n);
 /* The model that the request names: a->model, work->has_reasoning. */
 int api_choose_model(struct api_answer *a, struct turn_text name);
+void api_begin_stream(struct api_answer *a);
 /* The whole reply is in out. */
 void api_reply(struct api_answer *a, int status, const char *type);
 void api_header_add(struct api_answer *a, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -4,11 +4,6 @@
 
 #include "api/inside.h"
 
-struct api_messages {
-    struct chat_msg *v;
-    size_t n, cap;
-};
-
 /* A new message at the end, or NULL. */
 struct chat_msg *api_message(struct api_answer *a, struct api_messages *m, enum chat_role role);
 /* Appends text to a message's; a gap of two line feeds stands between two of them where `gap`. */

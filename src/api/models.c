@@ -62,6 +62,7 @@ int api_choose_model(struct api_answer *a, struct turn_text name)
     if (!m) return models_missing(a, *asked ? asked : "any");
     a->model = turn_mem_text(&w->mem, m->id, strlen(m->id));
     if (!a->model) return api_no_memory(a);
+    w->asked = *asked ? asked : a->model;
     const struct turn_model *about = m->about;
     w->has_reasoning = about && (about->thinks || about->thinks_always);
     w->n_ctx = about ? about->context : 0;

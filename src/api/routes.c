@@ -2,7 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 #include "api/ask.h"
+#include "api/embed.h"
 #include "api/models.h"
+#include "api/ollama.h"
 #include "api/openai.h"
 #include "base/checked.h"
 #include "base/json.h"
@@ -31,6 +33,31 @@ static const struct api_route routes[] = {
      .reply = "success"},
     {"POST", "/chat/completions", true, API_OPENAI, API_ASK, "OpenAI and DeepSeek chat", api_chat_fields, api_chat_begin,
      &api_chat_voice, .reply = "chat_reply"},
+    {"POST", "/embeddings", true, API_OPENAI, API_ASK, "OpenAI embeddings", api_embedding_fields, api_embedding_begin,
+     &api_embedding_voice, .reply = "embedding_reply"},
+
+    {"GET", "/", false, API_OLLAMA, API_PUBLIC, "\"Ollama is running\"", NULL, ollama_root, .reply = NULL},
+    {"GET", "/api/version", false, API_OLLAMA, API_LOOK, "the version of Ollama's interface that this is like", NULL, ollama_version,
+     .reply = "ollama_version"},
+    {"GET", "/api/tags", false, API_OLLAMA, API_LOOK, "the models", NULL, ollama_tags, .reply = "ollama_tags"},
+    {"GET", "/api/ps", false, API_OLLAMA, API_LOOK, "the models that are loaded", NULL, ollama_ps, .reply = "ollama_ps"},
+    {"POST", "/api/show", false, API_OLLAMA, API_LOOK, "one model", ollama_show_fields, ollama_show, .reply = "ollama_show"},
+    {"POST", "/api/chat", false, API_OLLAMA, API_ASK, "chat", ollama_chat_fields, ollama_chat_begin, &ollama_chat_voice, true,
+     "ollama_chat"},
+    {"POST", "/api/generate", false, API_OLLAMA, API_ASK, "an answer to one text; with suffix, what stands between",
+     ollama_generate_fields, ollama_generate_begin, &ollama_generate_voice, true, "ollama_generate"},
+    {"POST", "/api/embed", false, API_OLLAMA, API_ASK, "embeddings", ollama_embed_fields, ollama_embed_begin, &ollama_embed_voice,
+     .reply = "ollama_embed"},
+    {"POST", "/api/embeddings", false, API_OLLAMA, API_ASK, "one embedding", ollama_embedding_fields, ollama_embed_begin,
+     &ollama_embedding_voice, .reply = "ollama_embedding"},
+    {"POST", "/api/pull", false, API_OLLAMA, API_MANAGE, "fetches a model", ollama_pull_fields, ollama_pull, &ollama_pull_voice, true,
+     "ollama_status"},
+    {"DELETE", "/api/delete", false, API_OLLAMA, API_MANAGE, "removes a model from this machine", ollama_name_fields, ollama_delete,
+     &ollama_empty_voice, .reply = NULL},
+    {"POST", "/api/copy", false, API_OLLAMA, API_MANAGE, "a second name for a model", ollama_copy_fields, ollama_copy,
+     &ollama_empty_voice, .reply = NULL},
+    {"POST", "/api/create", false, API_OLLAMA, API_MANAGE, "not done here: 501", NULL, ollama_cannot, .reply = NULL},
+    {"POST", "/api/push", false, API_OLLAMA, API_MANAGE, "not done here: 501", NULL, ollama_cannot, .reply = NULL},
 };
 /* clang-format on */
 
