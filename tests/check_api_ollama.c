@@ -47,7 +47,7 @@ static void check_chat(void)
               "\"content\":\"\",\"tool_calls\":[{\"id\":\"call_2\",\"function\":{\"index\":1,\"name\":\"g\","
               "\"arguments\":{\"malformed\":\"{\\\"x\\\"\"}}}]},"
               "\"done\":false}\n" LINE "\"content\":\"\"},\"done\":true,\"done_reason\":\"stop\",\"total_duration\":0,"
-                                       "\"load_duration\":0,\"prompt_eval_count\":12,"
+              "\"load_duration\":0,\"prompt_eval_count\":12,"
               "\"prompt_eval_duration\":20000000,\"eval_count\":5,\"eval_duration\":40000000}\n");
     sent("/api/chat", CHAT ",\"stream\":false}");
     ACCEPT(&s, 0, 12, 8);

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/hmac.h"
 #include "base/sha256.h"
 #include "base/sum64.h"
 #include "tests/test.h"
@@ -352,6 +353,20 @@ static void check_sha256(void)
     CHECK(!strcmp(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"), "%s", hex);
 }
 
+static void check_hmac(void) /* the value is of Python's hmac */
+{
+    static const unsigned char want[HMAC_BYTES] = {
+        0x27, 0x86, 0x39, 0xec, 0x02, 0x30, 0x9d, 0x3a, 0xfd, 0xed, 0x1b, 0x27, 0x3f, 0x13, 0x49, 0xba,
+        0x63, 0xb9, 0x08, 0x9c, 0x12, 0x47, 0x6d, 0x71, 0x6b, 0xee, 0x3e, 0xcc, 0x94, 0x67, 0x3e, 0x9e};
+    unsigned char key[32], mac[HMAC_BYTES];
+    struct err e = {0};
+    for (int i = 0; i < 32; i++) key[i] = (unsigned char)i;
+    CHECK_OK(hmac_sha256(mac, key, "Hi ", "There", 5, &e), &e);
+    CHECK(hmac_same(mac, want), "first byte %02x", mac[0]);
+    mac[31] ^= 1;
+    CHECK(!hmac_same(mac, want), "a changed proof accepted");
+}
+
 static void check_sum(void)
 {
     static unsigned char data[4096];
@@ -432,6 +447,7 @@ int main(void)
     check_json_big();
     check_json_getters();
     check_sha256();
+    check_hmac();
     check_sum();
     return test_end();
 }

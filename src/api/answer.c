@@ -388,6 +388,7 @@ void api_free(struct api_answer *a)
     struct api_work *w = a->work;
     if (w) {
         for (size_t i = 0; i < a->n_turns; i++) choice_free(&w->choice[i]);
+        buf_free(&w->items);
         json_decref(w->root);
         turn_mem_free(&w->mem);
         mem_free(w);

@@ -1,9 +1,7 @@
 /* Base64, and tokens that are authenticated by HMAC-SHA-256. */
 #include "api/base64.h"
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <string.h>
+#include "base/hmac.h"
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -35,26 +33,16 @@ bool base64_take(struct buf *out, const char *s, size_t len)
     return true;
 }
 
-enum { MAC = 32, HEAD = 4 };
-static const char proof_head[HEAD + 1] = "ak1p", whole_head[HEAD + 1] = "ak1w";
-
-static bool mac_of(unsigned char out[MAC], const unsigned char key[32], const char *head, const char *text, size_t len)
-{
-    struct buf b = {0};
-    unsigned n = 0;
-    buf_add(&b, head, HEAD);
-    if (len) buf_add(&b, text, len);
-    bool good = !b.failed && HMAC(EVP_sha256(), key, 32, (unsigned char *)b.data, b.len, out, &n) && n == MAC;
-    buf_free(&b);
-    return good;
-}
+enum { MAC = HMAC_BYTES, HEAD = 4 };
+static const char proof_head[] = "ak1p", whole_head[] = "ak1w";
 
 void seal_add(struct buf *out, const unsigned char key[32], const char *text, size_t len, bool whole)
 {
     const char *head = whole ? whole_head : proof_head;
     unsigned char mac[MAC];
     struct buf raw = {0};
-    bool good = mac_of(mac, key, head, text, len);
+    struct err e;
+    bool good = hmac_sha256(mac, key, head, text, len, &e) == OK;
     buf_add(&raw, head, HEAD);
     buf_add(&raw, mac, MAC);
     if (whole && len) buf_add(&raw, text, len);
@@ -67,9 +55,10 @@ bool seal_proves(const char *s, size_t n, const unsigned char key[32], const cha
 {
     struct buf raw = {0};
     unsigned char mac[MAC];
+    struct err e;
     bool good = base64_take(&raw, s, n) && !raw.failed && raw.len == HEAD + MAC &&
-                !memcmp(raw.data, proof_head, HEAD) && mac_of(mac, key, proof_head, text, len) &&
-                !CRYPTO_memcmp(raw.data + HEAD, mac, MAC);
+                !memcmp(raw.data, proof_head, HEAD) && hmac_sha256(mac, key, proof_head, text, len, &e) == OK &&
+                hmac_same((unsigned char *)raw.data + HEAD, mac);
     buf_free(&raw);
     return good;
 }
@@ -78,10 +67,12 @@ bool seal_open(struct buf *out, const unsigned char key[32], const char *s, size
 {
     struct buf raw = {0};
     unsigned char mac[MAC];
+    struct err e;
     bool good = base64_take(&raw, s, n) && !raw.failed && raw.len >= HEAD + MAC && !memcmp(raw.data, whole_head, HEAD);
     const char *text = good ? raw.data + HEAD + MAC : NULL;
     size_t len = good ? raw.len - HEAD - MAC : 0;
-    good = good && mac_of(mac, key, whole_head, text, len) && !CRYPTO_memcmp(raw.data + HEAD, mac, MAC);
+    good = good && hmac_sha256(mac, key, whole_head, text, len, &e) == OK &&
+           hmac_same((unsigned char *)raw.data + HEAD, mac);
     if (good && len) buf_add(out, text, len);
     buf_free(&raw);
     return good;

@@ -1,7 +1,6 @@
 /* OpenAI's embeddings, and prompts in all their forms. */
 #include "api/embed.h"
 #include <math.h>
-#include <openssl/evp.h>
 #include <string.h>
 #include "api/ask.h"
 #include "api/base64.h"

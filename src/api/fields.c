@@ -122,6 +122,12 @@ bool api_says_nothing(const json_t *v)
            (json_is_array(v) && json_array_size(v) == 0) || (json_is_object(v) && json_object_size(v) == 0);
 }
 
+bool api_given(const struct api_answer *a, const char *key)
+{
+    const json_t *v = json_object_get(a->work->root, key);
+    return v && !json_is_null(v);
+}
+
 int api_want(struct api_answer *a, const json_t *v, json_type type, const char *wanted)
 {
     if (v && json_typeof(v) == type) return OK;

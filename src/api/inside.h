@@ -105,7 +105,7 @@ struct api_wish {
     int base64;           /* of embeddings: 0 float, 1 base64 */
     int64_t dimensions, num_ctx;
     int64_t keep_alive_s;
-    bool echo, pieces, raw, verbose, return_tokens, sees_context;
+    bool echo, pieces, raw, verbose, return_tokens, sees_context, seals;
     struct turn_text system, name, other, assistant_prefix, input_prefix, input_suffix;
     int think; /* 0 as the model has it, 1 off, 2 on */
     int64_t thinking_budget;
@@ -155,6 +155,7 @@ struct api_choice {
     struct turn_time time;
     bool spoke;    /* stream: the first chunk was sent */
     int part;      /* stream: what is open (dialect) */
+    size_t from;   /* stream: where the open item begins in its text */
     int64_t index; /* stream: of the next block or item */
     size_t chars;  /* completions: text_offset so far */
     size_t prompt; /* completions: which prompt it is of */
@@ -194,6 +195,7 @@ struct api_work {
     bool wants_page;     /* Accept has text/html */
     bool early;          /* a keep-alive began the reply */
     int64_t sequence;    /* of the events of Responses */
+    struct buf items;    /* Responses: those that are whole, commas between */
     int64_t accepted_at; /* nanoseconds: when its first turn was accepted */
     char tail[160];      /* of the path: {id} */
     const char *query;
@@ -256,6 +258,7 @@ void api_note(struct api_notes *n, const char *name);
 const char *api_type_name(const json_t *v);
 bool api_says_nothing(const json_t *v); /* null, false, "", [], {} */
 int api_want(struct api_answer *a, const json_t *v, json_type type, const char *wanted);
+bool api_given(const struct api_answer *a, const char *key); /* a member of the body, not null */
 /* A text without NUL: *out is borrowed. */
 int api_text(struct api_answer *a, const json_t *v, const char **out);
 int api_json_text(struct api_answer *a, const json_t *v, const char **out); /* v as JSON text in work->mem */

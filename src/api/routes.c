@@ -1,11 +1,13 @@
 /* The table of routes, and the way from a request to its reader. */
 #include <stdio.h>
 #include <string.h>
+#include "api/anthropic.h"
 #include "api/ask.h"
 #include "api/embed.h"
 #include "api/models.h"
 #include "api/ollama.h"
 #include "api/openai.h"
+#include "api/responses.h"
 #include "base/checked.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -35,6 +37,17 @@ static const struct api_route routes[] = {
      &api_chat_voice, .reply = "chat_reply"},
     {"POST", "/embeddings", true, API_OPENAI, API_ASK, "OpenAI embeddings", api_embedding_fields, api_embedding_begin,
      &api_embedding_voice, .reply = "embedding_reply"},
+    {"POST", "/completions", true, API_OPENAI, API_ASK, "OpenAI legacy completions; with suffix, what stands between (FIM)",
+     api_completion_fields, api_completion_begin, &api_completion_voice, .reply = "completion_reply"},
+    {"POST", "/responses", true, API_OPENAI, API_ASK, "OpenAI Responses", responses_fields, responses_begin, &responses_voice,
+     .reply = "response"},
+    {"POST", "/responses/input_tokens", true, API_OPENAI, API_ASK, "counts what a response would read", responses_count_fields,
+     responses_count_begin, &responses_count_voice, .reply = "response_count"},
+
+    {"POST", "/messages", true, API_ANTHROPIC, API_ASK, "Anthropic messages", anthropic_fields, anthropic_begin, &anthropic_voice,
+     .reply = "anthropic_reply"},
+    {"POST", "/messages/count_tokens", true, API_ANTHROPIC, API_ASK, "counts what a message would read", anthropic_count_fields,
+     anthropic_count_begin, &anthropic_count_voice, .reply = "anthropic_count"},
 
     {"GET", "/", false, API_OLLAMA, API_PUBLIC, "\"Ollama is running\"", NULL, ollama_root, .reply = NULL},
     {"GET", "/api/version", false, API_OLLAMA, API_LOOK, "the version of Ollama's interface that this is like", NULL, ollama_version,
