@@ -1,338 +1,9 @@
-/* The HTTP server over real sockets of this machine: the server runs in a thread, the clients are here and behave badly. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <pthread.h>
-#include <string.h>
-#include <sys/eventfd.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
+/* The HTTP server over real sockets of this machine: requests and answers, refusals, connections, listening, its end. */
+#include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
-#include "base/buf.h"
-#include "base/mem.h"
-#include "http/server.h"
-#include "http/tls.h"
-#include "sys/clock.h"
-#include "sys/net.h"
 #include "tests/folder.h"
-#include "tests/test.h"
-
-/* ---- the server ---- */
-
-struct fixture {
-    struct http_loop *loop;
-    struct http_server *s;
-    struct http_config config;
-    struct http_watch *watch;
-    pthread_t thread;
-    pthread_mutex_t lock; /* of the job and of what handlers count */
-    pthread_cond_t done;
-    void (*job)(struct fixture *f, void *ctx);
-    void *job_ctx;
-    int wake, port;
-    int closed, drained, handled, logged, admitted, drain_done;
-    uint64_t written, most_waiting;
-    struct http_done last;
-    char last_path[64], last_reason[200];
-    struct http_request *parked[64];
-    int n_parked;
-};
-
-struct stream {
-    struct fixture *f;
-    struct http_request *r;
-    struct http_timer *timer;
-    long left, size;
-    bool heedless; /* writes on however much waits */
-};
-
-static int get_number(const struct http_request *r, const char *name, int usual)
-{
-    char text[20];
-    return http_query_get(r->query, name, text, sizeof text) ? (int)strtol(text, NULL, 10) : usual;
-}
-
-static void on_closed(struct http_request *r)
-{
-    struct fixture *f = r->user;
-    pthread_mutex_lock(&f->lock);
-    f->closed++;
-    for (int i = 0; i < f->n_parked; i++)
-        if (f->parked[i] == r) f->parked[i] = f->parked[--f->n_parked];
-    pthread_mutex_unlock(&f->lock);
-}
-
-static void stream_free(struct stream *st)
-{
-    http_timer_free(st->timer);
-    mem_free(st);
-}
-
-static void stream_closed(struct http_request *r)
-{
-    struct stream *st = r->user;
-    r->user = st->f;
-    on_closed(r);
-    stream_free(st);
-}
-
-static void stream_more(void *ctx)
-{
-    struct stream *st = ctx;
-    struct fixture *f = st->f;
-    char *data = mem_alloc((size_t)st->size + 1);
-    memset(data, 'x', (size_t)st->size);
-    size_t waiting = 0;
-    while (st->left > 0 && (st->heedless || waiting <= f->config.stream_high)) {
-        waiting = http_stream_write(st->r, data, (size_t)st->size);
-        st->left--;
-        f->written += (uint64_t)st->size;
-        if (waiting > f->most_waiting) f->most_waiting = waiting;
-    }
-    mem_free(data);
-    if (st->left > 0) return;
-    if (!st->heedless) {
-        http_stream_end(st->r);
-        stream_free(st);
-    }
-}
-
-static void stream_drained(struct http_request *r)
-{
-    struct stream *st = r->user;
-    st->f->drained++;
-    stream_more(st);
-}
-
-static void stream_start(struct fixture *f, struct http_request *r, bool heedless)
-{
-    struct stream *st = mem_alloc(sizeof *st);
-    struct err e;
-    *st = (struct stream){
-        .f = f, .r = r, .left = get_number(r, "n", 3), .size = get_number(r, "size", 5), .heedless = heedless};
-    CHECK_OK(http_timer_new(&st->timer, f->loop, stream_more, st, &e), &e);
-    r->user = st;
-    r->closed = stream_closed;
-    r->drained = stream_drained;
-    http_stream_begin(r, 200, (struct http_field[]){{"Content-Type", "text/event-stream"}, {0}});
-    http_timer_set(st->timer, 0);
-}
-
-static void route(void *ctx, const struct http_request *r, struct http_route *out)
-{
-    (void)ctx;
-    if (!strcmp(r->path, "/echo")) *out = (struct http_route){.methods = HTTP_BIT(HTTP_POST), .json = true, .needs_body = true};
-    else if (!strcmp(r->path, "/small")) *out = (struct http_route){.methods = HTTP_BIT(HTTP_POST), .body_max = 10};
-    else if (strcmp(r->path, "/none"))
-        *out = (struct http_route){.methods = HTTP_BIT(HTTP_GET), .page = !strcmp(r->path, "/page")};
-}
-
-static void admit(void *ctx, struct http_request *r)
-{
-    struct fixture *f = ctx;
-    f->admitted++;
-    if (http_header(r, "x-deny"))
-        http_reply_refusal(r, &(struct http_refusal){401, "no key"},
-                           (struct http_field[]){{"WWW-Authenticate", "Bearer"}, {0}});
-}
-
-static void handle(void *ctx, struct http_request *r)
-{
-    struct fixture *f = ctx;
-    char text[100];
-    pthread_mutex_lock(&f->lock);
-    f->handled++;
-    r->user = f;
-    r->closed = on_closed;
-    bool park = !strcmp(r->path, "/never") && f->n_parked < 64;
-    if (park) f->parked[f->n_parked++] = r;
-    pthread_mutex_unlock(&f->lock);
-    if (park) return;
-    if (!strcmp(r->path, "/none")) http_reply_refusal(r, &(struct http_refusal){404, "no such path"}, NULL);
-    else if (!strcmp(r->path, "/stream")) stream_start(f, r, false);
-    else if (!strcmp(r->path, "/flood")) stream_start(f, r, true);
-    else if (!strcmp(r->path, "/split"))
-        http_reply(r, 200, (struct http_field[]){{"X-Bad", "a\r\nX-Evil: 1"}, {"X Y", "z"}, {"Content-Length", "7"}, {0}},
-                   "ok", 2);
-    else if (!strcmp(r->path, "/abort")) {
-        http_stream_begin(r, 200, NULL);
-        http_stream_write(r, "half", 4);
-        http_stream_abort(r);
-    } else if (!strcmp(r->path, "/big")) {
-        size_t n = (size_t)get_number(r, "n", 1000);
-        char *data = mem_alloc(n + 1);
-        memset(data, 'b', n);
-        http_reply(r, 200, NULL, data, n);
-        mem_free(data);
-    } else if (r->body_len > 0) http_reply(r, 200, NULL, r->body, r->body_len);
-    else {
-        snprintf(text, sizeof text, "%s?%s", r->path, r->query);
-        http_reply(r, 200, NULL, text, strlen(text));
-    }
-}
-
-static void on_log(void *ctx, const struct http_done *d)
-{
-    struct fixture *f = ctx;
-    pthread_mutex_lock(&f->lock);
-    f->logged++;
-    f->last = *d;
-    snprintf(f->last_path, sizeof f->last_path, "%s", d->path ? d->path : "");
-    snprintf(f->last_reason, sizeof f->last_reason, "%s", d->reason ? d->reason : "");
-    pthread_mutex_unlock(&f->lock);
-}
-
-static void on_job(void *ctx, unsigned ready)
-{
-    struct fixture *f = ctx;
-    uint64_t n;
-    (void)ready;
-    if (read(f->wake, &n, sizeof n) != sizeof n) return;
-    pthread_mutex_lock(&f->lock);
-    void (*job)(struct fixture *, void *) = f->job;
-    pthread_mutex_unlock(&f->lock);
-    if (job) job(f, f->job_ctx);
-    pthread_mutex_lock(&f->lock);
-    f->job = NULL;
-    pthread_cond_signal(&f->done);
-    pthread_mutex_unlock(&f->lock);
-}
-
-/* Runs a piece of work in the server's thread, and waits for it. */
-static void on_loop(struct fixture *f, void (*job)(struct fixture *f, void *ctx), void *ctx)
-{
-    uint64_t one = 1;
-    pthread_mutex_lock(&f->lock);
-    f->job = job;
-    f->job_ctx = ctx;
-    CHECK(write(f->wake, &one, sizeof one) == sizeof one, "eventfd");
-    while (f->job) pthread_cond_wait(&f->done, &f->lock);
-    pthread_mutex_unlock(&f->lock);
-}
-
-static void *serve(void *ctx)
-{
-    struct fixture *f = ctx;
-    struct err e;
-    CHECK_OK(http_loop_run(f->loop, &e), &e);
-    return NULL;
-}
-
-static void config_for_tests(struct http_config *c)
-{
-    *c = http_config_default;
-    c->times = (struct http_times){.head = 5, .idle = 5, .body = 5, .stall = 5, .linger = 1};
-}
-
-/* config NULL: the usual one. */
-static void start(struct fixture *f, const struct http_config *config, struct http_tls *tls)
-{
-    struct err e = {0};
-    *f = (struct fixture){.wake = eventfd(0, EFD_CLOEXEC)};
-    pthread_mutex_init(&f->lock, NULL);
-    pthread_cond_init(&f->done, NULL);
-    if (config) f->config = *config;
-    else config_for_tests(&f->config);
-    f->config.handler = (struct http_handler){.ctx = f, .route = route, .admit = admit, .handle = handle, .log = on_log};
-    CHECK_OK(http_loop_open(&f->loop, &e), &e);
-    CHECK_OK(http_server_open(&f->s, f->loop, &f->config, &e), &e);
-    CHECK_OK(http_server_listen(f->s, "localhost", &f->port, tls, &e), &e);
-    CHECK_OK(http_watch_new(&f->watch, f->loop, f->wake, on_job, f, &e), &e);
-    CHECK_OK(http_watch_set(f->watch, HTTP_READABLE, &e), &e);
-    CHECK(pthread_create(&f->thread, NULL, serve, f) == 0, "thread");
-}
-
-static void job_stop(struct fixture *f, void *ctx)
-{
-    (void)ctx;
-    http_loop_stop(f->loop);
-}
-
-static void stop(struct fixture *f)
-{
-    on_loop(f, job_stop, NULL);
-    pthread_join(f->thread, NULL);
-    http_server_close(f->s);
-    http_watch_free(f->watch);
-    http_loop_free(f->loop);
-    close(f->wake);
-    pthread_mutex_destroy(&f->lock);
-    pthread_cond_destroy(&f->done);
-}
-
-static int read_count(struct fixture *f, const int *n)
-{
-    pthread_mutex_lock(&f->lock);
-    int is = *n;
-    pthread_mutex_unlock(&f->lock);
-    return is;
-}
-
-/* Whether *n becomes wanted within two seconds. */
-static bool becomes(struct fixture *f, const int *n, int wanted)
-{
-    for (int i = 0; i < 400 && read_count(f, n) != wanted; i++) clock_sleep(0.005);
-    return read_count(f, n) == wanted;
-}
-
-/* ---- clients ---- */
-
-static int dial(const struct fixture *f)
-{
-    struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)f->port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0) return fd;
-    if (fd >= 0) close(fd);
-    return -1;
-}
-
-static bool put_n(int fd, const char *s, size_t n)
-{
-    while (n > 0) {
-        ssize_t k = send(fd, s, n, MSG_NOSIGNAL);
-        if (k <= 0) return false;
-        s += k;
-        n -= (size_t)k;
-    }
-    return true;
-}
-static bool put(int fd, const char *s) { return put_n(fd, s, strlen(s)); }
-
-/* Reads until the end, or until nothing comes for `seconds`, or `enough` is in it. True at the end. */
-static bool take(int fd, struct buf *out, double seconds, const char *enough)
-{
-    char block[65536];
-    for (;;) {
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        if (enough && out->data && strstr(out->data, enough)) return false;
-        if (poll(&p, 1, (int)(seconds * 1000)) <= 0) return false;
-        ssize_t n = recv(fd, block, sizeof block, 0);
-        if (n <= 0) return true;
-        buf_add(out, block, (size_t)n);
-    }
-}
-
-/* Sends a whole text on a connection of its own; the answer until the server closes. */
-static const char *ask(const struct fixture *f, const char *text, struct buf *out)
-{
-    int fd = dial(f);
-    buf_clear(out);
-    CHECK(fd >= 0 && put(fd, text), "cannot send");
-    CHECK(take(fd, out, 5, NULL), "the server did not close after %.60s", text);
-    close(fd);
-    buf_add_byte(out, '\0');
-    return out->data;
-}
-
-static bool has(const char *text, const char *part) { return strstr(text, part) != NULL; }
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n"
-#define CLOSE "Connection: close\r\n\r\n"
-
-/* ---- tests ---- */
+#include "tests/http_cases.h"
+#include "tests/http_fixture.h"
 
 static void test_plain(void)
 {
@@ -345,11 +16,11 @@ static void test_plain(void)
               has(a, "\r\nCache-Control: no-store\r\n") && has(a, "\r\nContent-Length: 7\r\n") && !has(a, "Access-Control"),
           "%s", a);
     a = ask(&f,
-            "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n" CLOSE "{}",
+            ECHO "Content-Length: 2\r\n" CLOSE "{}",
             &b);
     CHECK(has(a, "200 OK") && has(a, "\r\n\r\n{}"), "%s", a);
     a = ask(&f,
-            "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n" CLOSE
+            ECHO "Transfer-Encoding: chunked\r\n" CLOSE
             "1\r\n{\r\n1;x=y\r\n}\r\n0\r\nT: v\r\n\r\n",
             &b);
     CHECK(has(a, "200 OK") && has(a, "\r\n\r\n{}"), "%s", a);
@@ -371,8 +42,335 @@ static void test_plain(void)
     buf_free(&b);
 }
 
+
+/* Every malformed request over a socket: a 4xx, 501 or 505 and the end, and the server goes on. */
+static void test_bad(void)
+{
+    struct fixture f;
+    struct buf b = {0};
+    int n = 0, logged = 0;
+    start(&f, NULL, NULL);
+    for (size_t i = 0; i < sizeof bad_cases / sizeof bad_cases[0]; i++) {
+        const struct bad_case *c = &bad_cases[i];
+        char wanted[40];
+        if (c->status == 0) continue;
+        int fd = dial(&f);
+        buf_clear(&b);
+        CHECK(put_n(fd, c->text, c->len), "row %zu cannot be sent", i);
+        CHECK(take(fd, &b, 3, NULL), "row %zu: the connection stays", i);
+        buf_add_byte(&b, '\0');
+        snprintf(wanted, sizeof wanted, "HTTP/1.1 %d ", c->status);
+        CHECK(strncmp(b.data, wanted, strlen(wanted)) == 0 && !has(b.data + 1, "HTTP/1.1 ") &&
+                  has(b.data, "Connection: close\r\n") && has(b.data, "{\"error\":{\"message\":\""),
+              "row %zu: \"%.60s\" gives \"%.300s\"", i, c->text, b.data);
+        close(fd);
+        n++;
+    }
+    CHECK(n >= 300 && becomes(&f, &f.logged, n), "%d requests, %d lines of log", n, f.logged);
+    logged = read_count(&f, &f.handled);
+    CHECK(logged == 0, "%d of them came to the handler", logged);
+    CHECK(counts(&f).refused == (uint64_t)n, "%d refused", (int)counts(&f).refused);
+    CHECK(has(ask(&f, GET("/hi") CLOSE, &b), "200 OK"), "the server does not go on");
+    stop(&f);
+    buf_free(&b);
+}
+
+/* What is refused by route and guard, with the lines that must come along. */
+static void test_refusals(void)
+{
+    struct fixture f;
+    struct buf b = {0};
+    start(&f, NULL, NULL);
+    const char *a = ask(&f, "POST /hi HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", &b);
+    CHECK(has(a, " 405 ") && has(a, "\r\nAllow: GET, HEAD, OPTIONS\r\n"), "%s", a);
+    a = ask(&f, "POST /echo HTTP/1.1\r\nHost: localhost\r\n\r\n", &b);
+    CHECK(has(a, " 411 "), "%s", a);
+    a = ask(&f, "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\n{}", &b);
+    CHECK(has(a, " 415 "), "%s", a);
+    a = ask(&f, "POST /small HTTP/1.1\r\nHost: localhost\r\nContent-Length: 11\r\n\r\n", &b);
+    CHECK(has(a, " 413 ") && has(a, "longer than 10 bytes"), "%s", a);
+    a = ask(&f, "POST /small HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n123456\r\n5\r\n", &b);
+    CHECK(has(a, " 413 "), "%s", a);
+    a = ask(&f, "GET /hi HTTP/1.1\r\nHost: evil.example\r\n\r\n", &b);
+    CHECK(has(a, " 421 ") && !has(a, "Access-Control"), "%s", a);
+    a = ask(&f, GET("/hi") "Origin: http://evil.example\r\n\r\n", &b);
+    CHECK(has(a, " 403 ") && !has(a, "Access-Control"), "%s", a);
+    a = ask(&f,
+            "OPTIONS /echo HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\nAccess-Control-Request-Method: "
+            "POST\r\n\r\n",
+            &b);
+    CHECK(has(a, " 403 ") && !has(a, "Access-Control"), "%s", a);
+    a = ask(&f, GET("/none") CLOSE, &b);
+    CHECK(has(a, " 404 ") && has(a, "no such path"), "%s", a);
+    a = ask(&f, "OPTIONS /echo HTTP/1.1\r\nHost: localhost\r\n" CLOSE, &b);
+    CHECK(has(a, " 204 ") && has(a, "Allow: POST, OPTIONS\r\n") && !has(a, "\r\nContent-Length") &&
+              !has(a, "\r\nContent-Type"),
+          "%s", a);
+    a = ask(&f, "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n" CLOSE, &b);
+    CHECK(has(a, " 204 ") && has(a, "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS\r\n"), "%s", a);
+    a = ask(&f, "HEAD /hi HTTP/1.1\r\nHost: evil.example\r\n\r\n", &b);
+    CHECK(has(a, " 421 ") && strstr(a, "\r\n\r\n")[4] == '\0', "%s", a);
+    int handled = read_count(&f, &f.handled);
+    CHECK(handled == 1, "%d of them came to the handler", handled);
+    /* admit: the body is not waited for, and the answer is not lost */
+    a = ask(&f,
+            "POST /echo HTTP/1.1\r\nHost: localhost\r\nX-Deny: 1\r\nContent-Type: application/json\r\nContent-Length: "
+            "1000000\r\n\r\n{",
+            &b);
+    CHECK(has(a, " 401 ") && has(a, "WWW-Authenticate: Bearer\r\n") && has(a, "Connection: close\r\n") && has(a, "no key"),
+          "%s", a);
+    /* without a body the connection may stay */
+    a = ask(&f, GET("/a") "X-Deny: 1\r\n\r\n" GET("/b") CLOSE, &b);
+    CHECK(has(a, " 401 ") && has(a, "\r\n\r\n/b?"), "%s", a);
+    stop(&f);
+    /* an origin that is allowed */
+    static const char *const origins[] = {"https://ok.example", NULL};
+    struct http_config c;
+    config_for_tests(&c);
+    c.guard.origins = origins;
+    start(&f, &c, NULL);
+    a = ask(
+        &f,
+        "OPTIONS /echo HTTP/1.1\r\nHost: localhost\r\nOrigin: https://ok.example\r\nAccess-Control-Request-Method: POST\r\n"
+        "Access-Control-Request-Headers: authorization, content-type\r\n" CLOSE,
+        &b);
+    CHECK(has(a, " 204 ") && has(a, "Access-Control-Allow-Origin: https://ok.example\r\n") && has(a, "Vary: Origin\r\n") &&
+              has(a, "Access-Control-Allow-Methods: POST, OPTIONS\r\n") &&
+              has(a, "Access-Control-Allow-Headers: authorization, content-type\r\n") && !has(a, "Credentials"),
+          "%s", a);
+    a = ask(
+        &f,
+        "OPTIONS /echo HTTP/1.1\r\nHost: localhost\r\nOrigin: https://ok.example\r\nAccess-Control-Request-Method: POST\r\n"
+        "Access-Control-Request-Headers: a b\r\n" CLOSE,
+        &b);
+    CHECK(has(a, " 204 ") && !has(a, "Access-Control-Allow-Headers"), "%s", a);
+    a = ask(&f, GET("/hi") "Origin: https://ok.example\r\n" CLOSE, &b);
+    CHECK(has(a, " 200 ") && has(a, "Access-Control-Allow-Origin: https://ok.example\r\n"), "%s", a);
+    a = ask(&f, GET("/hi") CLOSE, &b);
+    CHECK(has(a, " 200 ") && !has(a, "Access-Control"), "%s", a);
+    stop(&f);
+    buf_free(&b);
+}
+
+static void test_connection(void)
+{
+    struct fixture f;
+    struct buf b = {0};
+    start(&f, NULL, NULL);
+    /* a pipeline: answers in order, with streams and a body between */
+    const char *a = ask(&f, GET("/1") "\r\n" GET("/stream?n=2&size=1") "\r\n"
+                            ECHO "Content-Length: 3\r\n\r\n[1]"
+                            GET("/stream?n=1&size=2") "\r\n" GET("/2") CLOSE GET("/never-answered") CLOSE, &b);
+    const char *at[5] = {strstr(a, "\r\n\r\n/1?"), strstr(a, "\r\n\r\n1\r\nx\r\n1\r\nx\r\n0\r\n\r\n"), strstr(a, "\r\n\r\n[1]"),
+                         strstr(a, "\r\n\r\n2\r\nxx\r\n0\r\n\r\n"), strstr(a, "\r\n\r\n/2?")};
+    CHECK(at[0] && at[0] < at[1] && at[1] < at[2] && at[2] < at[3] && at[3] < at[4] && !has(a, "never"), "%s", a);
+    /* a bad request behind a good one: the good one is answered first */
+    a = ask(&f, GET("/1") "\r\nGET / HTTP/1.1\r\nHost : a\r\n\r\n", &b);
+    CHECK(has(a, "\r\n\r\n/1?") && has(a, "HTTP/1.1 400 ") && strstr(a, "/1?") < strstr(a, " 400 "), "%s", a);
+    /* byte by byte */
+    int fd = dial(&f);
+    const char *text =
+        ECHO "Transfer-Encoding: chunked\r\n" CLOSE
+        "2\r\n{}\r\n0\r\n\r\n";
+    buf_clear(&b);
+    for (const char *s = text; *s; s++) {
+        CHECK(put_n(fd, s, 1), "cannot send");
+        if ((s - text) % 16 == 0) clock_sleep(0.001);
+    }
+    CHECK(take(fd, &b, 3, NULL) && has(b.data, "\r\n\r\n{}"), "%s", b.data);
+    close(fd);
+    /* a body that waits for 100; and one that does not wait */
+    fd = dial(&f);
+    buf_clear(&b);
+    put(fd, ECHO "Content-Length: 2\r\nExpect: "
+            "100-continue\r\n" CLOSE);
+    take(fd, &b, 2, "\r\n\r\n");
+    CHECK(strcmp(b.data, "HTTP/1.1 100 Continue\r\n\r\n") == 0, "%s", b.data);
+    put(fd, "{}");
+    CHECK(take(fd, &b, 2, NULL) && has(b.data, "200 OK") && has(b.data, "\r\n\r\n{}"), "%s", b.data);
+    close(fd);
+    a = ask(&f,
+            ECHO "Content-Length: 2\r\nExpect: "
+            "100-continue\r\n" CLOSE "{}",
+            &b);
+    CHECK(!has(a, "100 Continue") && has(a, "\r\n\r\n{}"), "%s", a);
+    /* one that is refused is not asked for its body */
+    a = ask(&f, "POST /small HTTP/1.1\r\nHost: localhost\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n", &b);
+    CHECK(has(a, " 413 ") && !has(a, "100 Continue"), "%s", a);
+    /* HTTP/1.0 */
+    a = ask(&f,
+            "GET /a HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\nGET /b HTTP/1.0\r\nHost: localhost\r\n\r\n",
+            &b);
+    CHECK(has(a, "Connection: keep-alive\r\n") && has(a, "\r\n\r\n/a?") && has(a, "Connection: close\r\n") && has(a, "/b?"),
+          "%s", a);
+    /* who closes its side and still reads gets the answer of what is answered at once */
+    fd = dial(&f);
+    buf_clear(&b);
+    put(fd, GET("/big?n=3000000") "\r\n");
+    shutdown(fd, SHUT_WR);
+    CHECK(take(fd, &b, 3, NULL) && b.len > 3000000, "%zu bytes", b.len);
+    close(fd);
+    stop(&f);
+    buf_free(&b);
+}
+
+static void on_drained(void *ctx)
+{
+    struct fixture *f = ctx;
+    pthread_mutex_lock(&f->lock);
+    f->drain_done++;
+    pthread_mutex_unlock(&f->lock);
+}
+
+static void job_drain(struct fixture *f, void *ctx) { http_server_drain(f->s, *(double *)ctx, on_drained, f); }
+
+static void job_answer(struct fixture *f, void *ctx)
+{
+    struct http_request *r = f->parked[--f->n_parked];
+    (void)ctx;
+    http_reply(r, 200, NULL, "late", 4);
+}
+
+static void test_drain(void)
+{
+    struct fixture f;
+    struct buf b = {0};
+    double seconds = 5;
+    start(&f, NULL, NULL);
+    int idle = dial(&f), busy = dial(&f), half = dial(&f);
+    put(idle, GET("/hi") "\r\n");
+    take(idle, &b, 2, "/hi?");
+    put(busy, GET("/never") "\r\n");
+    put(half, "GET /hi HTTP/1.1\r\n");
+    CHECK(becomes(&f, &f.handled, 2), "not handled");
+    clock_sleep(0.05);
+    on_loop(&f, job_drain, &seconds);
+    CHECK(dial(&f) < 0, "it still listens");
+    buf_clear(&b);
+    CHECK(take(idle, &b, 1, NULL) && b.len == 0, "an idle connection stays");
+    put(half, "Host: localhost\r\n\r\n");
+    CHECK(take(half, &b, 1, NULL) && has(b.data, "HTTP/1.1 503 ") && has(b.data, "Retry-After"), "%s", b.data);
+    close(half);
+    buf_clear(&b);
+    CHECK(read_count(&f, &f.drain_done) == 0, "done before the last answer");
+    on_loop(&f, job_answer, NULL);
+    CHECK(take(busy, &b, 2, NULL) && has(b.data, "Connection: close\r\n") && has(b.data, "late"), "%s", b.data);
+    close(busy);
+    close(idle);
+    CHECK(becomes(&f, &f.drain_done, 1), "not done");
+    stop(&f);
+    /* the limit */
+    start(&f, NULL, NULL);
+    busy = dial(&f);
+    put(busy, GET("/never") "\r\n");
+    CHECK(becomes(&f, &f.handled, 1), "not handled");
+    seconds = 0.1;
+    on_loop(&f, job_drain, &seconds);
+    CHECK(becomes(&f, &f.drain_done, 1) && f.closed == 1, "not ended by the limit");
+    close(busy);
+    stop(&f);
+    /* with nothing to wait for */
+    start(&f, NULL, NULL);
+    on_loop(&f, job_drain, &seconds);
+    CHECK(becomes(&f, &f.drain_done, 1), "not done");
+    stop(&f);
+    buf_free(&b);
+}
+
+/* Sockets in the file system, sockets handed over, addresses. */
+static void test_listening(void)
+{
+    struct http_loop *l = NULL;
+    struct http_server *s = NULL;
+    struct http_config c;
+    struct err e = {0};
+    int port = 0, port2, fd;
+    const char *path = in_dir("socket");
+    config_for_tests(&c);
+    CHECK_OK(http_loop_open(&l, &e), &e);
+    CHECK_OK(http_server_open(&s, l, &c, &e), &e);
+    CHECK(http_server_listen(s, "example.org", &port, NULL, &e) == ERR_USAGE, "a name is resolved");
+    CHECK(http_server_listen(s, "127.0.0.1x", &port, NULL, &e) == ERR_USAGE &&
+              http_server_listen(s, "", &port, NULL, &e) == ERR_USAGE,
+          "%s", e.msg);
+    port2 = 70000;
+    CHECK(http_server_listen(s, "127.0.0.1", &port2, NULL, &e) == ERR_USAGE, "port 70000");
+    CHECK_OK(http_server_listen(s, "127.0.0.1", &port, NULL, &e), &e);
+    CHECK(port > 0, "port %d", port);
+    port2 = port;
+    CHECK(http_server_listen(s, "127.0.0.1", &port2, NULL, &e) == ERR_USAGE && has(e.msg, "127.0.0.1:"), "a port twice: %s",
+          e.msg);
+    /* a file that is no socket is left alone, a living socket as well, a dead one is replaced */
+    const char *file = in_dir("file");
+    fclose(fopen(file, "w"));
+    CHECK(http_server_listen_path(s, file, &e) == ERR_USAGE && access(file, F_OK) == 0, "a file was replaced");
+    CHECK_OK(http_server_listen_path(s, path, &e), &e);
+    CHECK(http_server_listen_path(s, path, &e) == ERR_USAGE, "a living socket was replaced");
+    struct stat st;
+    CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600, "mode %o", st.st_mode & 0777);
+    http_server_close(s);
+    CHECK(access(path, F_OK) != 0, "the socket's file stays");
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(fd, 1) == 0 && close(fd) == 0, "no dead socket");
+    CHECK_OK(http_server_open(&s, l, &c, &e), &e);
+    CHECK_OK(http_server_listen_path(s, path, &e), &e);
+    /* handed over */
+    CHECK(http_server_listen_fd(s, 999, NULL, &e) == ERR_USAGE, "descriptor 999");
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(http_server_listen_fd(s, fd, NULL, &e) == ERR_USAGE, "a socket that does not listen");
+    CHECK(listen(fd, 5) == 0, "listen");
+    CHECK_OK(http_server_listen_fd(s, fd, NULL, &e), &e);
+    http_server_close(s);
+    http_loop_free(l);
+}
+
+static void test_path(void)
+{
+    struct fixture f;
+    struct buf b = {0};
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    start_at(&f, NULL, NULL, in_dir("api"));
+    snprintf(a.sun_path, sizeof a.sun_path, "%s", in_dir("api"));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(connect(fd, (struct sockaddr *)&a, sizeof a) == 0, "connect");
+    put(fd, "GET /hi HTTP/1.1\r\nHost: whatever\r\n" CLOSE);
+    CHECK(take(fd, &b, 2, NULL) && has(b.data, " 200 OK"), "%s", b.data);
+    close(fd);
+    CHECK(strcmp(f.last_path, "/hi") == 0, "%s", f.last_path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(connect(fd, (struct sockaddr *)&a, sizeof a) == 0, "connect");
+    int handled = read_count(&f, &f.handled);
+    put(fd, GET("/never") "\r\n");
+    CHECK(becomes(&f, &f.handled, handled + 1), "not handled");
+    close(fd);
+    CHECK(becomes(&f, &f.closed, 1), "not told of a close");
+    stop(&f);
+    buf_free(&b);
+}
+
+/* Everything again, and nothing of it remains. */
+static void test_leaks(void)
+{
+    int64_t live = mem_live(); /* what the libraries set up once is there by now */
+    test_plain();
+    test_connection();
+    test_drain();
+    CHECK(mem_live() == live, "%d blocks were lost", (int)(mem_live() - live));
+}
+
 int main(void)
 {
+    folder_make();
     test_plain();
+    test_bad();
+    test_refusals();
+    test_connection();
+    test_drain();
+    test_listening();
+    test_path();
+    test_leaks();
+    folder_remove();
     return test_end();
 }

@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "sys/net.h"
 
+enum { LAST_TURNS = 16 };
+
 struct http_loop {
     struct event_base *base;
 };
@@ -36,6 +38,9 @@ int http_loop_open(struct http_loop **out, struct err *e)
 
 void http_loop_free(struct http_loop *l)
 {
+    /* What libevent still has to do for buffers that were freed: event_base_free would forget it, and them. */
+    for (int i = 0; i < LAST_TURNS && l && l->base && event_base_get_num_events(l->base, EVENT_BASE_COUNT_ACTIVE) > 0; i++)
+        event_base_loop(l->base, EVLOOP_NONBLOCK);
     if (l && l->base) event_base_free(l->base);
     mem_free(l);
 }

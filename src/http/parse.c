@@ -56,10 +56,11 @@ static enum line take_byte(struct http_parser *p, struct buf *text, unsigned cha
     return LINE_MORE;
 }
 
-static bool head_fits(struct http_parser *p)
+/* ended: the line has a NUL behind it by now. */
+static bool head_fits(struct http_parser *p, bool ended)
 {
     const struct http_limits *l = &p->limits;
-    size_t line = p->head.text.len - p->head.line;
+    size_t line = p->head.text.len - p->head.line - ended;
     if (line > l->line && p->head.lines == 0)
         return http_refuse(&p->refusal, 414, "the request line is longer than %u bytes", l->line);
     if (line > l->line) return http_refuse(&p->refusal, 431, "header line %u is longer than %u bytes", p->head.lines, l->line);
@@ -76,10 +77,8 @@ static enum http_step parse_head(struct http_parser *p, const char *data, size_t
         enum line got =
             take_byte(p, &h->text, (unsigned char)data[(*used)++], h->lines == 0 ? "the request line" : "a header line");
         if (got == LINE_BAD) return bad(p);
-        if (got == LINE_MORE) {
-            if (!head_fits(p)) return bad(p);
-            continue;
-        }
+        if (!head_fits(p, got == LINE_WHOLE)) return bad(p);
+        if (got == LINE_MORE) continue;
         bool empty = h->text.len - h->line == 1;
         if (empty && h->lines == 0) { /* one is passed over: some clients send it behind a body */
             if (p->skipped) return http_refuse(&p->refusal, 400, "there are empty lines before the request"), bad(p);
