@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the first inputs of the fuzz targets `gguf`, `parts`, `folder`, `config` and `model` into fuzz/corpora (deterministic).
+"""Writes the first inputs of the fuzz targets `gguf`, `parts`, `folder`, `config`, `model` and `state` into fuzz/corpora (deterministic).
 
     make_fuzz_seeds.py FOLDER       FOLDER/parts, FOLDER/folder, ...
 """
@@ -128,10 +128,20 @@ def make_model(folder):
                                         kv("tokenizer.ggml.bos_token_id", U32, 1), kv("tokenizer.ggml.eos_token_id", U32, 2)]))
 
 
+def make_state(folder):
+    """The network of fuzz_state.c; its hashes are put in there."""
+    layers, row_bytes, vocab = 2, 68, 16
+    for name, rows, logits in (("empty", 0, 0), ("three", 3, vocab), ("two-pages", 260, 0)):
+        head = b"autarky state 1".ljust(144, b"\0") + struct.pack("<4Q", rows, logits, layers, row_bytes)
+        ids = b"".join(struct.pack("<i", i % vocab) for i in range(rows))
+        write(folder, "state", name, head + ids + bytes(4 * logits + layers * rows * row_bytes) + bytes(64))
+    write(folder, "state", "unmended", b"-" + bytes(300))
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for make in (make_gguf, make_parts, make_folder, make_config, make_model):
+    for make in (make_gguf, make_parts, make_folder, make_config, make_model, make_state):
         make(sys.argv[1])
 
 

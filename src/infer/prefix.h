@@ -23,7 +23,7 @@ void prefix_attach(struct session *s, const struct prefix *p, int64_t n);
 void prefix_release(struct prefix *p); /* accepts a zeroed one */
 
 /* The memory of page i: prefix_page_bytes, in the layout of model/cache.h, which is the same for every page and run of this
- * model and form (infer/state.h: state_key). Written only through prefix_new, before anybody shares it. */
+ * model and form (infer/state.h: struct state_key). Written only through prefix_new, before anybody shares it. */
 char *prefix_page(const struct prefix *p, int64_t i);
 size_t prefix_page_bytes(const struct decoder *d);
 

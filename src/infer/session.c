@@ -93,19 +93,24 @@ int session_reserve(struct session *s, int64_t n, struct err *e)
     return OK;
 }
 
+void session_reset(struct session *s)
+{
+    while (s->n_pages > 0) pages_release(&s->dec->pages, s->pages[--s->n_pages]);
+    s->n = s->reserved = 0;
+    s->has_logits = false;
+}
+
 void session_attach(struct session *s, const int32_t *ids, const int32_t *pages, int64_t n)
 {
     struct pages *all = &s->dec->pages;
     int32_t n_pages = (int32_t)cache_pages(n);
     assert(n >= 0 && n <= s->dec->context && ids != s->ids);
     for (int32_t i = 0; i < n_pages; i++) pages_share(all, pages[i]); /* first: s may be who keeps them */
-    while (s->n_pages > 0) pages_release(all, s->pages[--s->n_pages]);
+    session_reset(s);
     memcpy(s->ids, ids, (size_t)n * sizeof *ids);
     memcpy(s->pages, pages, (size_t)n_pages * sizeof *pages);
     s->n = n;
     s->n_pages = n_pages;
-    s->reserved = 0;
-    s->has_logits = false;
 }
 
 int64_t session_frees(const struct session *s)

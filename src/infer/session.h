@@ -67,6 +67,8 @@ int session_score(struct session *s, const int32_t *ids, int64_t n, const int32_
                   struct err *e);
 /* -log of the probability that logits (vocab) give to target, 0 <= target < vocab. */
 double session_nats(const float *logits, int64_t vocab, int32_t target);
+/* Forgets all, and gives back its pages and what it had reserved. */
+void session_reset(struct session *s);
 /* Forgets tokens from position n on, and gives back the pages behind it that are not reserved. */
 void session_rewind(struct session *s, int64_t n);
 
