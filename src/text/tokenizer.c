@@ -77,6 +77,12 @@ int32_t tokenizer_special(const struct tokenizer *t, const char *spelling)
     return vocab_find(t, spelling, strlen(spelling), true);
 }
 
+bool tokenizer_is_text(const struct tokenizer *t, int32_t id)
+{
+    if (id < 0 || id >= t->n) return false;
+    return t->type[id] == TOKEN_NORMAL || t->type[id] == TOKEN_BYTE || (t->type[id] == TOKEN_USER && t->flags[id] & FLAG_TEXT);
+}
+
 const char *tokenizer_bytes(const struct tokenizer *t, int32_t id, size_t *len)
 {
     *len = 0;

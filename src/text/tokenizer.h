@@ -94,6 +94,8 @@ int32_t tokenizer_eos(const struct tokenizer *t);
 int32_t tokenizer_pad(const struct tokenizer *t);
 bool tokenizer_add_bos(const struct tokenizer *t);
 bool tokenizer_is_control(const struct tokenizer *t, int32_t id);
+/* Text may become this token: it is ordinary, a byte, or an added token that is plain text. */
+bool tokenizer_is_text(const struct tokenizer *t, int32_t id);
 int32_t tokenizer_special(const struct tokenizer *t, const char *spelling); /* -1 if there is no such control token */
 /* The longest token at the beginning of s that text never yields and a template may: control tokens and the added tokens
  * that look like markers. Its id and length; -1: there is none. */
