@@ -69,6 +69,8 @@ const struct chat_form *chat_form_at(size_t i);
 const struct chat_form *chat_form_by_name(const char *name); /* NULL: no such form */
 const char *chat_form_name(const struct chat_form *f);
 bool chat_form_has_tools(const struct chat_form *f);
+bool chat_form_may_think(const struct chat_form *f);    /* answers may begin with reasoning */
+bool chat_form_always_thinks(const struct chat_form *f); /* no request can turn it off */
 
 /* OK when the vocabulary has all markers that the form cannot do without; ERR_UNSUPPORTED names those missing. */
 int chat_form_check(const struct chat_form *f, const struct tokenizer *t, struct err *e);

@@ -76,6 +76,8 @@ const struct chat_form *chat_form_by_name(const char *name)
 
 const char *chat_form_name(const struct chat_form *f) { return f->name; }
 bool chat_form_has_tools(const struct chat_form *f) { return f->calls.kind != CALLS_NONE; }
+bool chat_form_may_think(const struct chat_form *f) { return f->thinks != CHAT_NEVER_THINKS; }
+bool chat_form_always_thinks(const struct chat_form *f) { return f->thinks == CHAT_ALWAYS_THINKS; }
 
 int chat_form_check(const struct chat_form *f, const struct tokenizer *t, struct err *e)
 {

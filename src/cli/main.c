@@ -18,6 +18,8 @@ static const struct command {
 } commands[] = {
     {"chat", "talk with a model", cmd_chat},
     {"run", "one prompt, one answer", cmd_run},
+    {"serve", "answer programs, over HTTP", cmd_serve},
+    {"worker", NULL, cmd_worker},
     {"pull", "fetch a model", cmd_pull},
     {"list", "the models on this machine", cmd_list},
     {"ls", NULL, cmd_list},
@@ -54,7 +56,6 @@ static const struct command *find_command(const char *name)
 static const struct {
     const char *name, *advice;
 } others[] = {
-    {"serve", "there is no server yet: autarky chat talks, autarky run answers once"},
     {"ps", "a model is in memory only while a command runs with it; autarky list shows those on the disk"},
     {"stop", "a model is in memory only while a command runs with it: there is nothing to stop"},
     {"create", "autarky convert and autarky quantize write model files"},

@@ -1,0 +1,256 @@
+/* autarky serve, and the process that computes for it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "base/mem.h"
+#include "cli/commands.h"
+#include "cli/exit.h"
+#include "cli/model_name.h"
+#include "cli/setup.h"
+#include "serve/serve.h"
+#include "sys/process.h"
+#include "worker/worker.h"
+
+enum {
+    PORT = 8420,
+    PARALLEL = 16,            /* sequences in one pass */
+    CONTEXT_MOST = 32768,     /* unless --ctx asks for more */
+    CACHE_TOKENS = 65536,     /* of all answers together, where they fit */
+    MOST_MODELS = 64,
+    MOST_PORTS = 8,
+    WORD = 64,
+};
+
+/* ---- options that serve and its workers share ---- */
+
+struct shared_args {
+    struct model_args model;
+    int64_t parallel, cache_tokens;
+};
+
+static void shared_args_add(struct opts *o, struct shared_args *a)
+{
+    model_args_add(o, &a->model);
+    chat_args_add(o, &a->model);
+    opts_heading(o, "Answers at once:");
+    a->parallel = PARALLEL;
+    opts_add(o, (struct opt){"parallel", 0, OPT_I64, &a->parallel, 1, 256,
+                             .help = "texts that grow side by side in one pass (16)"});
+    opts_add(o, (struct opt){"cache-tokens", 0, OPT_I64, &a->cache_tokens, 256, 1 << 28,
+                             .help = "tokens that all texts together may hold (65536, fewer where memory is short)"});
+}
+
+/* The same options as words, for a worker. */
+struct words {
+    char text[32][WORD];
+    const char *list[64];
+    size_t n_text, n;
+};
+
+static void word(struct words *w, const char *s) { w->list[w->n++] = s; }
+
+static void number(struct words *w, const char *name, int64_t v)
+{
+    if (v == 0) return;
+    snprintf(w->text[w->n_text], WORD, "%" PRId64, v);
+    word(w, name);
+    word(w, w->text[w->n_text++]);
+}
+
+static void string(struct words *w, const char *name, const char *v)
+{
+    if (!v) return;
+    word(w, name);
+    word(w, v);
+}
+
+static void choice(struct words *w, const struct opts *o, const char *dashed, int v)
+{
+    if (v == 0) return;
+    for (int i = 0; i < o->n; i++)
+        if (o->rows[i].name && !strcmp(o->rows[i].name, dashed + 2)) string(w, dashed, o->rows[i].choices[v]);
+}
+
+static void make_words(struct words *w, const struct opts *o, const struct shared_args *a)
+{
+    const struct model_args *m = &a->model;
+    *w = (struct words){0};
+    number(w, "--ctx", m->ctx);
+    number(w, "--threads", m->threads);
+    number(w, "--memory", m->memory);
+    number(w, "--chunk", m->chunk);
+    number(w, "--parallel", a->parallel);
+    number(w, "--cache-tokens", a->cache_tokens);
+    choice(w, o, "--compute", m->compute);
+    choice(w, o, "--cache", m->cache);
+    choice(w, o, "--form", m->form);
+    choice(w, o, "--think", m->thinking);
+    string(w, "--level", m->level);
+    string(w, "--template", m->template_name);
+    string(w, "--date", m->date);
+    if (m->no_panels) word(w, "--no-panels");
+}
+
+/* ---- worker ---- */
+
+/* The most tokens, up to the usual, with which the model fits. */
+static int64_t tokens_that_fit(const struct engine_options *o)
+{
+    int64_t n = CACHE_TOKENS;
+    for (; n > 4096; n /= 2) {
+        struct err ignored;
+        struct engine_memory m;
+        struct engine_options try = *o;
+        try.decoder.pages = n / PAGE_ROWS;
+        if (!engine_plan(&try, &m, &ignored)) break;
+    }
+    return n;
+}
+
+int cmd_worker(int argc, char **argv)
+{
+    struct shared_args a = {0};
+    struct err e = {0};
+    int n, status, rc;
+    struct opts o = {.command = "worker", .usage = "MODEL",
+                     .summary = "The process that computes for autarky serve, which starts it.\n"};
+    shared_args_add(&o, &a);
+    if (!opts_begin(&o, argc, argv, &n, &status)) return status;
+    if (n != 1) {
+        rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "expected a model, found %d words: autarky serve starts workers", n);
+        return exit_fail("worker", &e);
+    }
+    struct worker_options w = {.engine = model_engine_options(argv[1], &a.model)};
+    w.engine.decoder.slots = (int)a.parallel;
+    w.engine.context_most = CONTEXT_MOST;
+    w.engine.shorten = true;
+    w.engine.decoder.pages = (a.cache_tokens ? a.cache_tokens : tokens_that_fit(&w.engine)) / PAGE_ROWS;
+    rc = worker_run(PROCESS_FD, &w, &e);
+    return rc ? exit_fail("worker", &e) : EXIT_OK;
+}
+
+/* ---- serve ---- */
+
+struct serve_args {
+    struct shared_args shared;
+    const char *host;
+    int64_t port;
+    struct opt_list also, hosts, origins;
+    double drain;
+    bool strict, quiet;
+    struct serve_model models[MOST_MODELS];
+    char *owned[2 * MOST_MODELS];
+    size_t n_models, n_owned;
+};
+
+/* The name of a file or folder without its end and its path. */
+static char *id_of(const char *path)
+{
+    const char *base = strrchr(path, '/');
+    base = base ? base + 1 : path;
+    size_t n = strlen(base);
+    if (n > 5 && !strcmp(base + n - 5, ".gguf")) n -= 5;
+    return mem_strndup(base, n);
+}
+
+static int add_model(struct serve_args *a, const char *name, struct err *e)
+{
+    char found[SETUP_PATH];
+    struct stat st;
+    if (a->n_models == MOST_MODELS) FAIL(e, ERR_LIMIT, "more than %d models", MOST_MODELS);
+    TRY(model_resolve(found, name, e));
+    char *path = mem_strndup(found, strlen(found)), *id = id_of(found);
+    a->owned[a->n_owned++] = path;
+    a->owned[a->n_owned++] = id;
+    if (!path || !id) FAIL(e, ERR_MEMORY, "out of memory for the names of models");
+    for (size_t i = 0; i < a->n_models; i++)
+        if (!strcmp(a->models[i].id, id)) FAIL(e, ERR_USAGE, "two models would be called %s: %s and %s", id,
+                                               a->models[i].path, path);
+    bool there = stat(path, &st) == 0;
+    a->models[a->n_models] =
+        (struct serve_model){.id = id, .path = path, .modified = there ? (int64_t)st.st_mtime : 0, .first = a->n_models == 0};
+    a->n_models++;
+    return OK;
+}
+
+static int add_models(struct serve_args *a, char **names, int n, struct err *e)
+{
+    char found[SETUP_PATH];
+    for (int i = 0; i < n; i++) TRY(add_model(a, names[i], e));
+    if (n > 0) return OK;
+    TRY(model_default(found, e));
+    return add_model(a, found, e);
+}
+
+static int read_ports(int ports[MOST_PORTS], size_t *n, const struct serve_args *a, struct err *e)
+{
+    ports[0] = (int)a->port;
+    *n = 1;
+    for (size_t i = 0; i < a->also.n; i++) {
+        char *end;
+        long v = strtol(a->also.v[i], &end, 10);
+        if (*end || v < 1 || v > 65535) FAIL(e, ERR_USAGE, "--also-port is \"%s\", expected 1 to 65535", a->also.v[i]);
+        if (*n == MOST_PORTS) FAIL(e, ERR_LIMIT, "more than %d ports", MOST_PORTS);
+        ports[(*n)++] = (int)v;
+    }
+    return OK;
+}
+
+static int serve(struct serve_args *a, const struct opts *o, char **names, int n, struct err *e)
+{
+    int ports[MOST_PORTS];
+    struct words w;
+    struct serve_options s = {.address = a->host, .ports = ports, .hosts = a->hosts.v, .origins = a->origins.v,
+                              .models = a->models,
+                              .drain_seconds = a->drain, .strict = a->strict, .quiet = a->quiet};
+    if (a->hosts.n == OPT_LIST_MAX || a->origins.n == OPT_LIST_MAX) FAIL(e, ERR_LIMIT, "more than %d names", OPT_LIST_MAX - 1);
+    if (strcmp(a->host, "localhost") != 0 && strcmp(a->host, "127.0.0.1") != 0 && strcmp(a->host, "::1") != 0)
+        FAIL(e, ERR_UNSUPPORTED, "--host %s: the server is for this machine alone; another address needs keys and TLS",
+             a->host);
+    TRY(read_ports(ports, &s.n_ports, a, e));
+    TRY(add_models(a, names, n, e));
+    make_words(&w, o, &a->shared);
+    s.n_models = a->n_models;
+    s.worker_args = w.list;
+    return serve_run(&s, e);
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    struct serve_args *a = mem_array(1, sizeof *a);
+    struct err e = {0};
+    int n, status = EXIT_OK, rc;
+    struct opts o = {.command = "serve",
+                     .usage = "[MODEL...]",
+                     .summary = "Serves models to programs on this machine, in the interfaces of OpenAI, DeepSeek, Anthropic,\n"
+                                "Ollama and llama-server. The first is loaded at once, others when somebody asks for them.\n\n"
+                                "  autarky serve model.gguf\n"
+                                "  autarky serve model.gguf --also-port 11434\n"};
+    if (!a) {
+        err_set(&e, ERR_MEMORY, __FILE__, __LINE__, "out of memory");
+        return exit_fail("serve", &e);
+    }
+    *a = (struct serve_args){.host = "localhost", .port = PORT, .drain = 30};
+    opts_add(&o, (struct opt){"host", 0, OPT_STR, &a->host, .arg = "ADDRESS", .help = "where it listens (localhost)"});
+    opts_add(&o, (struct opt){"port", 0, OPT_I64, &a->port, 0, 65535, .help = "where it listens (8420; 0: any that is free)"});
+    opts_add(&o, (struct opt){"also-port", 0, OPT_LIST, &a->also, .arg = "PORT",
+                              .help = "another port too, to stand in for another server; may be given again"});
+    opts_add(&o, (struct opt){"allow-host", 0, OPT_LIST, &a->hosts, .arg = "NAME",
+                              .help = "a name by which clients call this machine"});
+    opts_add(&o, (struct opt){"allow-origin", 0, OPT_LIST, &a->origins, .arg = "ORIGIN",
+                              .help = "pages of this site may ask from a browser, as https://chat.example"});
+    opts_add(&o, (struct opt){"drain", 0, OPT_F64, &a->drain, 0, 86400, .arg = "SECONDS",
+                              .help = "for answers under way when it is told to end (30)"});
+    opts_flag(&o, "strict", 0, &a->strict, "refuse requests that ask for what would be ignored");
+    opts_flag(&o, "quiet", 'q', &a->quiet, "no line for every request");
+    shared_args_add(&o, &a->shared);
+    if (opts_begin(&o, argc, argv, &n, &status)) {
+        rc = serve(a, &o, argv + 1, n, &e);
+        status = rc ? exit_fail("serve", &e) : EXIT_OK;
+    }
+    for (size_t i = 0; i < a->n_owned; i++) mem_free(a->owned[i]);
+    mem_free(a);
+    return status;
+}

@@ -1,0 +1,284 @@
+/* One request of HTTP: the interface reads it, a worker answers its turns, the interface writes what they say. */
+#include <stdio.h>
+#include <string.h>
+#include "base/mem.h"
+#include "serve/inside.h"
+#include "sys/clock.h"
+
+#define KEEP_ALIVE 10.0 /* seconds without a byte */
+
+/* ---- life ---- */
+
+static void cancel_turns(struct ask *q)
+{
+    for (size_t i = 0; q->sent && i < q->a.n_turns; i++)
+        if (!q->over[i]) model_control(q->model, CONTROL_CANCEL, q->serial * API_MOST_TURNS + i);
+}
+
+static void ask_free(struct ask *q)
+{
+    struct ask **at = &q->f->asks;
+    while (*at && *at != q) at = &(*at)->next;
+    if (*at) *at = q->next;
+    if (q->opened) api_free(&q->a);
+    mem_free(q->over);
+    buf_free(&q->out);
+    mem_free(q);
+}
+
+static void on_closed(struct http_request *r)
+{
+    struct ask *q = r->user;
+    cancel_turns(q);
+    ask_free(q);
+}
+
+static void pause_turns(struct ask *q, bool pause)
+{
+    if (q->paused == pause) return;
+    q->paused = pause;
+    for (size_t i = 0; q->sent && i < q->a.n_turns; i++)
+        if (!q->over[i])
+            model_control(q->model, pause ? CONTROL_PAUSE : CONTROL_RESUME, q->serial * API_MOST_TURNS + i);
+}
+
+static void on_drained(struct http_request *r) { pause_turns(r->user, false); }
+
+/* ---- the reply ---- */
+
+enum { MOST_FIELDS = 16 };
+
+static void fields_of(struct http_field out[MOST_FIELDS], const struct api_answer *a)
+{
+    size_t n = 0;
+    if (a->type) out[n++] = (struct http_field){"content-type", a->type};
+    for (size_t i = 0; i < a->n_headers && n + 1 < MOST_FIELDS; i++)
+        if (strcmp(a->header[i].name, "x-request-id") != 0) out[n++] = (struct http_field){a->header[i].name,
+                a->header[i].value};
+    out[n] = (struct http_field){0};
+}
+
+/* Sends what the interface has settled. False: the request is over, and q is freed. */
+static bool flush(struct ask *q)
+{
+    struct api_answer *a = &q->a;
+    struct http_field fields[MOST_FIELDS];
+    if (!a->begun) return true;
+    if (!q->head_sent) fields_of(fields, a);
+    if (!q->head_sent && a->ended) {
+        struct http_request *r = q->http;
+        http_reply(r, a->status, fields, q->out.data, q->out.len);
+        ask_free(q);
+        return false;
+    }
+    if (!q->head_sent) http_stream_begin(q->http, a->status, fields);
+    q->head_sent = true;
+    if (q->out.len) {
+        size_t waiting = http_stream_write(q->http, q->out.data, q->out.len);
+        buf_clear(&q->out);
+        q->last = clock_seconds();
+        if (!a->ended && waiting > http_config_default.stream_high) pause_turns(q, true);
+    }
+    if (!a->ended) return true;
+    http_stream_end(q->http);
+    ask_free(q);
+    return false;
+}
+
+static bool fail(struct ask *q, const struct api_fault *f)
+{
+    cancel_turns(q);
+    q->sent = false;
+    if (!q->a.ended) api_fault(&q->a, f, &q->out);
+    return flush(q);
+}
+
+static bool fail_with(struct ask *q, enum api_fault_kind kind, const char *message)
+{
+    struct api_fault f;
+    api_fault_set(&f, kind, "", "%s", message);
+    return fail(q, &f);
+}
+
+/* ---- turns ---- */
+
+static void send_turns(struct ask *q)
+{
+    struct err e;
+    static const char nobody[] = "";
+    q->sent = true;
+    for (size_t i = 0; i < q->a.n_turns; i++) {
+        struct turn *t = &q->a.turn[i];
+        t->id = q->serial * API_MOST_TURNS + i;
+        t->tenant = (struct turn_text){nobody, 0};
+        int rc = model_send_turn(q->model, t, &e);
+        if (!rc) continue;
+        fail_with(q, rc == ERR_LIMIT ? API_F_QUEUE_FULL : API_F_BROKEN, e.msg);
+        return;
+    }
+}
+
+static void run_turns(struct ask *q)
+{
+    struct err e;
+    q->model = models_find(q->f, q->a.model);
+    q->left = q->a.n_turns;
+    q->over = mem_array(q->a.n_turns ? q->a.n_turns : 1, sizeof *q->over);
+    if (!q->over || !q->model) {
+        fail_with(q, API_F_BROKEN, q->model ? "out of memory" : "the model is not there any more");
+        return;
+    }
+    if (q->model->state == API_LOADED) {
+        send_turns(q);
+        return;
+    }
+    if (model_load(q->model, &e)) fail_with(q, API_F_BROKEN, e.msg);
+}
+
+void asks_go_on(struct served *m)
+{
+    for (struct ask *q = m->f->asks, *next; q; q = next) {
+        next = q->next;
+        if (q->model != m || q->sent) continue;
+        if (q->a.task == API_LOAD) {
+            api_done(&q->a, &q->out);
+            flush(q);
+        } else {
+            send_turns(q);
+        }
+    }
+}
+
+void ask_event(struct served *m, const struct turn_event *ev)
+{
+    struct ask *q = m->f->asks;
+    size_t i = (size_t)(ev->turn % API_MOST_TURNS);
+    while (q && q->serial != ev->turn / API_MOST_TURNS) q = q->next;
+    if (!q || q->model != m || i >= q->a.n_turns || q->over[i]) return; /* of a request that is over */
+    if (ev->kind == TURN_EV_DONE || ev->kind == TURN_EV_ERROR) {
+        q->over[i] = true;
+        q->left--;
+    }
+    api_event(&q->a, i, ev, &q->out);
+    if (q->a.ended && q->left) cancel_turns(q); /* one failed: the others are not wanted */
+    flush(q);
+}
+
+void asks_fail(struct served *m, const char *why)
+{
+    for (struct ask *q = m->f->asks, *next; q; q = next) {
+        next = q->next;
+        if (q->model != m) continue;
+        q->sent = false;
+        fail_with(q, m->state == API_FAILED ? API_F_NO_MEMORY : API_F_BROKEN, why);
+    }
+}
+
+/* ---- what is to be done ---- */
+
+static void load(struct ask *q)
+{
+    struct err e;
+    q->model = models_find(q->f, q->a.model);
+    if (!q->model || model_load(q->model, &e)) {
+        fail_with(q, API_F_BROKEN, q->model ? e.msg : "the model is not there any more");
+    } else if (q->model->state == API_LOADED) {
+        api_done(&q->a, &q->out);
+        flush(q);
+    }
+}
+
+static void unload(struct ask *q)
+{
+    struct served *m = models_find(q->f, q->a.model);
+    if (m && m->pid) {
+        model_unload(m);
+        asks_fail(m, "the model was unloaded");
+    }
+    api_done(&q->a, &q->out);
+    flush(q);
+}
+
+static void go_on(struct ask *q)
+{
+    switch (q->a.task) {
+    case API_REPLIED: flush(q); return;
+    case API_TURNS: run_turns(q); return;
+    case API_LOAD: load(q); return;
+    case API_UNLOAD: unload(q); return;
+    case API_HURRY: /* falls through: answered like what is not done */
+    case API_PULL:
+    case API_DELETE:
+    case API_COPY: break;
+    }
+    fail_with(q, API_F_NOT_DONE, "this server does not do that; the command line does");
+}
+
+/* ---- requests ---- */
+
+static const char *header_of(void *ctx, const char *name) { return http_header(ctx, name); }
+
+static void on_handle(void *ctx, struct http_request *r)
+{
+    struct front *f = ctx;
+    struct api_fault fault;
+    struct ask *q = mem_array(1, sizeof *q);
+    if (!q) {
+        http_reply(r, 503, NULL, "{\"error\":{\"message\":\"out of memory\"}}", 37);
+        return;
+    }
+    *q = (struct ask){.f = f, .http = r, .serial = ++f->serials, .next = f->asks, .opened = true, .last = clock_seconds()};
+    f->asks = q;
+    r->user = q;
+    r->closed = on_closed;
+    r->drained = on_drained;
+    struct api_request head = {.method = http_method_names[r->method], .path = r->path, .query = r->query,
+                               .header = header_of, .ctx = r};
+    if (!api_open(&q->a, &f->env, &head, &fault)) {
+        fail(q, &fault);
+        return;
+    }
+    if (f->stopping && q->a.scope != API_PUBLIC) {
+        fail_with(q, API_F_STOPPING, "the server is going down");
+        return;
+    }
+    api_begin(&q->a, r->body, r->body_len, &q->out);
+    http_request_drop_body(r);
+    go_on(q);
+}
+
+/* Every path goes to the interfaces, which know theirs. What a browser sends must be JSON: other kinds of bodies can be sent by
+ * pages of other sites without asking. Programs that say nothing about themselves may leave the kind out. */
+static void on_route(void *ctx, const struct http_request *r, struct http_route *route)
+{
+    (void)ctx;
+    route->methods = HTTP_BIT(HTTP_GET) | HTTP_BIT(HTTP_POST) | HTTP_BIT(HTTP_DELETE) | HTTP_BIT(HTTP_HEAD);
+    route->json = http_header(r, "origin") || http_header(r, "sec-fetch-site");
+}
+
+static void on_log(void *ctx, const struct http_done *d)
+{
+    const struct front *f = ctx;
+    if (f->o->quiet) return;
+    serve_say(f, "%s %s %d %.3f s, %llu bytes in, %llu out%s%s", http_method_names[d->method], d->path ? d->path : "?",
+              d->status,
+              d->seconds, (unsigned long long)d->body_in, (unsigned long long)d->body_out,
+                      d->gone ? ", the client went away" : "",
+              d->reason ? d->reason : "");
+}
+
+void ask_handler(struct http_handler *h, struct front *f)
+{
+    *h = (struct http_handler){.ctx = f, .route = on_route, .handle = on_handle, .log = on_log};
+}
+
+void asks_tick(struct front *f, double now)
+{
+    for (struct ask *q = f->asks, *next; q; q = next) {
+        next = q->next;
+        if (now - q->last < KEEP_ALIVE || q->a.ended) continue;
+        q->last = now;
+        api_keep_alive(&q->a, &q->out);
+        flush(q);
+    }
+}

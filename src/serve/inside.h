@@ -1,0 +1,88 @@
+/* Between the files of the front. */
+#ifndef SERVE_INSIDE_H
+#define SERVE_INSIDE_H
+
+#include "api/api.h"
+#include "http/server.h"
+#include "serve/serve.h"
+#include "sys/link.h"
+#include "turn/frame.h"
+
+struct front;
+
+/* A model, and the worker that runs it when it is loaded. */
+struct served {
+    struct front *f;
+    const struct serve_model *m;
+    enum api_state state;
+    struct turn_model about;   /* zeroed until it was loaded once */
+    struct turn_counts counts;
+    char why[700];             /* API_FAILED */
+    int pid;                   /* 0: no worker */
+    struct link link;
+    struct http_watch *watch;
+    double started, used;      /* by clock_seconds */
+    int64_t loading_done, loading_total;
+};
+
+/* A request under way. Turn i of it has the number serial * API_MOST_TURNS + i. */
+struct ask {
+    struct front *f;
+    struct ask *next;
+    uint64_t serial;
+    struct http_request *http;
+    struct api_answer a;
+    bool opened;          /* a is to be freed */
+    struct served *model; /* that answers its turns; NULL: none */
+    bool sent;            /* the turns went to the worker */
+    bool *over;           /* (a.n_turns) turns that have ended */
+    size_t left;          /* turns that have not */
+    bool head_sent, paused;
+    struct buf out;       /* of the body, not sent yet */
+    double last;          /* when something was sent, by clock_seconds */
+};
+
+struct front {
+    const struct serve_options *o;
+    struct http_loop *loop;
+    struct http_server *server;
+    struct http_signal *term, *interrupt, *hangup;
+    struct http_timer *tick;
+    struct served *models;   /* (o->n_models) */
+    struct api_model *listed; /* (o->n_models) what the interfaces are shown */
+    struct api_env env;
+    struct ask *asks;
+    uint64_t serials;
+    bool stopping;
+    struct err fault; /* what ended it */
+};
+
+/* A line for who runs the server. */
+void serve_say(const struct front *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- requests (ask.c) ---- */
+
+void ask_handler(struct http_handler *h, struct front *f);
+/* The model has been loaded, or has failed: goes on with the requests that wait for it. */
+void asks_go_on(struct served *m);
+/* An event of a turn, from a worker. */
+void ask_event(struct served *m, const struct turn_event *ev);
+/* The worker has ended: what it was to answer fails. */
+void asks_fail(struct served *m, const char *why);
+/* Keeps connections alive that wait. */
+void asks_tick(struct front *f, double now);
+
+/* ---- models (models.c) ---- */
+
+int models_open(struct front *f, struct err *e);
+void models_close(struct front *f);
+struct served *models_find(struct front *f, const char *id);
+/* Starts the worker unless there is one. */
+int model_load(struct served *m, struct err *e);
+void model_unload(struct served *m);
+/* Queues a frame, and sends what goes out. */
+int model_send_turn(struct served *m, const struct turn *t, struct err *e);
+void model_control(struct served *m, enum control_kind kind, uint64_t turn);
+void models_show(struct front *f); /* f->listed as it is now */
+
+#endif

@@ -1,0 +1,181 @@
+/* What goes to the front. */
+#include <stdio.h>
+#include <string.h>
+#include "autarky.h"
+#include "base/mem.h"
+#include "model/arch.h"
+#include "sys/clock.h"
+#include "worker/inside.h"
+
+int tell(struct worker *w, const struct turn_event *ev, struct err *e) { return frame_event(&w->link.out, ev, e); }
+
+static struct turn_text text_of(const char *s) { return (struct turn_text){s, s ? strlen(s) : 0}; }
+
+int tell_error(struct worker *w, uint64_t turn, enum turn_error kind, const struct err *why, struct err *e)
+{
+    struct turn_event ev = {.turn = turn, .kind = TURN_EV_ERROR, .error = kind, .text = text_of(why->msg)};
+    return tell(w, &ev, e);
+}
+
+/* ---- of a job ---- */
+
+static struct turn_usage usage_of(const struct request *r, const struct job *j)
+{
+    return (struct turn_usage){.prompt = j->prompt, .cached = j->cached, .answer = j->w.tokens, .reasoning = j->w.reasoning,
+                               .done = j->writing ? j->prompt : j->s ? j->s->n : 0, .dropped = r->dropped};
+}
+
+static struct turn_time time_of(const struct job *j)
+{
+    double now = clock_seconds(), end = j->ended > 0 ? j->ended : now;
+    double started = j->started > 0 ? j->started : end, wrote = j->wrote > 0 ? j->wrote : end;
+    return (struct turn_time){1000 * (started - j->came), 1000 * (wrote - started), 1000 * (end - wrote)};
+}
+
+static int on_read(void *ctx, struct job *j, struct err *e)
+{
+    struct request *r = ctx;
+    if (!r->turn.want_progress) return OK;
+    struct turn_event ev = {.turn = r->turn.id, .kind = TURN_EV_PROGRESS, .usage = usage_of(r, j), .time = time_of(j)};
+    return tell(r->w, &ev, e);
+}
+
+static struct turn_text bytes_of(const struct engine *en, int32_t id)
+{
+    struct turn_text t = {"", 0};
+    const char *s = tokenizer_bytes(en->tok, id, &t.len);
+    if (s) t.s = s;
+    else t.len = 0;
+    return t;
+}
+
+static int on_token(void *ctx, struct job *j, const struct job_token *t, struct err *e)
+{
+    struct request *r = ctx;
+    const struct engine *en = &r->w->en;
+    struct turn_top top[20];
+    (void)j;
+    if (!r->turn.want_ids && !r->turn.want_logprobs) return OK;
+    struct turn_event ev = {.turn = r->turn.id, .kind = TURN_EV_TOKEN};
+    ev.token = (struct turn_token){.id = t->id, .of_reasoning = t->thinking, .known = t->known, .logprob = t->logprob,
+                                   .bytes = bytes_of(en, t->id), .top = top, .n_top = (size_t)t->n_top};
+    for (int i = 0; i < t->n_top; i++) top[i] = (struct turn_top){t->top[i].id, t->top[i].logprob, bytes_of(en, t->top[i].id)};
+    return tell(r->w, &ev, e);
+}
+
+static int on_event(void *ctx, struct job *j, const struct chat_event *c, struct err *e)
+{
+    struct request *r = ctx;
+    struct turn_event ev = {.turn = r->turn.id, .text = {c->text, c->len}, .call = c->call, .malformed = c->malformed};
+    (void)j;
+    switch (c->kind) {
+    case CHAT_EV_REASONING: ev.kind = TURN_EV_REASONING; break;
+    case CHAT_EV_CONTENT: ev.kind = TURN_EV_TEXT; break;
+    case CHAT_EV_CALL:
+        ev.kind = TURN_EV_CALL;
+        r->calls++;
+        break;
+    case CHAT_EV_ARGUMENTS: ev.kind = TURN_EV_ARGUMENTS; break;
+    case CHAT_EV_CALL_END: ev.kind = TURN_EV_CALL_END; break;
+    default: return OK;
+    }
+    bool is_call = c->kind != CHAT_EV_REASONING && c->kind != CHAT_EV_CONTENT;
+    return is_call && r->turn.chat.n_tools == 0 ? OK : tell(r->w, &ev, e); /* else the call came as text */
+}
+
+static enum turn_reason reason_of(const struct request *r, const struct job *j)
+{
+    switch (j->w.stop) {
+    case STOP_END: return r->calls && r->turn.chat.n_tools ? TURN_CALLS : TURN_END;
+    case STOP_STRING: return TURN_STOP_STRING;
+    case STOP_ID: return TURN_STOP_ID;
+    case STOP_LENGTH: return TURN_LENGTH;
+    case STOP_CONTEXT: return TURN_CONTEXT;
+    case STOP_INTERRUPTED:
+    case STOP_CALLER: break;
+    }
+    return TURN_CANCELLED;
+}
+
+static void on_done(void *ctx, struct job *j, enum job_end how, const struct err *why)
+{
+    struct request *r = ctx;
+    struct err e;
+    struct turn_event ev = {.turn = r->turn.id, .kind = TURN_EV_DONE, .usage = usage_of(r, j), .time = time_of(j)};
+    if (how == JOB_ANSWERED) {
+        ev.reason = reason_of(r, j);
+        ev.stop = j->w.stop_index;
+    } else if (how == JOB_CANCELLED) {
+        ev.reason = TURN_CANCELLED;
+    } else {
+        ev.kind = TURN_EV_ERROR;
+        ev.error = how == JOB_LATE ? TURN_TOO_LATE : TURN_BROKEN;
+        ev.text = text_of(why->msg);
+    }
+    r->job = NULL;
+    if (tell(r->w, &ev, &e)) r->w->link.out.failed = true; /* seen by the loop, which ends the process */
+    request_free(r);
+}
+
+struct job_sink request_sink(struct request *r)
+{
+    return (struct job_sink){.read = on_read, .token = on_token, .event = on_event, .done = on_done, .ctx = r};
+}
+
+/* ---- of the whole ---- */
+
+int tell_counts(struct worker *w, struct err *e)
+{
+    struct scheduler_counts c = scheduler_counts(&w->sched);
+    struct turn_counts n = {.running = c.running, .waiting = c.waiting, .pages = w->dec.pages.n,
+                            .pages_used = w->dec.pages.n - w->dec.pages.n_free, .prompt_tokens = c.prompt_tokens,
+                            .cached_tokens = c.cached_tokens, .answer_tokens = c.answer_tokens,
+                            .requests = c.done + c.failed + c.cancelled, .failed = c.failed, .cancelled = c.cancelled,
+                            .preempted = c.preempted, .prompt_seconds = c.prompt_seconds, .answer_seconds = c.write_seconds,
+                            .busy_seconds = c.busy_seconds};
+    return frame_counts(&w->link.out, &n, e);
+}
+
+static struct turn_text special_of(const struct tokenizer *t, int32_t id)
+{
+    struct turn_text x = {NULL, 0};
+    if (id >= 0) x.s = tokenizer_bytes(t, id, &x.len);
+    return x;
+}
+
+static int64_t params_of(const struct net *net)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < net->n_params; i++) sum += tensor_count(&net->params[i].t);
+    return sum;
+}
+
+int tell_model(struct worker *w, struct err *e)
+{
+    const struct engine *en = &w->en;
+    const struct config *c = &en->net.config;
+    struct sample_params p;
+    struct buf how = {0};
+    char build[160];
+    engine_sampling(en, &p);
+    snprintf(build, sizeof build, "autarky %s, %s", AUTARKY_VERSION, engine_compute_name(en));
+    if (en->chat.form) chat_form_describe(en->chat.form, &how);
+    const char *base = strrchr(en->path, '/');
+    struct turn_model m = {.name = text_of(base ? base + 1 : en->path), .path = text_of(en->path),
+                           .arch = text_of(c->arch->gguf),
+                           .form = text_of(en->chat.form ? chat_form_name(en->chat.form) : NULL), .build = text_of(build),
+                           .form_how = {how.data, how.len}, .bos = special_of(en->tok, tokenizer_bos(en->tok)),
+                           .eos = special_of(en->tok, tokenizer_eos(en->tok)), .context = w->dec.context,
+                           .model_context = en->model_context, .vocab = c->vocab, .width = c->dim, .layers = c->layers,
+                           .slots = w->sched.o.sessions, .pages = w->dec.pages.n, .page_rows = PAGE_ROWS,
+                           .params = params_of(&en->net), .chats = en->chat.form != NULL,
+                           .tools = en->chat.form && chat_form_has_tools(en->chat.form),
+                           .thinks = en->chat.form && chat_form_may_think(en->chat.form),
+                           .thinks_always = en->chat.form && chat_form_always_thinks(en->chat.form),
+                           .infill = prompt_can_infill(en->tok),
+                           .temperature = p.temp, .top_p = p.top_p, .min_p = p.min_p, .repeat = p.repeat, .top_k = p.top_k};
+    int rc = buf_check(&how, "a description", e);
+    if (!rc) rc = frame_model(&w->link.out, &m, e);
+    buf_free(&how);
+    return rc;
+}

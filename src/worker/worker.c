@@ -1,0 +1,138 @@
+/* The worker's loop: frames in, a pass, frames out. */
+#include "worker/worker.h"
+#include <string.h>
+#include "base/checked.h"
+#include "base/mem.h"
+#include "sys/clock.h"
+#include "worker/inside.h"
+
+enum { OUT_HIGH = 8 << 20 }; /* bytes that wait for the front: above it nothing is computed */
+
+/* ---- frames ---- */
+
+static int control(struct worker *w, const struct frame_control *c, struct err *e)
+{
+    struct err ignored;
+    struct request *r = worker_find(w, c->turn);
+    struct job *j = r ? r->job : NULL;
+    switch (c->kind) {
+    case CONTROL_CANCEL:
+        if (j) scheduler_cancel(j);
+        return OK;
+    case CONTROL_PAUSE:
+    case CONTROL_RESUME:
+        if (j) scheduler_pause(j, c->kind == CONTROL_PAUSE);
+        return OK;
+    case CONTROL_ANSWER:
+        if (j && j->writing) writer_close_thinking(&j->w, &ignored);
+        return OK;
+    case CONTROL_COUNTS: return tell_counts(w, e);
+    case CONTROL_DRAIN: w->draining = true; return OK;
+    }
+    return OK;
+}
+
+static int take_frame(struct worker *w, uint32_t type, const char *body, size_t len, struct err *e)
+{
+    struct frame_control c;
+    struct turn t;
+    switch (type) {
+    case FRAME_TURN:
+        TRY(frame_read_turn(&t, body, len, e));
+        return worker_take(w, &t, e);
+    case FRAME_CONTROL:
+        TRY(frame_read_control(&c, body, len, e));
+        return control(w, &c, e);
+    }
+    FAIL(e, ERR_FORMAT, "a frame of type %u came, which only a worker sends", type);
+}
+
+static int take_frames(struct worker *w, struct err *e)
+{
+    for (;;) {
+        uint32_t type;
+        size_t len;
+        bool whole;
+        struct link *l = &w->link;
+        const char *at = l->in.data + l->in_at;
+        TRY(frame_look(at, l->in.len - l->in_at, &type, &len, &whole, e));
+        if (!type || !whole) return OK;
+        TRY(take_frame(w, type, at + FRAME_HEAD, len, e));
+        l->in_at += FRAME_HEAD + len;
+    }
+}
+
+/* ---- the loop ---- */
+
+/* Waits while there is nothing to do, looks only otherwise. */
+static int wait_for(struct worker *w, struct err *e)
+{
+    bool came, idle = link_waiting(&w->link) > OUT_HIGH || !scheduler_busy(&w->sched);
+    TRY(link_wait(&w->link, idle ? -1 : 0, &came, e));
+    if (!came) return OK;
+    TRY(link_receive(&w->link, FRAME_MOST, e));
+    return take_frames(w, e);
+}
+
+static int loop(struct worker *w, struct err *e)
+{
+    while (!w->link.gone) {
+        bool worked;
+        TRY(link_transmit(&w->link, e));
+        TRY(wait_for(w, e));
+        if (link_waiting(&w->link) <= OUT_HIGH) TRY(scheduler_step(&w->sched, &worked, e));
+        if (w->draining && !w->requests && link_waiting(&w->link) == 0) return OK;
+    }
+    return OK;
+}
+
+/* ---- opening ---- */
+
+/* Loading is told now and then: the front shows it. */
+static void on_progress(void *ctx, int64_t done, int64_t total)
+{
+    struct worker *w = ctx;
+    struct err e;
+    if (!frame_loading(&w->link.out, &(struct frame_loading){done, total}, &e)) link_transmit(&w->link, &e);
+}
+
+static int open_all(struct worker *w, const struct worker_options *o, struct err *e)
+{
+    struct decoder_options fits;
+    struct engine_options eo = o->engine;
+    eo.progress = on_progress;
+    eo.ctx = w;
+    TRY(engine_open(&w->en, &eo, &fits, e));
+    TRY(decoder_open(&w->dec, &w->en, &fits, e));
+    TRY(scheduler_open(&w->sched, &w->dec, &o->scheduler, e));
+    return tell_model(w, e);
+}
+
+/* To the end of what is to be said, whatever the socket does. */
+static void say_why(struct worker *w, const struct err *why)
+{
+    struct err e;
+    struct frame_failed f = {.code = (int32_t)why->code, .text = {why->msg, strlen(why->msg)}};
+    if (frame_failed(&w->link.out, &f, &e)) return;
+    while (!w->link.gone && !link_transmit(&w->link, &e) && link_waiting(&w->link) > 0) {
+        bool came;
+        if (link_wait(&w->link, 5000, &came, &e) || came) return;
+    }
+}
+
+int worker_run(int fd, const struct worker_options *o, struct err *e)
+{
+    struct worker *w = mem_array(1, sizeof *w);
+    if (!w) FAIL(e, ERR_MEMORY, "out of memory");
+    *w = (struct worker){.began = clock_seconds()};
+    int rc = link_open(&w->link, fd, e);
+    if (!rc && (rc = open_all(w, o, e))) say_why(w, e);
+    else if (!rc) rc = loop(w, e);
+    scheduler_close(&w->sched); /* requests go with their jobs */
+    while (w->requests) request_free(w->requests);
+    decoder_close(&w->dec);
+    engine_close(&w->en);
+    link_close(&w->link);
+    mem_free(w);
+    return rc;
+}

@@ -1,0 +1,407 @@
+/* The server as a whole, as a client sees it: the shipped model behind a port, answers equal to those of `autarky run`, clients
+ * that go away, processes that are killed, an orderly end. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/checked.h"
+#include "base/mem.h"
+#include "sys/clock.h"
+#include "tests/folder.h"
+
+#define MODEL "models/first/first.gguf"
+enum { SECONDS = 120, CLIENTS = 12 };
+
+static char program[PATH_MAX];
+static int port;
+static pid_t server;
+static int server_err; /* what it says */
+static struct buf said;
+
+/* ---- the server ---- */
+
+static void read_said(double seconds)
+{
+    struct pollfd p = {.fd = server_err, .events = POLLIN};
+    char text[4096];
+    while (poll(&p, 1, (int)(1000 * seconds)) > 0) {
+        ssize_t n = read(server_err, text, sizeof text);
+        if (n <= 0) return;
+        buf_add(&said, text, (size_t)n);
+        seconds = 0;
+    }
+}
+
+static bool has_said(const char *words, double seconds)
+{
+    double end = clock_seconds() + seconds;
+    do {
+        read_said(0.05);
+        if (said.data && strstr(said.data, words)) return true;
+    } while (clock_seconds() < end);
+    return false;
+}
+
+static void start_server(void)
+{
+    const char *args[] = {program, "serve", MODEL, "--port", "0", "--threads", "1", "--ctx", "512", "--drain", "20", NULL};
+    int fd[2];
+    buf_clear(&said);
+    CHECK(pipe(fd) == 0, "pipe: %s", strerror(errno));
+    fflush(NULL);
+    server = fork();
+    if (server == 0) {
+        alarm(SECONDS);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        setenv("HOME", dir, 1);
+        dup2(fd[1], 2);
+        for (int i = 3; i < 64; i++) close(i);
+        execv(program, (char *const *)(uintptr_t)args);
+        _exit(126);
+    }
+    close(fd[1]);
+    server_err = fd[0];
+    CHECK(has_said("http://127.0.0.1:", 30), "it tells where it listens: %s", said.data);
+    const char *at = said.data ? strstr(said.data, "127.0.0.1:") : NULL;
+    port = at ? (int)strtol(at + 10, NULL, 10) : 0;
+    CHECK(has_said("loaded in", 60), "the model is loaded: %s", said.data);
+}
+
+static int end_server(int signal_number)
+{
+    int status = -1;
+    kill(server, signal_number);
+    waitpid(server, &status, 0);
+    read_said(0);
+    close(server_err);
+    return status;
+}
+
+/* ---- clients ---- */
+
+static int dial(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(fd, (struct sockaddr *)&a, sizeof a)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int ask_with(const char *method, const char *path, const char *headers, const char *body)
+{
+    struct buf b = {0};
+    int fd = dial();
+    size_t n = body ? strlen(body) : 0;
+    buf_printf(&b, "%s %s HTTP/1.1\r\nConnection: close\r\n%s", method, path, headers);
+    if (body) buf_printf(&b, "Content-Type: application/json\r\nContent-Length: %zu\r\n", n);
+    buf_printf(&b, "\r\n%s", body ? body : "");
+    if (fd >= 0 && write(fd, b.data, b.len) != (ssize_t)b.len) {
+        close(fd);
+        fd = -1;
+    }
+    buf_free(&b);
+    return fd;
+}
+
+static int ask(const char *method, const char *path, const char *body)
+{
+    return ask_with(method, path, "Host: localhost\r\n", body);
+}
+
+/* Everything to the end; returns the status, *body (owned by the caller) without the framing of chunks. */
+static int answer(int fd, struct buf *body)
+{
+    struct buf all = {0};
+    char text[4096];
+    ssize_t n;
+    int status = 0;
+    *body = (struct buf){0};
+    while (fd >= 0 && (n = read(fd, text, sizeof text)) > 0) buf_add(&all, text, (size_t)n);
+    if (fd >= 0) close(fd);
+    const char *at = all.data ? strstr(all.data, "\r\n\r\n") : NULL;
+    if (at) {
+        status = (int)strtol(all.data + 9, NULL, 10);
+        bool chunked = strstr(all.data, "chunked") && strstr(all.data, "chunked") < at;
+        at += 4;
+        if (!chunked) buf_add_str(body, at);
+        for (size_t size; chunked && (size = (size_t)strtoul(at, NULL, 16)) > 0;) {
+            at = strstr(at, "\r\n") + 2;
+            buf_add(body, at, size);
+            at += size + 2;
+        }
+    }
+    buf_add_str(body, "");
+    buf_free(&all);
+    return status;
+}
+
+static int get(const char *path, struct buf *body) { return answer(ask("GET", path, NULL), body); }
+
+/* A request of OpenAI's chat with everything that decides the answer. */
+static void chat_body(char out[400], int i, bool stream)
+{
+    static const char *const prompts[] = {"Tell me a story about a cat.", "Who is Tom?", "What is in the box?", "Say hello."};
+    snprintf(out, 400, "{\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}],\"max_tokens\":%d,\"seed\":%d,\"temperature\":0.8,"
+                       "\"stream\":%s}", prompts[i % 4], 20 + 5 * (i % 5), i, stream ? "true" : "false");
+}
+
+/* What `autarky run` answers to the same. */
+static void run_alone(struct buf *out, int i)
+{
+    char body[400], prompt[100], seed[12], most[12];
+    chat_body(body, i, false);
+    const char *at = strstr(body, "content\":\"") + 10;
+    snprintf(prompt, sizeof prompt, "%.*s", (int)strcspn(at, "\""), at);
+    snprintf(seed, sizeof seed, "%d", i);
+    snprintf(most, sizeof most, "%d", 20 + 5 * (i % 5));
+    const char *args[] = {program, "run", MODEL, prompt, "--seed", seed, "-n", most, "--temp", "0.8", "--json", NULL};
+    int fd[2];
+    CHECK(pipe(fd) == 0, "pipe: %s", strerror(errno));
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(SECONDS);
+        setenv("HOME", dir, 1);
+        dup2(fd[1], 1);
+        int null = open("/dev/null", O_RDWR);
+        dup2(null, 0);
+        dup2(null, 2);
+        for (int k = 3; k < 64; k++) close(k);
+        execv(program, (char *const *)(uintptr_t)args);
+        _exit(126);
+    }
+    close(fd[1]);
+    struct buf text = {0};
+    char part[4096];
+    ssize_t n;
+    while ((n = read(fd[0], part, sizeof part)) > 0) buf_add(&text, part, (size_t)n);
+    close(fd[0]);
+    waitpid(pid, NULL, 0);
+    json_t *v = json_loadb(text.len ? text.data : "", text.len, 0, NULL);
+    const char *s = json_string_value(json_object_get(v, "text"));
+    CHECK(s != NULL, "autarky run printed %.300s", text.data);
+    buf_clear(out);
+    buf_add_str(out, s ? s : "");
+    json_decref(v);
+    buf_free(&text);
+}
+
+/* The text of a reply, or of the chunks of a stream. */
+static void text_of(struct buf *out, const char *body, bool stream)
+{
+    buf_clear(out);
+    buf_add_str(out, "");
+    if (!stream) {
+        json_t *v = json_loads(body, 0, NULL);
+        json_t *m = json_object_get(json_array_get(json_object_get(v, "choices"), 0), "message");
+        const char *s = json_string_value(json_object_get(m, "content"));
+        buf_add_str(out, s ? s : "(none)");
+        json_decref(v);
+        return;
+    }
+    for (const char *at = body; (at = strstr(at, "data: ")); at++) {
+        json_t *v = json_loads(at + 6, JSON_DISABLE_EOF_CHECK, NULL);
+        json_t *d = json_object_get(json_array_get(json_object_get(v, "choices"), 0), "delta");
+        const char *s = json_string_value(json_object_get(d, "content"));
+        if (s) buf_add_str(out, s);
+        json_decref(v);
+    }
+}
+
+/* ---- tests ---- */
+
+/* Alone and beside eleven others, whole and as a stream, every answer is that of the command line. */
+static void test_same(void)
+{
+    struct buf want[CLIENTS] = {{0}}, body, text = {0};
+    char request[400];
+    int fd[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++) run_alone(&want[i], i);
+    for (int way = 0; way < 3; way++) {
+        bool stream = way == 1;
+        for (int i = 0; i < CLIENTS; i++) {
+            chat_body(request, i, stream);
+            fd[i] = ask("POST", "/v1/chat/completions", request);
+            if (way < 2) continue;
+            CHECK(answer(fd[i], &body) == 200, "request %d alone: %.300s", i, body.data);
+            text_of(&text, body.data, stream);
+            CHECK(!strcmp(text.data, want[i].data), "request %d alone: \"%s\", run says \"%s\"", i, text.data, want[i].data);
+            buf_free(&body);
+        }
+        for (int i = 0; i < CLIENTS && way < 2; i++) {
+            CHECK(answer(fd[i], &body) == 200, "request %d: %.300s", i, body.data);
+            text_of(&text, body.data, stream);
+            CHECK(!strcmp(text.data, want[i].data), "request %d%s: \"%s\", run says \"%s\"", i, stream ? ", streamed" : "",
+                  text.data,
+                  want[i].data);
+            CHECK(!stream || strstr(body.data, "data: [DONE]"), "a stream ends with its mark");
+            buf_free(&body);
+        }
+    }
+    for (int i = 0; i < CLIENTS; i++) buf_free(&want[i]);
+    buf_free(&text);
+}
+
+static void test_refused(void)
+{
+    static const struct {
+        const char *method, *path, *headers, *body;
+        int status;
+    } cases[] = {
+        {"GET", "/health", "Host: localhost\r\n", NULL, 200},
+        {"GET", "/v1/models", "Host: evil.example\r\n", NULL, 421},
+        {"POST", "/v1/chat/completions", "Host: localhost\r\nOrigin: https://evil.example\r\n", "{}", 403},
+        {"POST", "/v1/chat/completions", "Host: localhost\r\n", "{\"messages\":", 400},
+        {"POST", "/v1/chat/completions", "Host: localhost\r\n", "{\"messages\":[]}", 400},
+        {"POST", "/v1/chat/completions", "Host: localhost\r\n",
+         "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"model\":\"no\"}", 404},
+        {"POST", "/v1/chat/completions", "Host: localhost\r\n",
+         "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"top_p\":7}", 400},
+        {"GET", "/nowhere", "Host: localhost\r\n", NULL, 404},
+        {"GET", "/v1/chat/completions", "Host: localhost\r\n", NULL, 405},
+    };
+    struct buf body;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int status = answer(ask_with(cases[i].method, cases[i].path, cases[i].headers, cases[i].body), &body);
+        CHECK(status == cases[i].status, "%s %s: %d, expected %d: %.200s", cases[i].method, cases[i].path, status,
+              cases[i].status,
+              body.data);
+        buf_free(&body);
+    }
+    struct buf b = {0};
+    buf_add_str(&b, "{\"messages\":[{\"role\":\"user\",\"content\":\"");
+    for (int i = 0; i < 600; i++) buf_add_str(&b, "cat and ");
+    buf_add_str(&b, "\"}]}");
+    CHECK(answer(ask("POST", "/v1/chat/completions", b.data), &body) == 400, "a prompt that is too long");
+    CHECK(strstr(body.data, "context_length_exceeded") && strstr(body.data, "512"), "it tells the figures: %.300s", body.data);
+    buf_free(&body);
+    buf_free(&b);
+}
+
+/* Clients go away in the middle of streams: their places are free again, and others are not disturbed. */
+static void test_gone(void)
+{
+    char request[400];
+    struct buf body, want = {0}, text = {0};
+    run_alone(&want, 3);
+    for (int round = 0; round < 5; round++) {
+        int fd[8];
+        for (int i = 0; i < 8; i++) {
+            chat_body(request, i, true);
+            fd[i] = ask("POST", "/v1/chat/completions", request);
+        }
+        char part[200];
+        for (int i = 0; i < 8; i++) {
+            if (i == 3) continue;
+            if (i % 2 && read(fd[i], part, sizeof part) < 0) CHECK(false, "read: %s", strerror(errno));
+            close(fd[i]);
+        }
+        CHECK(answer(fd[3], &body) == 200, "beside those that went away");
+        text_of(&text, body.data, true);
+        CHECK(!strcmp(text.data, want.data), "beside those that went away: \"%s\", run says \"%s\"", text.data, want.data);
+        buf_free(&body);
+    }
+    CHECK(has_said("the client went away", 10), "the log tells it: %s", said.data);
+    buf_free(&want);
+    buf_free(&text);
+}
+
+/* The process that computes: the only child of the server. */
+static pid_t worker_of(pid_t parent)
+{
+    char path[64], text[64] = "";
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
+    int fd = open(path, O_RDONLY);
+    if (fd >= 0 && read(fd, text, sizeof text - 1) < 0) text[0] = 0;
+    if (fd >= 0) close(fd);
+    return (pid_t)strtol(text, NULL, 10);
+}
+
+/* The worker is killed under a request: that one gets an error, the next one an answer from a new worker. */
+static void test_crash(void)
+{
+    char request[400];
+    struct buf body;
+    pid_t worker = worker_of(server);
+    CHECK(worker > 0, "the server has a worker");
+    if (worker <= 0) return;
+    kill(worker, SIGSTOP);
+    chat_body(request, 1, false);
+    int fd = ask("POST", "/v1/chat/completions", request);
+    clock_sleep(0.2);
+    kill(worker, SIGKILL);
+    CHECK(answer(fd, &body) == 500 && strstr(body.data, "killed by signal 9"), "a request whose worker dies: %.300s",
+          body.data);
+    buf_free(&body);
+    CHECK(answer(ask("POST", "/v1/chat/completions", request), &body) == 200, "the next one: %.300s", body.data);
+    buf_free(&body);
+    CHECK(worker_of(server) != worker, "by another worker");
+    CHECK(get("/health", &body) == 200, "the server lives");
+    buf_free(&body);
+}
+
+/* Told to end: what is under way comes to its end, new requests are refused, nothing is left. */
+static void test_ending(void)
+{
+    char request[400];
+    struct buf body;
+    pid_t worker = worker_of(server);
+    chat_body(request, 2, true);
+    int fd = ask("POST", "/v1/chat/completions", request);
+    char first[16];
+    CHECK(read(fd, first, sizeof first) > 0, "the stream began");
+    int status = end_server(SIGTERM);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+    int rest = answer(fd, &body);
+    (void)rest;
+    CHECK(dial() < 0, "nobody listens");
+    CHECK(kill(worker, 0) < 0 && errno == ESRCH, "no worker is left");
+    buf_free(&body);
+}
+
+/* The front is killed: its worker does not stay. */
+static void test_killed(void)
+{
+    start_server();
+    pid_t worker = worker_of(server);
+    end_server(SIGKILL);
+    double end = clock_seconds() + 10;
+    while (kill(worker, 0) == 0 && clock_seconds() < end) clock_sleep(0.05);
+    CHECK(kill(worker, 0) < 0, "the worker is still there");
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    snprintf(program, sizeof program, "%s", argv[0]);
+    char *at = strrchr(program, '/');
+    at = at ? at : program;
+    *at = 0;
+    at = strrchr(program, '/');
+    snprintf(at ? at : program, 16, "/autarky");
+    signal(SIGPIPE, SIG_IGN);
+    folder_make();
+    start_server();
+    test_same();
+    test_refused();
+    test_gone();
+    test_crash();
+    test_ending();
+    test_killed();
+    buf_free(&said);
+    folder_remove();
+    return test_end();
+}
