@@ -77,7 +77,8 @@ static void test_slow_reader(void)
     start(&f, &c, NULL);
     int fd = dial(&f);
     put(fd, GET("/stream?n=10000&size=2000") CLOSE);
-    clock_sleep(0.2);
+    for (int i = 0; i < 400 && counts(&f).bytes < 100000; i++) clock_sleep(0.005);
+    clock_sleep(0.1);
     struct http_counts k = counts(&f);
     CHECK(k.bytes > 100000 && k.bytes < 140000, "%d bytes wait", (int)k.bytes);
     CHECK(f.written < 10000000, "%d bytes were written without anybody reading", (int)f.written);
@@ -149,7 +150,8 @@ static void test_time(void)
     buf_free(&b);
 }
 
-static void test_limits(void)
+/* So many connections at once, all but one idle. */
+static void test_many(void)
 {
     enum { MANY = 1000 };
     static int fds[MANY];
@@ -157,8 +159,7 @@ static void test_limits(void)
     struct buf b = {0};
     struct http_config c;
     struct rlimit r;
-    /* so many connections at once, all but one idle */
-    int many = getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < 2 * MANY + 100 ? (int)(r.rlim_cur - 100) / 2 : MANY;
+    int many = getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < 2 * MANY + 300 ? (int)(r.rlim_cur - 300) / 2 : MANY;
     config_for_tests(&c);
     start(&f, &c, NULL);
     for (int i = 0; i < many; i++) fds[i] = dial(&f);
@@ -170,12 +171,42 @@ static void test_limits(void)
           (int)(k.bytes / (uint64_t)many));
     for (int i = 0; i < many; i++) close(fds[i]);
     stop(&f);
-    /* one more than are allowed is told so */
+    buf_free(&b);
+}
+
+/* A connection more than are allowed. */
+static void test_room(void)
+{
+    int fds[5];
+    struct fixture f;
+    struct buf b = {0};
+    struct http_config c;
+    /* the longest idle goes, between requests before those that have not asked yet */
     config_for_tests(&c);
     c.connections = 5;
     start(&f, &c, NULL);
-    for (int i = 0; i < 5; i++) fds[i] = dial(&f);
-    for (int i = 0; i < 400 && counts(&f).connections < 5; i++) clock_sleep(0.005);
+    for (int i = 0; i < 5; i++) {
+        fds[i] = dial(&f);
+        put(fds[i], i == 0 ? "GET / HT" : i == 2 ? GET("/never") "\r\n" : "");
+        for (int n = 0; n < 400 && counts(&f).connections < (uint32_t)i + 1; n++) clock_sleep(0.005);
+    }
+    CHECK(becomes(&f, &f.handled, 1), "not handled");
+    const char *a = ask(&f, GET("/hi") CLOSE, &b);
+    CHECK(has(a, " 200 OK"), "%s", a);
+    buf_clear(&b);
+    CHECK(take(fds[1], &b, 2, NULL) && b.len == 0 && !take(fds[3], &b, 0.05, NULL), "not the longest idle one");
+    CHECK(counts(&f).made_room == 1 && counts(&f).turned_away == 0, "%d made room", (int)counts(&f).made_room);
+    for (int i = 0; i < 5; i++) close(fds[i]);
+    stop(&f);
+    /* where all work, it is told so */
+    config_for_tests(&c);
+    c.connections = 5;
+    start(&f, &c, NULL);
+    for (int i = 0; i < 5; i++) {
+        fds[i] = dial(&f);
+        put(fds[i], GET("/never") "\r\n");
+    }
+    CHECK(becomes(&f, &f.handled, 5), "not handled");
     a = ask(&f, "", &b);
     CHECK(has(a, "HTTP/1.1 503 ") && has(a, "Retry-After: 1\r\n"), "%s", a);
     close(fds[0]);
@@ -185,12 +216,20 @@ static void test_limits(void)
     CHECK(counts(&f).turned_away == 1, "%d turned away", (int)counts(&f).turned_away);
     for (int i = 1; i < 5; i++) close(fds[i]);
     stop(&f);
-    /* memory of all buffers */
+    buf_free(&b);
+}
+
+/* Memory of all buffers. */
+static void test_memory(void)
+{
+    static char block[1 << 20];
+    struct fixture f;
+    struct buf b = {0};
+    struct http_config c;
     config_for_tests(&c);
     c.memory = 3 << 20;
     start(&f, &c, NULL);
     char head[200];
-    static char block[1 << 20];
     memset(block, ' ', sizeof block);
     snprintf(head, sizeof head,
              ECHO "Content-Length: %d\r\n" CLOSE,
@@ -202,11 +241,21 @@ static void test_limits(void)
     take(fd, &b, 2, NULL);
     CHECK(b.data && has(b.data, "HTTP/1.1 503 "), "%s", b.data);
     close(fd);
-    k = counts(&f);
+    struct http_counts k = counts(&f);
     CHECK(k.over_memory == 1 && k.most_bytes < (6 << 20), "%d over memory, at most %d bytes", (int)k.over_memory,
           (int)k.most_bytes);
-    a = ask(&f, GET("/hi") CLOSE, &b);
+    const char *a = ask(&f, GET("/hi") CLOSE, &b);
     CHECK(has(a, " 200 OK"), "%s", a);
+    /* an answer above it, copied or taken, is refused; one below goes */
+    for (int take = 0; take < 2; take++) {
+        a = ask(&f, take ? GET("/big?n=4000000&take=1") CLOSE : GET("/big?n=4000000") CLOSE, &b);
+        CHECK(has(a, "HTTP/1.1 503 ") && has(a, "4000000 bytes") && has(a, "Retry-After: 1"), "%.300s", a);
+        a = ask(&f, take ? GET("/big?n=2000000&take=1") CLOSE : GET("/big?n=2000000") CLOSE, &b);
+        CHECK(has(a, " 200 OK") && b.len > 2000000 && b.len < 2001000, "%zu bytes: %.300s", b.len, a);
+        a = ask(&f, take ? GET("/big?n=200&take=1") CLOSE : GET("/big?n=200") CLOSE, &b);
+        CHECK(has(a, " 200 OK") && has(a, "Content-Length: 200\r\n"), "%s", a);
+    }
+    CHECK(counts(&f).over_memory == 3, "%d over memory", (int)counts(&f).over_memory);
     stop(&f);
     buf_free(&b);
 }
@@ -216,6 +265,8 @@ int main(void)
     test_gone();
     test_slow_reader();
     test_time();
-    test_limits();
+    test_many();
+    test_room();
+    test_memory();
     return test_end();
 }

@@ -324,6 +324,13 @@ static void test_listening(void)
     CHECK_OK(http_server_listen_fd(s, fd, NULL, &e), &e);
     http_server_close(s);
     http_loop_free(l);
+    char pid[20];
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    CHECK(net_given(pid, "2") == 2 && net_given(pid, "64") == 64, "sockets were handed over");
+    CHECK(!net_given(pid, "0") && !net_given(pid, "65") && !net_given(pid, "-1") && !net_given(pid, "2x") &&
+              !net_given(pid, "") && !net_given(pid, NULL) && !net_given(NULL, "2") && !net_given("1", "2") &&
+              !net_given("", "2"),
+          "no sockets were handed over");
 }
 
 static void test_path(void)
@@ -350,6 +357,47 @@ static void test_path(void)
     buf_free(&b);
 }
 
+static void stop_loop(void *ctx) { http_loop_stop(((struct fixture *)ctx)->loop); }
+
+/* Every allocation of a request fails once, those of libevent included: the connection ends, with or without an answer; never
+ * with half of one that looks whole. The server goes on, and nothing is lost. One thread here. */
+static void test_shortage(const char *text, const char *end)
+{
+    struct fixture f;
+    struct buf b = {0};
+    struct http_timer *timer;
+    struct err e = {0};
+    int k = 1, short_of = 0;
+    open_at(&f, NULL, NULL, NULL);
+    CHECK_OK(http_timer_new(&timer, f.loop, stop_loop, &f, &e), &e);
+    buf_reserve(&b, 1 << 20);
+    for (bool hit = true; hit && k < 1000; k++) {
+        int fd = dial(&f);
+        put(fd, text);
+        for (int turn = 0; turn < 2; turn++) {
+            http_timer_set(timer, 0.004);
+            if (turn == 0) mem_fail_at((uint64_t)k);
+            CHECK_OK(http_loop_run(f.loop, &e), &e);
+            if (turn == 0) hit = mem_fail_left() == 0;
+            mem_fail_at(0);
+        }
+        buf_clear(&b);
+        CHECK(take(fd, &b, 0, NULL), "allocation %d: the connection stays: %s", k, b.data);
+        bool whole = has(b.data, " 200 OK") && !memcmp(b.data + b.len - strlen(end), end, strlen(end));
+        bool refused = has(b.data, "HTTP/1.1 503 ") || b.len == 0 || !memcmp(b.data, "HTTP/1.1 500", 12);
+        bool cut = has(b.data, "chunked") && !has(b.data, "\r\n0\r\n\r\n");
+        CHECK(whole || refused || cut, "allocation %d: %s", k, b.data);
+        CHECK(whole || hit, "no allocation failed: %s", b.data);
+        short_of += !whole;
+        close(fd);
+        f.parked[0] = NULL;
+    }
+    CHECK(short_of > 5 && k < 1000, "%d of %d allocations were missed", short_of, k);
+    http_timer_free(timer);
+    close_all(&f);
+    buf_free(&b);
+}
+
 /* Everything again, and nothing of it remains. */
 static void test_leaks(void)
 {
@@ -357,6 +405,10 @@ static void test_leaks(void)
     test_plain();
     test_connection();
     test_drain();
+    test_shortage(GET("/hi") CLOSE, "/hi?");
+    test_shortage(ECHO "Transfer-Encoding: chunked\r\n" CLOSE "2\r\n{}\r\n0\r\n\r\n", "{}");
+    test_shortage(GET("/stream?n=5&size=3000") CLOSE, "x\r\n0\r\n\r\n");
+    test_shortage(GET("/big?n=30000&take=1") CLOSE, "bbb");
     CHECK(mem_live() == live, "%d blocks were lost", (int)(mem_live() - live));
 }
 

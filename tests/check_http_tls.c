@@ -126,6 +126,10 @@ static void test_tls(void)
     CHECK(counts(&f).bytes < 250000, "%d bytes wait", (int)counts(&f).bytes);
     CHECK(tls_take(&c, &b, SIZE_MAX) && b.len > 6000000 && !memcmp(b.data + b.len - 5, "0\r\n\r\n", 5), "%zu bytes", b.len);
     tls_close(&c);
+    c = tls_dial(&f, TLS1_2_VERSION);
+    tls_put(&c, GET("/big?n=3000000&take=1") CLOSE);
+    CHECK(tls_take(&c, &b, SIZE_MAX) && b.len > 3000000 && b.len < 3001000, "%zu bytes", b.len);
+    tls_close(&c);
     c = tls_dial(&f, TLS1_1_VERSION);
     CHECK(!c.ssl, "TLS 1.1");
     tls_close(&c);

@@ -80,8 +80,13 @@ static inline void stream_more(void *ctx)
     struct stream *st = ctx;
     struct fixture *f = st->f;
     char *data = mem_alloc((size_t)st->size + 1);
-    memset(data, 'x', (size_t)st->size);
     size_t waiting = 0;
+    if (!data) {
+        http_stream_abort(st->r);
+        stream_free(st);
+        return;
+    }
+    memset(data, 'x', (size_t)st->size);
     while (st->left > 0 && (st->heedless || waiting <= f->config.stream_high)) {
         waiting = http_stream_write(st->r, data, (size_t)st->size);
         st->left--;
@@ -106,10 +111,13 @@ static inline void stream_drained(struct http_request *r)
 static inline void stream_start(struct fixture *f, struct http_request *r, bool heedless)
 {
     struct stream *st = mem_alloc(sizeof *st);
-    struct err e;
-    *st = (struct stream){
-        .f = f, .r = r, .left = get_number(r, "n", 3), .size = get_number(r, "size", 5), .heedless = heedless};
-    if (http_timer_new(&st->timer, f->loop, stream_more, st, &e)) CHECK(false, "%s", e.msg); /* the number of streams varies */
+    long n = get_number(r, "n", 3), size = get_number(r, "size", 5);
+    if (st) *st = (struct stream){.f = f, .r = r, .left = n, .size = size, .heedless = heedless};
+    if (!st || http_timer_new(&st->timer, f->loop, stream_more, st, NULL)) {
+        mem_free(st);
+        http_reply_refusal(r, &(struct http_refusal){503, "no memory"}, NULL);
+        return;
+    }
     r->user = st;
     r->closed = stream_closed;
     r->drained = stream_drained;
@@ -162,9 +170,16 @@ static inline void handle(void *ctx, struct http_request *r)
     } else if (!strcmp(r->path, "/big")) {
         size_t n = (size_t)get_number(r, "n", 1000);
         char *data = mem_alloc(n + 1);
+        if (!data) {
+            http_reply_refusal(r, &(struct http_refusal){503, "no memory"}, NULL);
+            return;
+        }
         memset(data, 'b', n);
-        http_reply(r, 200, NULL, data, n);
-        mem_free(data);
+        if (get_number(r, "take", 0)) http_reply_take(r, 200, NULL, &(struct buf){.data = data, .len = n, .cap = n + 1});
+        else {
+            http_reply(r, 200, NULL, data, n);
+            mem_free(data);
+        }
     } else if (r->body_len > 0) http_reply(r, 200, NULL, r->body, r->body_len);
     else {
         snprintf(text, sizeof text, "%s?%s", r->path, r->query);
@@ -206,7 +221,7 @@ static inline void on_loop(struct fixture *f, void (*job)(struct fixture *f, voi
     pthread_mutex_lock(&f->lock);
     f->job = job;
     f->job_ctx = ctx;
-    CHECK(write(f->wake, &one, sizeof one) == sizeof one, "eventfd");
+    if (write(f->wake, &one, sizeof one) != sizeof one) CHECK(false, "eventfd"); /* how often this is called varies */
     while (f->job) pthread_cond_wait(&f->done, &f->lock);
     pthread_mutex_unlock(&f->lock);
 }
@@ -233,8 +248,8 @@ static inline void config_for_tests(struct http_config *c)
     c->times = (struct http_times){.head = 5, .idle = 5, .body = 5, .stall = 5, .linger = 1};
 }
 
-/* config NULL: that of config_for_tests. Listens on localhost, or on path alone. */
-static inline void start_at(struct fixture *f, const struct http_config *config, struct http_tls *tls, const char *path)
+/* All but the thread. config NULL: that of config_for_tests. Listens on localhost, or on path alone. */
+static inline void open_at(struct fixture *f, const struct http_config *config, struct http_tls *tls, const char *path)
 {
     struct err e = {0};
     *f = (struct fixture){.wake = eventfd(0, EFD_CLOEXEC)};
@@ -249,6 +264,11 @@ static inline void start_at(struct fixture *f, const struct http_config *config,
     else CHECK_OK(http_server_listen(f->s, "localhost", &f->port, tls, &e), &e);
     CHECK_OK(http_watch_new(&f->watch, f->loop, f->wake, on_job, f, &e), &e);
     CHECK_OK(http_watch_set(f->watch, HTTP_READABLE, &e), &e);
+}
+
+static inline void start_at(struct fixture *f, const struct http_config *config, struct http_tls *tls, const char *path)
+{
+    open_at(f, config, tls, path);
     CHECK(pthread_create(&f->thread, NULL, serve, f) == 0, "thread");
 }
 
@@ -263,16 +283,21 @@ static inline void job_stop(struct fixture *f, void *ctx)
     http_loop_stop(f->loop);
 }
 
-static inline void stop(struct fixture *f)
+static inline void close_all(struct fixture *f)
 {
-    on_loop(f, job_stop, NULL);
-    pthread_join(f->thread, NULL);
     http_server_close(f->s);
     http_watch_free(f->watch);
     http_loop_free(f->loop);
     close(f->wake);
     pthread_mutex_destroy(&f->lock);
     pthread_cond_destroy(&f->done);
+}
+
+static inline void stop(struct fixture *f)
+{
+    on_loop(f, job_stop, NULL);
+    pthread_join(f->thread, NULL);
+    close_all(f);
 }
 
 static inline int read_count(struct fixture *f, const int *n)

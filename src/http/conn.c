@@ -283,13 +283,14 @@ static bool attach(struct http_conn *c, struct ssl_st *ssl)
 {
     struct http_server *s = c->server;
     int options = BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS;
+    uint64_t shortages = mem_shortages(); /* libevent passes over some, and leaves a buffer that never sends */
     if (ssl) c->bev = bufferevent_openssl_socket_new(s->base, c->fd, ssl, BUFFEREVENT_SSL_ACCEPTING, options);
     else c->bev = bufferevent_socket_new(s->base, c->fd, options);
     if (!c->bev) return false;
     if (ssl) bufferevent_openssl_set_allow_dirty_shutdown(c->bev, 1);
     bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
     bufferevent_setwatermark(c->bev, EV_WRITE, s->config.stream_low, 0);
-    return bufferevent_enable(c->bev, EV_READ | EV_WRITE) == 0;
+    return bufferevent_enable(c->bev, EV_READ | EV_WRITE) == 0 && mem_shortages() == shortages;
 }
 
 /* The first byte on a port of TLS: a handshake, or somebody who speaks plain HTTP and is told so. */

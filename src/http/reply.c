@@ -11,6 +11,8 @@
 #include "http/conn.h"
 #include "sys/clock.h"
 
+enum { SMALL = 16 << 10 }; /* bytes of an answer that are copied, and sent even when memory is short */
+
 /* Of the framing and of the connection: a handler's are left out. */
 static const char *const own_fields[] = {"connection", "content-length", "transfer-encoding", "date", "keep-alive", "upgrade",
                                          "trailer", "x-request-id", "te"};
@@ -36,13 +38,18 @@ size_t http_conn_waiting(const struct http_conn *c) { return c->bev ? evbuffer_g
 /* Whether an answer can still be written. */
 static bool is_open(const struct http_conn *c) { return c->state != CONN_DEAD && !c->doomed && c->bev; }
 
+/* Before bytes are added: how fast the reader takes them is counted from the first that wait. */
+static void begin_window(struct http_conn *c)
+{
+    if (http_conn_waiting(c) > 0) return;
+    c->window = clock_seconds();
+    c->window_sent = c->queued;
+}
+
 void http_conn_add(struct http_conn *c, const void *data, size_t n)
 {
     if (!is_open(c) || n == 0) return;
-    if (http_conn_waiting(c) == 0) {
-        c->window = clock_seconds();
-        c->window_sent = c->queued;
-    }
+    begin_window(c);
     if (evbuffer_add(bufferevent_get_output(c->bev), data, n) != 0) http_conn_doom(c);
     else c->queued += n;
 }
@@ -157,12 +164,39 @@ static void answer_done(struct http_conn *c)
     if (c->state == CONN_HANDLING || c->close_after) http_conn_over(c);
 }
 
+/* Whether the handler may answer. On a connection that is about to end nothing goes out any more; but `last`, the call that
+ * completes an answer, ends the request all the same: `closed` is not called behind it. */
+static bool may_answer(struct http_conn *c, bool streaming, bool last)
+{
+    if (c->state == CONN_DEAD || c->answered) return false;
+    if (is_open(c)) return c->streaming == streaming;
+    if (last) {
+        c->answered = true;
+        c->request.closed = c->request.drained = NULL;
+        c->server->counts.gone++;
+        http_conn_log(c, true);
+    }
+    return false;
+}
+
 /* ---- interface ---- */
+
+/* True when a body of len bytes would be too much: the answer is another one then, and made. */
+static bool no_room(struct http_conn *c, size_t len)
+{
+    struct http_server *s = c->server;
+    if (len == 0 || (s->counts.bytes <= s->config.memory && len <= s->config.memory - s->counts.bytes)) return false;
+    s->counts.over_memory++;
+    http_refuse(&c->refusal, 503, "the server has no memory for an answer of %zu bytes now", len);
+    http_reply_refusal(&c->request, &c->refusal, (struct http_field[]){{"Retry-After", "1"}, {0}});
+    return true;
+}
 
 void http_reply(struct http_request *r, int status, const struct http_field *fields, const void *body, size_t len)
 {
     struct http_conn *c = conn_of(r);
-    if (!is_open(c) || c->answered || c->streaming) return;
+    if (!may_answer(c, false, true)) return;
+    if (len > SMALL && no_room(c, len)) return;
     write_head(c, status, fields, len);
     if (!c->no_body) {
         http_conn_add(c, body, len);
@@ -171,10 +205,45 @@ void http_reply(struct http_request *r, int status, const struct http_field *fie
     answer_done(c);
 }
 
+static void free_body(const void *data, size_t n, void *ctx)
+{
+    (void)data, (void)n;
+    mem_free(ctx);
+}
+
+static void send_taken(struct http_conn *c, struct buf *body)
+{
+    begin_window(c);
+    if (evbuffer_add_reference(bufferevent_get_output(c->bev), body->data, body->len, free_body, body->data) != 0) {
+        http_conn_doom(c);
+        return;
+    }
+    c->queued += body->len;
+    c->out_bytes += body->len;
+    *body = (struct buf){0};
+}
+
+void http_reply_take(struct http_request *r, int status, const struct http_field *fields, struct buf *body)
+{
+    struct http_conn *c = conn_of(r);
+    bool open = may_answer(c, false, true);
+    if (open && body->failed) {
+        http_refuse(&c->refusal, 503, "the server has no memory for the answer");
+        http_reply_refusal(r, &c->refusal, (struct http_field[]){{"Retry-After", "1"}, {0}});
+    } else if (open && body->len <= SMALL) {
+        http_reply(r, status, fields, body->data, body->len);
+    } else if (open && !no_room(c, body->len)) {
+        write_head(c, status, fields, body->len);
+        if (!c->no_body && is_open(c)) send_taken(c, body);
+        answer_done(c);
+    }
+    buf_free(body);
+}
+
 void http_stream_begin(struct http_request *r, int status, const struct http_field *fields)
 {
     struct http_conn *c = conn_of(r);
-    if (!is_open(c) || c->answered || c->streaming) return;
+    if (!may_answer(c, false, false)) return;
     write_head(c, status, fields, SIZE_MAX);
     c->streaming = true;
     check_memory(c);
@@ -184,7 +253,7 @@ size_t http_stream_write(struct http_request *r, const void *data, size_t len)
 {
     struct http_conn *c = conn_of(r);
     char size[24];
-    if (!is_open(c) || !c->streaming || c->answered || c->no_body || len == 0) return 0;
+    if (!may_answer(c, true, false) || c->no_body || len == 0) return 0;
     if (http_conn_waiting(c) + len > c->server->config.stream_max) {
         c->server->counts.too_slow++;
         http_conn_doom(c);
@@ -203,7 +272,7 @@ size_t http_stream_write(struct http_request *r, const void *data, size_t len)
 void http_stream_end(struct http_request *r)
 {
     struct http_conn *c = conn_of(r);
-    if (!is_open(c) || !c->streaming || c->answered) return;
+    if (!may_answer(c, true, true)) return;
     if (c->chunked && !c->no_body) http_conn_add(c, "0\r\n\r\n", 5);
     answer_done(c);
 }
@@ -211,11 +280,9 @@ void http_stream_end(struct http_request *r)
 void http_stream_abort(struct http_request *r)
 {
     struct http_conn *c = conn_of(r);
-    if (!is_open(c) || c->answered) return;
-    c->answered = true;
-    r->closed = r->drained = NULL;
-    http_conn_log(c, true);
+    if (c->state == CONN_DEAD || c->answered) return;
     http_conn_doom(c);
+    may_answer(c, true, true);
 }
 
 void http_request_drop_body(struct http_request *r)

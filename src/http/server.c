@@ -11,6 +11,7 @@
 
 /* Accepted in one turn; connections above the limit that are told so, further ones are closed. */
 enum { ACCEPT_AT_ONCE = 64, TOLD_OVER = 64 };
+enum { OTHER_DESCRIPTORS = 256 }; /* of the process, beside connections */
 #define ACCEPT_PAUSE 0.2
 
 const struct http_config http_config_default = {
@@ -28,10 +29,25 @@ const struct http_config http_config_default = {
 
 /* ---- accepting ---- */
 
+/* Ends the connection that has done nothing for the longest time: between requests, or else in a head. False: all work. */
+static bool make_room(struct http_server *s)
+{
+    struct http_conn *longest = NULL;
+    for (struct http_conn *c = s->conns; c; c = c->next) {
+        bool idle = http_conn_is_idle(c), better = longest && idle == http_conn_is_idle(longest) && c->since < longest->since;
+        if (c->state > CONN_READY) continue;
+        if (!longest || better || (idle && !http_conn_is_idle(longest))) longest = c;
+    }
+    if (!longest) return false;
+    s->counts.made_room++;
+    http_conn_kill(longest);
+    return true;
+}
+
 static bool over_limit(struct http_server *s, const struct net_end *from, struct http_refusal *why)
 {
     uint32_t same = 0;
-    if (s->counts.connections >= s->config.connections)
+    if (s->counts.connections >= s->config.connections && !make_room(s))
         return !http_refuse(why, 503, "the server has %u connections, and takes no more", s->config.connections);
     if (s->config.per_peer == 0 || from->local || net_ip_is_loopback(&from->ip)) return false;
     for (const struct http_conn *c = s->conns; c; c = c->next)
@@ -121,6 +137,9 @@ int http_server_open(struct http_server **out, struct http_loop *l, const struct
     s->base = http_loop_base(l);
     s->config = *c;
     if (s->config.limits.head == 0) s->config.limits = http_limits_default;
+    uint32_t most = net_descriptors(c->connections + OTHER_DESCRIPTORS);
+    if (most < c->connections + OTHER_DESCRIPTORS)
+        s->config.connections = most > 2 * OTHER_DESCRIPTORS ? most - OTHER_DESCRIPTORS : most / 2;
     s->tick_seconds = smallest_time(&c->times);
     s->tick = event_new(s->base, -1, EV_PERSIST, on_tick, s);
     s->reap = event_new(s->base, -1, 0, on_reap, s);
@@ -174,6 +193,7 @@ struct http_counts http_counts(const struct http_server *s)
 {
     struct http_counts k = s->counts;
     k.idle = 0;
+    k.connections_max = s->config.connections;
     for (const struct http_conn *c = s->conns; c; c = c->next) k.idle += http_conn_is_idle(c);
     return k;
 }

@@ -2,7 +2,8 @@
  *
  * A request is handed to a handler, which answers it at once or later, whole (http_reply) or in pieces (http_stream_*). The
  * pointer is good until the answer is complete, or until `closed` has been called because the client has gone: exactly one of the
- * two happens to each request, and `closed` is never called from inside a call of the handler's. */
+ * two happens to each request, and `closed` is never called from inside a call of the handler's. Answers to a client that has
+ * gone, of which `closed` has not told yet, go nowhere. */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
@@ -73,7 +74,7 @@ struct http_config {
     struct http_limits limits;
     struct http_times times;
     double slow_in, slow_out;  /* bytes per second: ... then must have come as fast as this since its beginning */
-    uint32_t connections;      /* at once */
+    uint32_t connections;      /* at once; fewer where the process may have fewer descriptors. Above, the longest idle one goes */
     uint32_t per_peer;         /* of one address that is not this machine; 0: no limit */
     uint64_t memory;           /* bytes in all buffers together */
     size_t ahead;              /* bytes that a client may send ahead of an answer */
@@ -93,12 +94,14 @@ void http_server_close(struct http_server *s);
 int http_server_listen(struct http_server *s, const char *address, int *port, struct http_tls *tls, struct err *e);
 /* A socket in the file system, for the same user; removed in the end. */
 int http_server_listen_path(struct http_server *s, const char *path, struct err *e);
-/* A listening socket that was handed over (LISTEN_FDS); owned from here on. */
+/* A listening socket that was handed over (sys/net.h:net_given); owned from here on. */
 int http_server_listen_fd(struct http_server *s, int fd, struct http_tls *tls, struct err *e);
 
 /* Answers. Fields of the framing and of the connection are the server's: given ones are left out. Usual fields (Content-Type:
  * application/json, Cache-Control: no-store, ...) are added unless given. Bytes that would end a line become '?'. */
 void http_reply(struct http_request *r, int status, const struct http_field *fields, const void *body, size_t len);
+/* The same without a copy: body's memory is taken, and body is empty afterwards. */
+void http_reply_take(struct http_request *r, int status, const struct http_field *fields, struct buf *body);
 /* The same with the body that the server makes of a refusal; http_refuse makes one. */
 void http_reply_refusal(struct http_request *r, const struct http_refusal *why, const struct http_field *fields);
 void http_stream_begin(struct http_request *r, int status, const struct http_field *fields);
@@ -116,12 +119,12 @@ const char *http_header(const struct http_request *r, const char *name); /* name
 void http_server_drain(struct http_server *s, double seconds, http_wake_fn *done, void *ctx);
 
 struct http_counts {
-    uint32_t connections, idle, most_connections;
+    uint32_t connections, idle, most_connections, connections_max;
     uint64_t bytes, most_bytes; /* in all buffers */
     uint64_t accepted, turned_away; /* connections: all, and those over a limit */
     uint64_t requests, refused;     /* heads that were whole or refused; the refused ones */
     uint64_t gone;                  /* clients that left before their answer was complete */
-    uint64_t too_slow, over_memory; /* connections ended for it */
+    uint64_t too_slow, over_memory, made_room; /* connections ended for it */
 };
 struct http_counts http_counts(const struct http_server *s);
 

@@ -3,11 +3,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -168,6 +170,25 @@ int net_listen_given(int fd, struct err *e)
     return OK;
 }
 
+/* A number of digits up to max; -1. */
+static long read_number(const char *s, long max)
+{
+    long n = 0;
+    if (!s || *s == '\0') return -1;
+    for (; *s; s++) {
+        if (*s < '0' || *s > '9') return -1;
+        n = n * 10 + (*s - '0');
+        if (n > max) return -1;
+    }
+    return n;
+}
+
+int net_given(const char *pid, const char *count)
+{
+    long n = read_number(count, NET_GIVEN_MAX);
+    return n > 0 && read_number(pid, INT_MAX) == getpid() ? (int)n : 0;
+}
+
 int net_port(int fd)
 {
     union address a = {0};
@@ -205,6 +226,17 @@ long net_peek(int fd, void *out, size_t n) { return recv(fd, out, n, MSG_PEEK | 
 long net_send(int fd, const void *data, size_t n) { return send(fd, data, n, MSG_NOSIGNAL | MSG_DONTWAIT); }
 void net_end_output(int fd) { shutdown(fd, SHUT_WR); }
 void net_close(int fd) { sys_close(fd); }
+uint32_t net_descriptors(uint32_t wanted)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0) return wanted;
+    if (r.rlim_cur < wanted) {
+        struct rlimit more = {.rlim_cur = r.rlim_max < wanted ? r.rlim_max : wanted, .rlim_max = r.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &more) == 0) r = more;
+    }
+    return r.rlim_cur < wanted ? (uint32_t)r.rlim_cur : wanted;
+}
+
 void net_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
 
 bool net_error_is_passing(int no) { return no == EMFILE || no == ENFILE || no == ENOBUFS || no == ENOMEM; }

@@ -35,6 +35,10 @@ int net_listen_path(int *fd, const char *path, struct err *e);
 void net_remove_path(const char *path); /* of such a socket */
 /* fd was handed over by whoever started us: it must be a listening stream socket. */
 int net_listen_given(int fd, struct err *e);
+/* How many sockets from descriptor NET_GIVEN_FIRST on were handed over, by what the environment says (LISTEN_PID, LISTEN_FDS;
+ * NULL allowed): 0 when they are for another process or the words are no numbers. */
+int net_given(const char *pid, const char *count);
+enum { NET_GIVEN_FIRST = 3, NET_GIVEN_MAX = 64 };
 int net_port(int fd); /* of a listening socket; 0 for one in the file system, -1 */
 
 /* A connection, not blocking, with both its ends; -1 with errno. */
@@ -45,6 +49,8 @@ long net_peek(int fd, void *out, size_t n);
 long net_send(int fd, const void *data, size_t n);
 void net_end_output(int fd); /* the other side sees the end; reading goes on */
 void net_close(int fd);
+/* Descriptors that this process may have: raised to `wanted` where the system allows it. */
+uint32_t net_descriptors(uint32_t wanted);
 void net_ignore_sigpipe(void); /* for the whole process: writing to a peer that is gone is an error, not a signal */
 bool net_error_is_passing(int no); /* accept failed by what waiting mends: descriptors, memory */
 bool net_error_is_peer(int no);    /* it failed by that connection alone, or there is none */
