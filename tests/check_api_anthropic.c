@@ -50,7 +50,7 @@ static void check_request(void)
     SAME(script_head(&s, "x-autarky-ignored"), "thinking.signature, tools.bash_20250124");
     SAME(script_head(&s, "request-id"), "01010101010101010101010101010101");
     t = sent("{" HELLO ",\"system\":\"x-anthropic-billing-header: "
-                       "cch=abc\\nReal\",\"thinking\":{\"type\":\"adaptive\"},\"output_config\":"
+             "cch=abc\\nReal\",\"thinking\":{\"type\":\"adaptive\"},\"output_config\":"
              "{\"effort\":\"max\",\"format\":{\"type\":\"json_schema\",\"schema\":{\"type\":\"object\"}}}}");
     SAME(t->chat.msgs[0].text, "Real");
     CHECK(t->max_tokens == 4096 && t->chat.thinking == CHAT_THINK_DEFAULT && t->chat.effort == CHAT_EFFORT_MAX &&

@@ -156,6 +156,11 @@ int api_fault_status(const struct api_answer *a, enum api_fault_kind kind);
 /* The model that a name means, or NULL. name NULL or empty: the first that is loaded, else the first. */
 const struct api_model *api_model_find(const struct api_env *env, const char *name);
 
+/* GET /openapi.json. */
+void api_openapi(const struct api_env *env, struct buf *out);
+/* The tables of docs/API.md. */
+void api_describe(struct buf *out);
+
 /* For tables of documents and tests: the i-th route's method, path and what it is; false: there is no i-th. */
 bool api_route_at(size_t i, const char **method, const char **path, const char **what);
 

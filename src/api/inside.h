@@ -106,10 +106,7 @@ struct api_wish {
     int64_t dimensions, num_ctx;
     int64_t keep_alive_s;
     bool echo, pieces, raw, verbose, return_tokens, sees_context, seals;
-    struct turn_text system, name, other, assistant_prefix, input_prefix, input_suffix;
-    int think; /* 0 as the model has it, 1 off, 2 on */
-    int64_t thinking_budget;
-    const json_t *instructions, *tools, *tool_choice, *text, *metadata, *reasoning; /* Responses tells them again */
+    struct turn_text system, name, other, assistant_prefix, input_prefix, extra;
 };
 
 /* A token with its alternatives; bytes and others lie in the list. */
@@ -198,7 +195,7 @@ struct api_work {
     struct buf items;    /* Responses: those that are whole, commas between */
     int64_t accepted_at; /* nanoseconds: when its first turn was accepted */
     char tail[160];      /* of the path: {id} */
-    const char *query;
+    char query[160];
     struct api_prompt *prompts;
     size_t n_prompts;
     struct api_messages before;           /* Ollama's context */

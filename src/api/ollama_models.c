@@ -127,7 +127,10 @@ int ollama_ps(struct api_answer *a, struct buf *out)
 
 static int read_name(struct api_answer *a, const struct api_field *f, const json_t *v)
 {
-    return a->work->wish.model.len ? OK : api_read_model(a, f, v);
+    struct turn_text model = a->work->wish.model;
+    TRY(api_read_model(a, f, v));
+    if (model.len) a->work->wish.model = model;
+    return OK;
 }
 
 #define NAME_ROWS                                                                                                      \

@@ -146,7 +146,7 @@ static void member(struct jw *w, const struct api_answer *a, const char *key, co
 {
     const json_t *v = json_object_get(a->work->root, key);
     if (v && !json_is_null(v)) jw_json(w, key, v);
-    else jw_raw(w, key, without, strlen(without));
+    else jw_lit(w, key, without);
 }
 
 static const char *response_id(const struct api_answer *a, char out[API_ID + 8])
@@ -194,7 +194,7 @@ static void response_open(struct api_answer *a, struct jw *w, const char *key, c
     jw_str(w, "status", status);
     if (f) fault_member(w, a, f);
     else jw_null(w, "error");
-    if (!strcmp(status, "incomplete")) jw_raw(w, "incomplete_details", "{\"reason\":\"max_output_tokens\"}", 30);
+    if (!strcmp(status, "incomplete")) jw_lit(w, "incomplete_details", "{\"reason\":\"max_output_tokens\"}");
     else jw_null(w, "incomplete_details");
     member(w, a, "instructions", "null");
     member(w, a, "metadata", "{}");

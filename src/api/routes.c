@@ -4,6 +4,7 @@
 #include "api/anthropic.h"
 #include "api/ask.h"
 #include "api/embed.h"
+#include "api/llama.h"
 #include "api/models.h"
 #include "api/ollama.h"
 #include "api/openai.h"
@@ -23,9 +24,17 @@ static int health(struct api_answer *a, struct buf *out)
     return OK;
 }
 
+static int openapi(struct api_answer *a, struct buf *out)
+{
+    api_openapi(a->env, out);
+    api_reply(a, 200, "application/json");
+    return OK;
+}
+
 /* clang-format off */
 static const struct api_route routes[] = {
     {"GET", "/health", true, API_LLAMA, API_PUBLIC, "whether the server answers", NULL, health, .reply = "health"},
+    {"GET", "/openapi.json", false, API_OPENAI, API_LOOK, "this interface, for programs", NULL, openapi, .reply = NULL},
     {"GET", "/models", true, API_OPENAI, API_LOOK, "the models; with an anthropic-version header in Anthropic's shape", NULL,
      models_list, .reply = "model_list"},
     {"GET", "/models/{id}", true, API_OPENAI, API_LOOK, "one model", NULL, models_one, .reply = "model"},
@@ -42,23 +51,46 @@ static const struct api_route routes[] = {
     {"POST", "/responses", true, API_OPENAI, API_ASK, "OpenAI Responses", responses_fields, responses_begin, &responses_voice,
      .reply = "response"},
     {"POST", "/responses/input_tokens", true, API_OPENAI, API_ASK, "counts what a response would read", responses_count_fields,
-     responses_count_begin, &responses_count_voice, .reply = "response_count"},
+     responses_count_begin, &responses_count_voice, .reply = "input_tokens"},
+    {"GET", "/user/balance", true, API_OPENAI, API_LOOK, "DeepSeek's balance: always there, always nothing", NULL, llama_balance,
+     .reply = "balance"},
 
     {"POST", "/messages", true, API_ANTHROPIC, API_ASK, "Anthropic messages", anthropic_fields, anthropic_begin, &anthropic_voice,
      .reply = "anthropic_reply"},
     {"POST", "/messages/count_tokens", true, API_ANTHROPIC, API_ASK, "counts what a message would read", anthropic_count_fields,
-     anthropic_count_begin, &anthropic_count_voice, .reply = "anthropic_count"},
+     anthropic_count_begin, &anthropic_count_voice, .reply = "input_tokens"},
+
+    {"GET", "/props", false, API_LLAMA, API_LOOK, "a model's settings; ?model= names it", NULL, llama_props, .reply = "props"},
+    {"GET", "/slots", false, API_LLAMA, API_LOOK, "places for answers, and how many are taken", NULL, llama_slots, .reply = "slots"},
+    {"GET", "/metrics", false, API_LLAMA, API_LOOK, "counts for Prometheus, by llama-server's and vLLM's names", NULL, llama_metrics,
+     .reply = NULL},
+    {"POST", "/completion", false, API_LLAMA, API_ASK, "llama-server's completion", llama_completion_fields, llama_completion_begin,
+     &llama_completion_voice, .reply = "llama_reply"},
+    {"POST", "/infill", false, API_LLAMA, API_ASK, "what stands between two texts", llama_infill_fields, llama_infill_begin,
+     &llama_completion_voice, .reply = "llama_reply"},
+    {"POST", "/tokenize", true, API_LLAMA, API_ASK, "the tokens of a text, for llama-server's and vLLM's clients", llama_tokenize_fields,
+     llama_tokenize_begin, &llama_tokenize_voice, .reply = "tokens"},
+    {"POST", "/detokenize", true, API_LLAMA, API_ASK, "the text of tokens", llama_detokenize_fields, llama_detokenize_begin,
+     &llama_detokenize_voice, .reply = "text"},
+    {"GET", "/tokenizer_info", true, API_LLAMA, API_LOOK, "vLLM's: spellings of tokens, the template of chats", NULL,
+     llama_tokenizer_info, .reply = "tokenizer_info"},
+    {"POST", "/apply-template", true, API_LLAMA, API_ASK, "what the model would see of a conversation", api_chat_fields,
+     llama_render_begin, &llama_render_voice, .reply = "rendered"},
+    {"POST", "/chat/completions/input_tokens", true, API_OPENAI, API_ASK, "counts what a chat would read", api_chat_fields,
+     llama_count_begin, &llama_count_voice, .reply = "input_tokens"},
+    {"POST", "/chat/completions/control", true, API_LLAMA, API_ASK, "closes the thinking of an answer under way", llama_control_fields,
+     llama_control, &models_voice, .reply = "success"},
 
     {"GET", "/", false, API_OLLAMA, API_PUBLIC, "\"Ollama is running\"", NULL, ollama_root, .reply = NULL},
     {"GET", "/api/version", false, API_OLLAMA, API_LOOK, "the version of Ollama's interface that this is like", NULL, ollama_version,
      .reply = "ollama_version"},
-    {"GET", "/api/tags", false, API_OLLAMA, API_LOOK, "the models", NULL, ollama_tags, .reply = "ollama_tags"},
-    {"GET", "/api/ps", false, API_OLLAMA, API_LOOK, "the models that are loaded", NULL, ollama_ps, .reply = "ollama_ps"},
+    {"GET", "/api/tags", false, API_OLLAMA, API_LOOK, "the models", NULL, ollama_tags, .reply = "ollama_models"},
+    {"GET", "/api/ps", false, API_OLLAMA, API_LOOK, "the models that are loaded", NULL, ollama_ps, .reply = "ollama_models"},
     {"POST", "/api/show", false, API_OLLAMA, API_LOOK, "one model", ollama_show_fields, ollama_show, .reply = "ollama_show"},
     {"POST", "/api/chat", false, API_OLLAMA, API_ASK, "chat", ollama_chat_fields, ollama_chat_begin, &ollama_chat_voice, true,
-     "ollama_chat"},
+     "ollama_answer"},
     {"POST", "/api/generate", false, API_OLLAMA, API_ASK, "an answer to one text; with suffix, what stands between",
-     ollama_generate_fields, ollama_generate_begin, &ollama_generate_voice, true, "ollama_generate"},
+     ollama_generate_fields, ollama_generate_begin, &ollama_generate_voice, true, "ollama_answer"},
     {"POST", "/api/embed", false, API_OLLAMA, API_ASK, "embeddings", ollama_embed_fields, ollama_embed_begin, &ollama_embed_voice,
      .reply = "ollama_embed"},
     {"POST", "/api/embeddings", false, API_OLLAMA, API_ASK, "one embedding", ollama_embedding_fields, ollama_embed_begin,
@@ -163,6 +195,7 @@ static void look_at_head(struct api_answer *a, const struct api_request *r)
     const char *accept = header(r, "accept");
     w->asks_json = !accept || strstr(accept, "json") || strstr(accept, "*/*");
     w->wants_page = accept && strstr(accept, "text/html");
+    snprintf(w->query, sizeof w->query, "%s", r->query ? r->query : "");
     w->anthropic = header(r, "anthropic-version") || begins(r->path, "/anthropic/");
 }
 

@@ -102,8 +102,8 @@ void jw_real(struct jw *w, const char *key, double v)
     buf_add(w->b, text, (size_t)n);
 }
 
-void jw_bool(struct jw *w, const char *key, bool v) { jw_raw(w, key, v ? "true" : "false", v ? 4 : 5); }
-void jw_null(struct jw *w, const char *key) { jw_raw(w, key, "null", 4); }
+void jw_bool(struct jw *w, const char *key, bool v) { jw_lit(w, key, v ? "true" : "false"); }
+void jw_null(struct jw *w, const char *key) { jw_lit(w, key, "null"); }
 
 void jw_raw(struct jw *w, const char *key, const char *json, size_t len)
 {
@@ -111,10 +111,12 @@ void jw_raw(struct jw *w, const char *key, const char *json, size_t len)
     buf_add(w->b, json, len);
 }
 
+void jw_lit(struct jw *w, const char *key, const char *json) { jw_raw(w, key, json, strlen(json)); }
+
 void jw_json(struct jw *w, const char *key, const json_t *v)
 {
     char *text = v ? json_text(v) : NULL;
-    if (text) jw_raw(w, key, text, strlen(text));
+    if (text) jw_lit(w, key, text);
     else jw_null(w, key);
     if (v && !text) w->b->failed = true;
     mem_free(text);

@@ -23,6 +23,7 @@ void jw_real(struct jw *w, const char *key, double v); /* for people: at most 6 
 void jw_bool(struct jw *w, const char *key, bool v);
 void jw_null(struct jw *w, const char *key);
 void jw_raw(struct jw *w, const char *key, const char *json, size_t len); /* is JSON already */
+void jw_lit(struct jw *w, const char *key, const char *json);             /* the same, NUL-terminated */
 void jw_json(struct jw *w, const char *key, const json_t *v);             /* NULL is null */
 
 /* The string s with its quotation marks. */
