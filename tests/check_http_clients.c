@@ -83,6 +83,8 @@ static void test_slow_reader(void)
     CHECK(k.bytes > 100000 && k.bytes < 140000, "%d bytes wait", (int)k.bytes);
     CHECK(f.written < 10000000, "%d bytes were written without anybody reading", (int)f.written);
     CHECK(take(fd, &b, 3, NULL) && b.len > 20000000 && !memcmp(b.data + b.len - 5, "0\r\n\r\n", 5), "%zu bytes", b.len);
+    CHECK(f.drained == f.told || f.drained + 1 == f.told, "told %d times to wait, and %d times that little waits", f.told,
+          f.drained);
     CHECK(f.drained > 5 && f.most_waiting < 110000, "%d times drained, at most %d waited", f.drained, (int)f.most_waiting);
     close(fd);
     /* a writer that does not heed it */

@@ -236,7 +236,10 @@ static void test_drain(void)
     struct fixture f;
     struct buf b = {0};
     double seconds = 5;
-    start(&f, NULL, NULL);
+    struct http_config c;
+    config_for_tests(&c);
+    c.times.linger = 5; /* so that the server looks once a second only */
+    start(&f, &c, NULL);
     int idle = dial(&f), busy = dial(&f), half = dial(&f);
     put(idle, GET("/hi") "\r\n");
     take(idle, &b, 2, "/hi?");
@@ -247,7 +250,7 @@ static void test_drain(void)
     on_loop(&f, job_drain, &seconds);
     CHECK(dial(&f) < 0, "it still listens");
     buf_clear(&b);
-    CHECK(take(idle, &b, 1, NULL) && b.len == 0, "an idle connection stays");
+    CHECK(take(idle, &b, 0.5, NULL) && b.len == 0, "an idle connection stays");
     put(half, "Host: localhost\r\n\r\n");
     CHECK(take(half, &b, 1, NULL) && has(b.data, "HTTP/1.1 503 ") && has(b.data, "Retry-After"), "%s", b.data);
     close(half);

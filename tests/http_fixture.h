@@ -30,6 +30,7 @@ struct fixture {
     void *job_ctx;
     int wake, port;
     int closed, drained, handled, logged, admitted, drain_done;
+    int told; /* how often http_stream_write said that much waits */
     uint64_t written, most_waiting;
     struct http_done last;
     char last_path[64], last_reason[200];
@@ -94,6 +95,7 @@ static inline void stream_more(void *ctx)
         if (waiting > f->most_waiting) f->most_waiting = waiting;
     }
     mem_free(data);
+    if (waiting > f->config.stream_high) f->told++;
     if (st->left > 0) return;
     if (!st->heedless) {
         http_stream_end(st->r);

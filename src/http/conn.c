@@ -56,7 +56,6 @@ void http_conn_kill(struct http_conn *c)
         if (c->request.closed) c->request.closed(&c->request);
     }
     free_event(&c->sniff);
-    free_event(&c->gone);
     if (c->bev) bufferevent_free(c->bev); /* closes the descriptor */
     else net_close(c->fd);
     c->bev = NULL;
@@ -107,7 +106,6 @@ static void linger(struct http_conn *c)
 
 void http_conn_over(struct http_conn *c)
 {
-    free_event(&c->gone);
     buf_free(&c->body);
     c->live = false;
     if (c->close_after) {
@@ -191,6 +189,14 @@ static void advance(struct http_conn *c)
     c->advancing = false;
 }
 
+static void set_paused(struct http_conn *c, bool paused)
+{
+    if (c->paused == paused) return;
+    c->paused = paused;
+    if (paused) bufferevent_disable(c->bev, EV_READ);
+    else bufferevent_enable(c->bev, EV_READ);
+}
+
 /* Reads, parses, and sees to it that no more is taken in than is allowed. */
 static void read_on(struct http_conn *c)
 {
@@ -201,13 +207,11 @@ static void read_on(struct http_conn *c)
     if (c->state == CONN_FLUSH || c->state == CONN_LINGER) {
         evbuffer_drain(in, evbuffer_get_length(in));
     } else if (c->state == CONN_HANDLING && evbuffer_get_length(in) > s->config.ahead) {
-        /* Reading must go on, or a reset would not be seen: so who sends without listening is left. */
+        /* Reading must go on, or nobody would see that the client has gone: so who sends without listening is left. */
         http_conn_kill(c);
         return;
-    } else if (must_wait(c)) {
-        c->paused = true;
-        bufferevent_disable(c->bev, EV_READ);
     }
+    set_paused(c, must_wait(c));
     http_conn_count(c);
 }
 
@@ -223,6 +227,7 @@ static void on_read(struct bufferevent *bev, void *ctx)
 static void on_written(struct bufferevent *bev, void *ctx)
 {
     struct http_conn *c = ctx;
+    (void)bev;
     size_t waiting = http_conn_waiting(c);
     if (c->state == CONN_FLUSH && waiting == 0) {
         linger(c);
@@ -234,8 +239,7 @@ static void on_written(struct bufferevent *bev, void *ctx)
         if (c->state == CONN_DEAD) return;
     }
     if (c->paused && !must_wait(c)) {
-        c->paused = false;
-        bufferevent_enable(bev, EV_READ);
+        set_paused(c, false);
         read_on(c);
         if (c->state == CONN_DEAD) return;
     }
@@ -260,21 +264,6 @@ static void on_event(struct bufferevent *bev, short what, void *ctx)
         return;
     }
     http_conn_kill(c);
-}
-
-/* The client has closed its side while the handler has the request. */
-static void on_gone(evutil_socket_t fd, short what, void *ctx)
-{
-    struct http_conn *c = ctx;
-    (void)fd, (void)what;
-    if (c->state == CONN_HANDLING) http_conn_kill(c);
-    else if (c->gone) event_del(c->gone);
-}
-
-bool http_conn_watch_gone(struct http_conn *c)
-{
-    c->gone = event_new(c->server->base, c->fd, EV_CLOSED | EV_PERSIST, on_gone, c);
-    return c->gone && event_add(c->gone, NULL) == 0;
 }
 
 /* ---- beginnings ---- */

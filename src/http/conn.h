@@ -39,7 +39,7 @@ struct http_conn {
     struct http_server *server;
     struct http_tls *tls; /* NULL: plain */
     struct bufferevent *bev;
-    struct event *sniff, *gone; /* first byte of TLS; the client closes while nothing is read */
+    struct event *sniff; /* the first byte on a port of TLS */
     int fd;
     enum conn_state state;
     bool advancing, doomed, eof, paused; /* paused: reading waits for answers to go out */
@@ -87,8 +87,6 @@ void http_conn_check_time(struct http_conn *c, double now);
 bool http_conn_is_idle(const struct http_conn *c);
 void http_conn_count(struct http_conn *c); /* what it takes now */
 void http_conn_over(struct http_conn *c);  /* the answer to a request that was with the handler is complete */
-
-bool http_conn_watch_gone(struct http_conn *c); /* from now on; false: no memory */
 
 /* request.c: what a head and the whole request lead to. */
 void http_conn_take_head(struct http_conn *c);

@@ -143,10 +143,10 @@ static bool take_request_line(struct http_head *h, char *s, struct http_refusal 
 
 /* ---- header lines ---- */
 
-static bool is_single(const char *name)
+bool http_head_is_single(const char *name, size_t n)
 {
     for (size_t i = 0; i < ARRAY_LEN(single_fields); i++)
-        if (strcmp(single_fields[i], name) == 0) return true;
+        if (http_same_n(name, n, single_fields[i])) return true;
     return false;
 }
 
@@ -168,7 +168,8 @@ static bool take_field(struct http_head *h, char *s, uint32_t max, struct http_r
     char *value = colon + 1 + strspn(colon + 1, " \t"), *end = value + strlen(value);
     while (end > value && (end[-1] == ' ' || end[-1] == '\t')) end--;
     *end = '\0';
-    if (is_single(s) && http_head_get(h, s)) return http_refuse(r, 400, "header line %u: a second %s", number, s);
+    if (http_head_is_single(s, (size_t)(colon - s)) && http_head_get(h, s))
+        return http_refuse(r, 400, "header line %u: a second %s", number, s);
     h->fields[h->n_fields++] = (struct http_head_field){(uint16_t)(s - h->text.data), (uint16_t)(value - h->text.data)};
     return true;
 }

@@ -41,6 +41,9 @@ bool http_head_take_line(struct http_head *h, const struct http_limits *l, struc
 /* The empty line has come: what must agree between lines. */
 bool http_head_end(struct http_head *h, struct http_refusal *r);
 
+/* Whether a line of that name, in any case, may come once only. */
+bool http_head_is_single(const char *name, size_t n);
+
 /* The first value of a name given in small letters, or NULL. */
 const char *http_head_get(const struct http_head *h, const char *name);
 /* The value number *at or later of that name; *at goes behind it. NULL when there is none. */

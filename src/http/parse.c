@@ -131,6 +131,34 @@ static enum http_step give_body(struct http_parser *p, const char *data, size_t 
     return HTTP_STEP_BODY;
 }
 
+static size_t token_length(const char *s)
+{
+    size_t n = 0;
+    while (http_is_token_byte((unsigned char)s[n])) n++;
+    return n;
+}
+
+/* ";name", ";name=value", ";name=\"any text\"", any number of them and no blanks. */
+static bool is_extension(const char *s)
+{
+    while (*s == ';') {
+        size_t n = token_length(++s);
+        s += n;
+        if (n == 0) return false;
+        if (*s != '=') continue;
+        if (*++s != '"') {
+            n = token_length(s);
+            s += n;
+            if (n == 0) return false;
+            continue;
+        }
+        for (s++; *s && *s != '"'; s++)
+            if (*s == '\\' && *++s == '\0') return false;
+        if (*s++ != '"') return false;
+    }
+    return *s == '\0';
+}
+
 /* "1a" or "1a;extension": the extension is passed over. */
 static bool take_chunk_size(struct http_parser *p)
 {
@@ -140,6 +168,7 @@ static bool take_chunk_size(struct http_parser *p)
     uint64_t size = 0;
     if (n == 0 || (rest > 0 && s[n] != ';'))
         return http_refuse(&p->refusal, 400, "the size of a chunk is not a hexadecimal number");
+    if (!is_extension(s + n)) return http_refuse(&p->refusal, 400, "an extension of a chunk is malformed");
     if (n > CHUNK_DIGITS) return http_refuse(&p->refusal, 400, "the size of a chunk has %zu digits", n);
     for (size_t i = 0; i < n; i++) size = size * 16 + (uint64_t)(s[i] <= '9' ? s[i] - '0' : (s[i] | 32) - 'a' + 10);
     p->extra_bytes += (uint32_t)rest;
@@ -151,11 +180,13 @@ static bool take_chunk_size(struct http_parser *p)
     return true;
 }
 
-/* A trailer is held to the grammar of a header line, and dropped. */
+/* A trailer is held to the grammar of a header line, may not be about framing or rights, and is dropped. */
 static bool take_trailer(struct http_parser *p)
 {
     const char *s = p->line.data, *colon = strchr(s, ':');
     if (*s == '\0') p->state = AT_END;
+    else if (colon && http_head_is_single(s, (size_t)(colon - s)))
+        return http_refuse(&p->refusal, 400, "a trailer has a name that only the head may have");
     else if (!colon || !http_is_token(s, (size_t)(colon - s)))
         return http_refuse(&p->refusal, 400, "a trailer is no header line");
     return true;

@@ -158,7 +158,6 @@ void http_conn_log(struct http_conn *c, bool gone)
 static void answer_done(struct http_conn *c)
 {
     c->answered = true;
-    c->request.closed = c->request.drained = NULL;
     http_conn_log(c, false);
     check_memory(c);
     if (c->state == CONN_HANDLING || c->close_after) http_conn_over(c);
@@ -172,7 +171,6 @@ static bool may_answer(struct http_conn *c, bool streaming, bool last)
     if (is_open(c)) return c->streaming == streaming;
     if (last) {
         c->answered = true;
-        c->request.closed = c->request.drained = NULL;
         c->server->counts.gone++;
         http_conn_log(c, true);
     }

@@ -114,10 +114,5 @@ void http_conn_take_request(struct http_conn *c)
     c->since = clock_seconds();
     if (c->body.data) c->request.body = c->body.data;
     c->request.body_len = c->body.len;
-    if (!http_conn_watch_gone(c)) {
-        http_refuse(&c->refusal, 503, "no memory for the request");
-        http_conn_refuse(c);
-        return;
-    }
     handler->handle(handler->ctx, &c->request);
 }
