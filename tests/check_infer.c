@@ -9,7 +9,7 @@
 #include "infer/generate.h"
 #include "tests/test.h"
 
-enum { V = 96, N = 100, CONTEXT = 128 };
+enum { V = 96, N = 100, CONTEXT = 128, D = 32 };
 
 static struct kernels ks;
 static int32_t ids[N];
@@ -31,7 +31,7 @@ static struct config tiny_config(void)
     struct config c;
     config_default(&c);
     c.vocab = V;
-    c.dim = 32;
+    c.dim = D;
     c.layers = 3;
     c.heads = 2;
     c.q_lora_rank = 12;
@@ -191,7 +191,7 @@ static void test_beside(int plain, int kind)
         int64_t n = at % 3 == 0 ? 5 : 1;
         if (n > N - at) n = N - at;
         struct piece p[3] = {
-            {&b, text_b + nb, 1 + nb % 4, true}, {&k.s, ids + at, n, at + n == N}, {&c, text_c + nc, 2, false}};
+            {&b, text_b + nb, 1 + nb % 4, 1, NULL}, {&k.s, ids + at, n, at + n == N, NULL}, {&c, text_c + nc, 2, 0, NULL}};
         bool with_c = nc + 2 <= 60, with_b = nb + 4 <= 90;
         CHECK_OK(decoder_eval(&k.dec, p + !with_b, 2 + with_c - !with_b, &e), &e);
         at += n;
@@ -348,6 +348,26 @@ static void test_faults(void)
     CHECK(failures >= 10 && failures < 99, "%d allocations could fail", failures);
 }
 
+/* A decoder for one row's logits refuses more; hidden rows add up to the same however they are cut. */
+static void test_rows(struct kit *k)
+{
+    struct err e = {0};
+    double sum[2][D] = {{0}};
+    struct piece p = {.s = &k->s, .ids = ids, .n = 4, .logits = 2};
+    session_rewind(&k->s, 0);
+    CHECK(decoder_eval(&k->dec, &p, 1, &e) == ERR_LIMIT && k->s.n == 0, "logits of two rows: %s", e.msg);
+    p.logits = 5;
+    CHECK(decoder_eval(&k->dec, &p, 1, &e) == ERR_USAGE, "logits of more rows than there are: %s", e.msg);
+    for (int way = 0; way < 2; way++) {
+        session_rewind(&k->s, 0);
+        for (int64_t i = 0; i < N; i += way ? 3 : N) {
+            p = (struct piece){.s = &k->s, .ids = ids + i, .n = way ? min_i64(3, N - i) : N, .sum = sum[way]};
+            CHECK_OK(decoder_eval(&k->dec, &p, 1, &e), &e);
+        }
+    }
+    CHECK(!memcmp(sum[0], sum[1], sizeof sum[0]) && sum[0][0] != 0, "hidden rows depend on how a text is cut");
+}
+
 /* Scores against the logits that session_eval gives, and another chunk size against both. */
 static void test_score(void)
 {
@@ -376,7 +396,9 @@ static void test_score(void)
         CHECK(fabs(want - nats[0][i]) < 1e-9, "row %d: %g nats, expected %g", i, nats[0][i], want);
     }
     session_rewind(&k.s, 0);
-    CHECK(session_score(&k.s, ids, N, targets, nats[0], &e) == ERR_USAGE, "scoring without its memory");
+    CHECK_OK(session_score(&k.s, ids, N, targets, nats[0], &e), &e);
+    CHECK(!memcmp(nats[0], nats[1], sizeof nats[0]), "scores a row at a time, without memory for more");
+    test_rows(&k);
     kit_close(&k);
 }
 

@@ -38,7 +38,8 @@ static void check_mixed(const struct arch *arch, size_t form, const struct wante
     uint64_t before = mem_count();
     while (a.n < N || b.n < N) {
         int64_t na = min_i64(a.n % 2 ? 1 : 177, N - a.n), nb = min_i64(b.n < 40 || b.n > 560 ? 1 : 90, N - b.n);
-        struct piece all[3] = {{&a, text + a.n, na, true}, {&c, third + c.n, 1, true}, {&b, other + b.n, nb, true}}, p[3];
+        struct piece all[3] = {{&a, text + a.n, na, 1, NULL}, {&c, third + c.n, 1, 1, NULL},
+                                {&b, other + b.n, nb, 1, NULL}}, p[3];
         int n = 0;
         for (int i = 0; i < 3; i++)
             if (all[i].n > 0 && all[i].s->n < N) p[n++] = all[i];
@@ -91,7 +92,7 @@ static void check_fork(const struct arch *arch, size_t form, const struct wanted
     CHECK_OK(session_fork(&c, &a, N, &e), &e);
     same(&k, &c, w->text, "in a fork of everything");
     session_rewind(&c, cut);
-    struct piece p[2] = {{&b, other + cut, 40, true}, {&c, third + cut, 40, true}};
+    struct piece p[2] = {{&b, other + cut, 40, 1, NULL}, {&c, third + cut, 40, 1, NULL}};
     CHECK_OK(decoder_eval(&k.dec, p, 2, &e), &e); /* c writes into a page that a has */
     CHECK_OK(session_eval(&b, other + b.n, N - b.n, &e), &e);
     same(&k, &b, w->other, "in a fork");
@@ -166,7 +167,7 @@ static void check_empty(const struct wanted *w)
     CHECK_OK(session_eval(&a, text, CUT, &e), &e);
     float kept[V];
     memcpy(kept, a.logits, sizeof kept);
-    struct piece p[2] = {{&a, text + CUT, 1, true}, {&b, text + PAGE_ROWS, 1, true}};
+    struct piece p[2] = {{&a, text + CUT, 1, 1, NULL}, {&b, text + PAGE_ROWS, 1, 1, NULL}};
     CHECK(refused(decoder_eval(&k.dec, p, 2, &e), &e) && a.n == CUT && b.n == PAGE_ROWS && a.has_logits, "%s", e.msg);
     same(&k, &a, kept, "after a pass that was refused");
     session_rewind(&a, 10);

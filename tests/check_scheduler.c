@@ -1,4 +1,5 @@
 /* Many answers at once: each is what it is alone, whatever happens around it; no page of the cache is lost. */
+#include <math.h>
 #include <string.h>
 #include "base/checked.h"
 #include "base/mem.h"
@@ -179,7 +180,7 @@ static void test_together(void)
 {
     struct scheduler_counts c;
     static const struct decoder_options shapes[] = {
-        {.context = CONTEXT, .slots = 16, .chunk = 64},
+        {.context = CONTEXT, .slots = 16, .chunk = 64, .more_logits = 32},
         {.context = CONTEXT, .slots = 3, .chunk = 7},
         {.context = CONTEXT, .slots = 16, .chunk = 512},
         {.context = CONTEXT, .slots = 8, .chunk = 32, .pages = 3},
@@ -188,7 +189,11 @@ static void test_together(void)
         for (int way = 0; way < 3; way++) {
             char what[60];
             snprintf(what, sizeof what, "shape %zu, %s", i, way == 0 ? "all at once" : way == 1 ? "one by one" : "cancelled");
-            run_all(what, &shapes[i], &(struct scheduler_options){.prompt_rows = 16}, way > 0, way == 2, &c);
+            struct scheduler_options o = {.prompt_rows = 16, .always_guess = i == 0};
+            run_all(what, &shapes[i], &o, way > 0, way == 2, &c);
+            CHECK(i ? c.drafted == 0 : c.drafted > 20 && c.kept > 0 && c.kept < c.drafted, "%s: %d of %d guesses were right",
+                  what,
+                  (int)c.kept, (int)c.drafted);
             CHECK(way == 2 || c.done == JOBS, "%s: %d done", what, (int)c.done);
             CHECK(way == 2 ? c.cancelled > 2 : c.cancelled == 0, "%s: %d cancelled", what, (int)c.cancelled);
             CHECK(shapes[i].pages == 0 || c.preempted > 0, "%s: nobody gave pages up", what);
@@ -338,6 +343,65 @@ static void test_logprobs(void)
     decoder_close(&d);
 }
 
+/* The prompt's tokens with how likely they were: as session_score has it, a few rows at a time, beside others; also when
+ * nothing
+ * is to be written, with the sum of the hidden rows. */
+struct told {
+    const struct asked *a;
+    int n, wrong;
+    double nats[256];
+};
+
+static int on_told(void *ctx, struct job *j, const struct job_token *t, struct err *e)
+{
+    struct told *x = ctx;
+    (void)j, (void)e;
+    if (!t->of_prompt) return OK;
+    x->wrong += t->id != x->a->ids.ids[x->n] || t->known != (x->n > 0) || (t->known && t->n_top != 3);
+    if (x->n < 256) x->nats[x->n++] = t->known ? -(double)t->logprob : 0;
+    return OK;
+}
+
+static void test_scores(void)
+{
+    struct err e = {0};
+    struct decoder d;
+    struct scheduler s;
+    struct session alone;
+    struct job *j;
+    double wait, want[256] = {0}, sum[512] = {0};
+    int32_t targets[256];
+    const struct asked *a = &asked[17];
+    int64_t n = (int64_t)a->ids.n, width = en.net.config.dim;
+    CHECK(n > 20 && n < 256 && width <= 512, "%d tokens, width %d", (int)n, (int)width);
+    CHECK_OK(decoder_open(&d, &en, &(struct decoder_options){.context = CONTEXT, .slots = 4, .more_logits = 8}, &e), &e);
+    CHECK_OK(session_open(&alone, &d, &e), &e);
+    for (int64_t i = 0; i < n; i++) targets[i] = i + 1 < n ? a->ids.ids[i + 1] : -1;
+    CHECK_OK(session_score(&alone, a->ids.ids, n, targets, want, &e), &e);
+    session_close(&alone);
+    CHECK_OK(scheduler_open(&s, &d, &(struct scheduler_options){0}, &e), &e);
+    struct told told[2] = {{.a = a}, {.a = a}};
+    struct job_params p = {.ids = a->ids.ids, .n = n, .writer = a->w, .scores = true, .logprobs = true, .n_top = 3};
+    add(&s, &asked[3], 0);
+    CHECK_OK(scheduler_add(&s, &j, &p, &(struct job_sink){.token = on_told, .ctx = &told[0]}, &wait, &e), &e);
+    p.only_prompt = true;
+    p.sum = sum;
+    CHECK_OK(scheduler_add(&s, &j, &p, &(struct job_sink){.token = on_told, .ctx = &told[1]}, &wait, &e), &e);
+    bool worked = true;
+    for (int i = 0; i < 1000 && s.jobs; i++) CHECK_OK(scheduler_step(&s, &worked, &e), &e);
+    check_same(&asked[3], "beside scores");
+    for (int k = 0; k < 2; k++) {
+        CHECK(told[k].n == n && told[k].wrong == 0, "%d of %d tokens told, %d wrong", told[k].n, (int)n, told[k].wrong);
+        for (int64_t i = 0; i + 1 < n; i++)
+            CHECK(fabs(told[k].nats[i + 1] - want[i]) < 1e-4, "token %d: %g nats, expected %g", (int)i + 1,
+                  told[k].nats[i + 1], want[i]);
+    }
+    CHECK(sum[0] != 0 && isfinite(sum[0]), "the hidden rows add up to %g", sum[0]);
+    scheduler_close(&s);
+    CHECK(d.pages.n_free == d.pages.n, "pages");
+    decoder_close(&d);
+}
+
 int main(void)
 {
     open_engine(2);
@@ -348,6 +412,7 @@ int main(void)
     test_refused();
     test_faults();
     test_logprobs();
+    test_scores();
     for (int i = 0; i < JOBS; i++) {
         tokens_free(&asked[i].ids);
         buf_free(&asked[i].alone);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -291,6 +292,88 @@ static void test_refused(void)
     buf_free(&b);
 }
 
+static json_t *post(const char *path, const char *body, int want)
+{
+    struct buf reply;
+    int status = answer(ask("POST", path, body), &reply);
+    json_t *v = json_loads(reply.data, 0, NULL);
+    CHECK(status == want && v, "%s: %d: %.300s", path, status, reply.data);
+    buf_free(&reply);
+    return v;
+}
+
+static json_t *at(json_t *v, const char *list, const char *name)
+{
+    return json_object_get(json_array_get(json_object_get(v, list), 0), name);
+}
+
+/* Answers in a shape, whatever the model would like to say. */
+static void test_shapes(void)
+{
+    static const char *const shapes[] = {
+        "{\"type\":\"json_object\"}",
+        "{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"x\",\"schema\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":"
+        "\"integer\",\"minimum\":3,\"maximum\":9},\"s\":{\"type\":\"string\",\"maxLength\":5}},\"required\":[\"n\",\"s\"],"
+        "\"additionalProperties\":false}}}",
+    };
+    for (int i = 0; i < 8; i++) {
+        struct buf b = {0};
+        buf_printf(&b, "{\"messages\":[{\"role\":\"user\",\"content\":\"Give me JSON.\"}],\"seed\":%d,"
+                       "\"max_tokens\":200,\"temperature\":1,\"response_format\":%s}", i, shapes[i % 2]);
+        json_t *v = post("/v1/chat/completions", b.data, 200);
+        const char *text = json_string_value(json_object_get(at(v, "choices", "message"), "content"));
+        const char *why = json_string_value(at(v, "choices", "finish_reason"));
+        json_t *got = json_loads(text ? text : "", 0, NULL);
+        bool whole = why && !strcmp(why, "stop");
+        CHECK(!whole || json_is_object(got), "an answer that is an object: %s", text);
+        if (whole && i % 2) {
+            json_int_t n = json_integer_value(json_object_get(got, "n"));
+            CHECK(n >= 3 && n <= 9 && json_is_string(json_object_get(got, "s")) && json_object_size(got) == 2, "a schema: %s",
+                  text);
+        }
+        CHECK(i % 2 == 0 || whole, "a short shape comes to its end: %s, %s", why, text);
+        json_decref(got);
+        json_decref(v);
+        buf_free(&b);
+    }
+    json_decref(post("/v1/chat/completions",
+                     "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"response_format\":{\"type\":"
+                     "\"json_schema\",\"json_schema\":{\"name\":\"x\",\"schema\":{\"type\":\"nothing\"}}}}", 400));
+}
+
+/* Prompts that are told with how likely they were; several answers; vectors; counts. */
+static void test_others(void)
+{
+    json_t *v = post("/v1/completions",
+                     "{\"prompt\":\"The cat sat\",\"max_tokens\":1,\"logprobs\":1,\"echo\":true,\"temperature\":0}", 200);
+    json_t *lp = at(v, "choices", "logprobs"), *nats = json_object_get(lp, "token_logprobs");
+    CHECK(json_array_size(nats) > 3 && json_is_null(json_array_get(nats, 0)) && json_real_value(json_array_get(nats, 1)) < 0,
+          "echo");
+    json_t *w = post("/v1/completions",
+                     "{\"prompt\":\"The cat sat\",\"max_tokens\":0,\"logprobs\":1,\"echo\":true,\"temperature\":0}", 200);
+    json_t *less = json_object_get(at(w, "choices", "logprobs"), "token_logprobs");
+    CHECK(json_array_size(less) + 1 == json_array_size(nats), "with no token to write: %zu numbers", json_array_size(less));
+    CHECK(json_equal(json_array_get(less, 1), json_array_get(nats, 1)), "the same numbers");
+    json_decref(v);
+    json_decref(w);
+    v = post("/v1/chat/completions", "{\"messages\":[{\"role\":\"user\",\"content\":\"Tell me a story.\"}],\"n\":3,\"seed\":5,"
+             "\"max_tokens\":12,\"temperature\":1}", 200);
+    CHECK(json_array_size(json_object_get(v, "choices")) == 3, "three answers");
+    json_decref(v);
+    v = post("/v1/embeddings", "{\"input\":[\"a cat\",\"a dog\"]}", 200);
+    json_t *vector = at(v, "data", "embedding");
+    double length = 0;
+    for (size_t i = 0; i < json_array_size(vector); i++) {
+        double x = json_real_value(json_array_get(vector, i));
+        length += x * x;
+    }
+    CHECK(json_array_size(json_object_get(v, "data")) == 2 && fabs(length - 1) < 1e-4, "two vectors of length 1: %g", length);
+    json_decref(v);
+    v = post("/tokenize", "{\"content\":\"a cat\"}", 200);
+    CHECK(json_array_size(json_object_get(v, "tokens")) > 0, "tokens of a text");
+    json_decref(v);
+}
+
 /* Clients go away in the middle of streams: their places are free again, and others are not disturbed. */
 static void test_gone(void)
 {
@@ -397,6 +480,8 @@ int main(int argc, char **argv)
     start_server();
     test_same();
     test_refused();
+    test_shapes();
+    test_others();
     test_gone();
     test_crash();
     test_ending();

@@ -15,8 +15,8 @@ static struct tensor *forward(struct decoder *d, int64_t rows, int n_segs, int64
     struct batch b = {.n = rows, .ids = d->ids, .pos = d->pos, .segs = d->segs, .n_segs = n_segs, .n_keys = n_keys};
     struct forward_args a = {.batch = &b, .cache = &d->cache};
     run_reset(&d->run);
-    struct tensor *hidden = net_forward(&d->run, &d->en->net, &a, NULL);
-    return n_last > 0 ? net_logits(&d->run, &d->en->net, hidden, d->last, n_last) : NULL;
+    d->hidden = net_forward(&d->run, &d->en->net, &a, NULL);
+    return n_last > 0 ? net_logits(&d->run, &d->en->net, d->hidden, d->last, n_last) : NULL;
 }
 
 /* Fills the batch arrays with the largest batch of `rows` rows: every slot full to the end. */
@@ -60,7 +60,7 @@ static int measure(struct run_size *size, struct decoder *d, struct err *e)
     for (int i = 0; i < 2; i++) {
         TRY(run_measure(&d->run, &en->ks, en->pool, en->compute, meta_bound(en), e));
         worst_batch(d, tries[i]);
-        forward(d, tries[i], d->slots, d->slots * d->context, d->all_logits ? tries[i] : d->slots);
+        forward(d, tries[i], d->slots, d->slots * d->context, min_i64(tries[i], d->most_logits));
         grow_size(size, run_sized(&d->run));
         run_free(&d->run);
         d->run = (struct run){0};
@@ -76,6 +76,8 @@ int decoder_complete(struct decoder_options *o, struct err *e)
         FAIL(e, ERR_USAGE, "%d sequences at once, expected 1 to %d", o->slots, MAX_SLOTS);
     if (o->pages < 0 || o->pages > MAX_PAGES)
         FAIL(e, ERR_USAGE, "a cache of %lld pages, expected 1 to %d", (long long)o->pages, MAX_PAGES);
+    if (o->more_logits < 0 || o->more_logits > MAX_CHUNK)
+        FAIL(e, ERR_USAGE, "logits of %lld more rows, expected 0 to %d", (long long)o->more_logits, MAX_CHUNK);
     if (!o->chunk) o->chunk = o->all_logits ? DECODER_SCORED : DECODER_CHUNK;
     if (!o->slots) o->slots = 1;
     return OK;
@@ -95,8 +97,8 @@ static int set_shape(struct decoder *d, struct decoder_options *o, const struct 
     d->context = o->context;
     d->chunk = o->chunk;
     d->slots = o->slots;
-    d->all_logits = o->all_logits;
     d->rows = max_i64(d->slots, min_i64(d->chunk, d->slots * d->context));
+    d->most_logits = o->all_logits ? d->rows : min_i64(d->rows, d->slots + o->more_logits);
     return OK;
 }
 
@@ -153,6 +155,8 @@ static int check_piece(const struct decoder *d, const struct piece *p, struct er
 {
     int64_t vocab = d->en->net.config.vocab;
     if (p->n <= 0) FAIL(e, ERR_USAGE, "a sequence of %lld tokens cannot be evaluated", (long long)p->n);
+    if (p->logits < 0 || p->logits > p->n)
+        FAIL(e, ERR_USAGE, "logits of %lld rows are wanted, of a piece of %lld", (long long)p->logits, (long long)p->n);
     if (p->n > d->context - p->s->n)
         FAIL(e, ERR_LIMIT, "%lld tokens after %lld do not fit into a context of %lld", (long long)p->n,
              (long long)p->s->n, (long long)d->context);
@@ -163,7 +167,7 @@ static int check_piece(const struct decoder *d, const struct piece *p, struct er
 }
 
 /* The batch of the pieces; the rows whose logits are wanted are n_last. */
-static int lay_out(struct decoder *d, const struct piece *pieces, int n_pieces, bool all, int64_t *n_last, struct err *e)
+static int lay_out(struct decoder *d, const struct piece *pieces, int n_pieces, int64_t *n_last, struct err *e)
 {
     int64_t row = 0, key = 0;
     *n_last = 0;
@@ -171,11 +175,13 @@ static int lay_out(struct decoder *d, const struct piece *pieces, int n_pieces, 
         const struct piece *p = &pieces[i];
         TRY(check_piece(d, p, e));
         if (p->n > d->rows - row) FAIL(e, ERR_LIMIT, "more than %lld rows in one pass", (long long)d->rows);
+        if (p->logits > d->most_logits - *n_last)
+            FAIL(e, ERR_LIMIT, "the decoder was opened for the logits of %lld rows of a pass", (long long)d->most_logits);
         d->segs[i] = (struct segment){.row0 = row, .n = p->n, .past = p->s->n, .key0 = key, .pages = p->s->pages};
         for (int64_t j = 0; j < p->n; j++, row++) {
             d->ids[row] = p->ids[j];
             d->pos[row] = (int32_t)(p->s->n + j);
-            if (all || (p->logits && j + 1 == p->n)) d->last[(*n_last)++] = (int32_t)row;
+            if (j >= p->n - p->logits) d->last[(*n_last)++] = (int32_t)row;
         }
         key += p->s->n + p->n;
     }
@@ -199,44 +205,37 @@ static int take_pages(const struct decoder *d, const struct piece *pieces, int n
     return OK;
 }
 
-/* One pass. The logits of each piece's last row where it wants them, or of all rows; NULL when there are none. */
-static int pass(struct decoder *d, const struct piece *pieces, int n_pieces, bool all, struct tensor **logits,
-                struct err *e)
+/* What a pass leaves in the sessions. */
+static void keep(struct decoder *d, const struct piece *p, const struct segment *seg, int64_t first_logits)
 {
-    int64_t n_last;
-    *logits = NULL;
-    if (n_pieces < 1 || n_pieces > d->slots)
-        FAIL(e, ERR_LIMIT, "%d sequences in one pass, expected 1 to %d", n_pieces, d->slots);
-    TRY(lay_out(d, pieces, n_pieces, all, &n_last, e));
-    TRY(take_pages(d, pieces, n_pieces, e));
-    const struct segment *last = &d->segs[n_pieces - 1];
-    mem_guard_begin("decode");
-    *logits = forward(d, last->row0 + last->n, n_pieces, last->key0 + last->past + last->n, n_last);
-    mem_guard_end();
-    for (int i = 0; i < n_pieces; i++) {
-        const struct piece *p = &pieces[i];
-        memmove(p->s->ids + p->s->n, p->ids, (size_t)p->n * sizeof *p->ids);
-        p->s->n += p->n;
-        p->s->has_logits = p->logits;
+    memmove(p->s->ids + p->s->n, p->ids, (size_t)p->n * sizeof *p->ids);
+    p->s->n += p->n;
+    p->s->has_logits = p->logits > 0;
+    if (p->logits > 0)
+        memcpy(p->s->logits, decoder_logits(d, first_logits + p->logits - 1), (size_t)tensor_cols(d->logits) * sizeof(float));
+    for (int64_t r = seg->row0; p->sum && r < seg->row0 + seg->n; r++) {
+        const float *row = tensor_f32(d->hidden) + r * d->hidden->ld;
+        for (int64_t i = 0; i < tensor_cols(d->hidden); i++) p->sum[i] += (double)row[i];
     }
-    return OK;
 }
 
 int decoder_eval(struct decoder *d, const struct piece *pieces, int n_pieces, struct err *e)
 {
-    struct tensor *logits;
-    TRY(pass(d, pieces, n_pieces, false, &logits, e));
-    const float *row = logits ? tensor_f32(logits) : NULL;
+    int64_t n_last, first = 0;
+    d->logits = d->hidden = NULL;
+    if (n_pieces < 1 || n_pieces > d->slots)
+        FAIL(e, ERR_LIMIT, "%d sequences in one pass, expected 1 to %d", n_pieces, d->slots);
+    TRY(lay_out(d, pieces, n_pieces, &n_last, e));
+    TRY(take_pages(d, pieces, n_pieces, e));
+    const struct segment *last = &d->segs[n_pieces - 1];
+    mem_guard_begin("decode");
+    d->logits = forward(d, last->row0 + last->n, n_pieces, last->key0 + last->past + last->n, n_last);
+    mem_guard_end();
     for (int i = 0; i < n_pieces; i++) {
-        if (!pieces[i].logits) continue;
-        memcpy(pieces[i].s->logits, row, (size_t)tensor_cols(logits) * sizeof *row);
-        row += logits->ld;
+        keep(d, &pieces[i], &d->segs[i], first);
+        first += pieces[i].logits;
     }
     return OK;
 }
 
-int decoder_eval_all(struct decoder *d, const struct piece *p, struct tensor **logits, struct err *e)
-{
-    if (!d->all_logits) FAIL(e, ERR_USAGE, "the decoder was not opened for scoring");
-    return pass(d, p, 1, true, logits, e);
-}
+const float *decoder_logits(const struct decoder *d, int64_t i) { return tensor_f32(d->logits) + i * d->logits->ld; }

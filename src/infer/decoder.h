@@ -19,7 +19,8 @@ struct decoder {
     int64_t rows;  /* most rows of one pass */
     int64_t context;
     int slots; /* most sessions of one pass */
-    bool all_logits;
+    int64_t most_logits; /* rows of one pass whose logits can be wanted */
+    struct tensor *logits, *hidden; /* of the last pass: of the rows that wanted them, in order; of all rows */
     int32_t *ids, *pos, *last; /* (rows) */
     struct segment *segs;      /* (slots) */
 };
@@ -45,10 +46,11 @@ struct piece {
     struct session *s;
     const int32_t *ids; /* (n) to append; must not point into s->ids unless it is s->ids + s->n */
     int64_t n;
-    bool logits; /* wanted: of the last row, into s->logits */
+    int64_t logits; /* wanted of so many rows, the last ones; of the last of all into s->logits, too */
+    double *sum;    /* (width) the hidden rows are added to it, in order of position; NULL: not wanted */
 };
 int decoder_eval(struct decoder *d, const struct piece *pieces, int n_pieces, struct err *e);
-/* The same for one piece; *logits: of all its rows, until the next pass. Needs all_logits. */
-int decoder_eval_all(struct decoder *d, const struct piece *p, struct tensor **logits, struct err *e);
+/* Until the next pass: the logits of row i of those that were wanted, counted over all pieces. */
+const float *decoder_logits(const struct decoder *d, int64_t i);
 
 #endif

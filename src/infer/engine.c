@@ -49,7 +49,8 @@ static int choose_context(int64_t *out, const struct engine_options *o, const st
 {
     int64_t wanted = o->decoder.context, context = wanted ? wanted : c->context;
     if (wanted < 0 || wanted > c->context)
-        FAIL(e, ERR_LIMIT, "a context of %lld is asked for, the model holds 1 to %lld", (long long)wanted, (long long)c->context);
+        FAIL(e, ERR_LIMIT, "a context of %lld is asked for, the model holds 1 to %lld", (long long)wanted,
+             (long long)c->context);
     if (!wanted && o->context_most > 0) context = min_i64(context, o->context_most);
     if (context > MAX_CONTEXT && o->shorten && !wanted) context = MAX_CONTEXT;
     if (context > MAX_CONTEXT && !wanted)
@@ -305,7 +306,8 @@ static int load_tokenizer(struct engine *en, struct model_file *f, struct err *e
 {
     TRY(model_load_tokenizer(&en->tok, f, e));
     if (tokenizer_vocab(en->tok) > en->net.config.vocab)
-        log_warn("%s: the tokenizer has %d tokens, the network %lld: the others are never produced, and cannot be used", f->path,
+        log_warn("%s: the tokenizer has %d tokens, the network %lld: the others are never produced, and cannot be used",
+                 f->path,
                  tokenizer_vocab(en->tok), (long long)en->net.config.vocab);
     return OK;
 }

@@ -34,6 +34,7 @@ struct decoder_options {
     int slots;       /* sequences in one pass; 0: 1 */
     int64_t pages;   /* of PAGE_ROWS tokens: all that the cache has, whoever shares them; 0: for slots times context */
     bool all_logits; /* memory for the logits of every row of a pass: session_score */
+    int64_t more_logits; /* else: of so many rows of a pass beside the last of each sequence */
 };
 
 struct engine_options {

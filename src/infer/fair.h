@@ -25,7 +25,8 @@ struct fair_name {
 int fair_new(struct fair **out, struct err *e);
 void fair_free(struct fair *f); /* NULL allowed */
 /* One more request of the session is there: *out is its account, until fair_leave. weight > 0: of the tenant, as of now. */
-int fair_join(struct fair *f, struct fair_account **out, const struct fair_name name[FAIR_LEVELS], double weight, struct err *e);
+int fair_join(struct fair *f, struct fair_account **out, const struct fair_name name[FAIR_LEVELS], double weight,
+              struct err *e);
 /* A request is gone. */
 void fair_leave(struct fair *f, struct fair_account *a);
 /* Something was done for it. */

@@ -77,6 +77,7 @@ static int run_loop(struct loop *l, struct err *e)
             writer_stop(&l->w, STOP_INTERRUPTED);
             break;
         }
+        TRY(writer_prepare(&l->w, e));
         TRY(writer_draw(&l->w, &id, s->logits, s->ids, s->n, l->scratch, e));
         TRY(writer_feed(&l->w, id, e));
         if (l->w.done) break;

@@ -1,4 +1,5 @@
-/* Prefixes: rows of a text that are kept without a session, in whole pages, for whoever begins alike. Made of what a session has
+/* Prefixes: rows of a text that are kept without a session, in whole pages, for whoever begins alike. Made of what a session
+ * has
  * evaluated, or of pages that were kept elsewhere, as on a disk. A cache of prefixes is built of them; one that keeps single
  * pages uses pages_share and session_attach itself. */
 #ifndef INFER_PREFIX_H

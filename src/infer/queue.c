@@ -27,6 +27,7 @@ int64_t queue_plan(struct queue_entry **entries, size_t n, const struct queue_li
         struct queue_entry *x = entries[i];
         if (x->held) continue;
         x->rows = x->prompt == 0 ? 1 : min_i64(x->prompt, min_i64(prompts, left - min_i64(left - 1, writing)));
+        if (x->most > 0) x->rows = min_i64(x->rows, x->most);
         if (x->prompt == 0) writing--;
         else prompts -= x->rows;
         left -= x->rows;

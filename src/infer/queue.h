@@ -13,6 +13,7 @@ struct queue_entry {
     uint64_t arrival;  /* unique */
     int64_t prompt;    /* rows of its prompt that are not evaluated yet; 0: it writes, a row a pass */
     int64_t draft;     /* more rows that it would like when it writes: guesses to be checked */
+    int64_t most;      /* rows of its prompt in one pass; 0: no limit of its own */
     bool held;         /* it can do nothing now */
     int64_t rows;      /* result: rows in the next pass */
     void *user;

@@ -97,16 +97,18 @@ static int refuse(struct scheduler *s, const struct job_params *p, double *wait_
          (long long)waiting);
 }
 
-static int new_job(struct scheduler *s, struct job **out, const struct job_params *p, const struct job_sink *sink, struct err *e)
+static int new_job(struct scheduler *s, struct job **out, const struct job_params *p, const struct job_sink *sink,
+                   struct err *e)
 {
     void *mem;
     TRY(mem_new(&mem, sizeof(struct job), "a request", e));
     struct job *j = mem;
     int64_t room = min_i64(s->dec->context, s->dec->pages.n * PAGE_ROWS);
-    *j = (struct job){.sink = *sink, .p = *p, .on = s, .n = p->n, .prompt = p->n, .most = room, .came = clock_seconds()};
+    *j = (struct job){.sink = *sink, .p = *p, .on = s, .n = p->n, .prompt = p->n, .most = room, .luck = 0.5,
+                      .came = clock_seconds()};
     /* The last token is drawn and not evaluated: it needs no row. */
     if (p->writer.max_tokens > 0 && p->writer.max_tokens < room - p->n) j->most = p->n + p->writer.max_tokens;
-    int rc = mem_new((void **)&j->ids, (size_t)(j->most + 1) * sizeof *j->ids, "the tokens of a request", e);
+    int rc = mem_new((void **)&j->ids, (size_t)(j->most + 1 + MOST_GUESSES) * sizeof *j->ids, "the tokens of a request", e);
     if (!rc) rc = fair_join(s->fair, &j->entry.account, p->name, p->weight > 0 ? p->weight : 1, e);
     if (rc) {
         mem_free(j->ids);
@@ -123,7 +125,8 @@ static int new_job(struct scheduler *s, struct job **out, const struct job_param
     return OK;
 }
 
-int scheduler_add(struct scheduler *s, struct job **out, const struct job_params *p, const struct job_sink *sink, double *wait_ms,
+int scheduler_add(struct scheduler *s, struct job **out, const struct job_params *p, const struct job_sink *sink,
+                  double *wait_ms,
                   struct err *e)
 {
     *out = NULL;

@@ -22,12 +22,14 @@ struct scheduler_options {
     int64_t waiting;     /* tokens that may wait to be evaluated or written, by estimate; 0: 64 times the context */
     int64_t prompt_rows; /* rows of prompts in a pass in which somebody writes; 0: 64 */
     double prompt_cost, write_cost; /* of a row, for shares; 0: measured, in milliseconds */
+    bool no_guesses;       /* never guess tokens ahead; it changes no bit, only the time */
+    bool always_guess;     /* for tests: also where it does not pay */
 };
 
-/* A token as it is written, with how likely it was. */
+/* A token as it is written, or of the prompt (job_params.scores), with how likely it was. */
 struct job_token {
     int32_t id;
-    bool thinking;
+    bool of_prompt, thinking;
     bool known;            /* logprob is */
     float logprob;
     const struct sample_top *top; /* (n_top) */
@@ -56,8 +58,13 @@ struct job_params {
     int64_t n;
     struct writer_params writer; /* what it points to stays until `done` */
     bool logprobs;          /* with every token */
-    int n_top;              /* and of so many others */
+    int n_top;              /* and of so many others, at most SCHEDULER_TOP */
+    bool scores;            /* the tokens of the prompt are told too; with logprobs, how likely each was after those before */
+    bool only_prompt;       /* nothing is written: it ends as if it had been cut to no token */
+    double *sum;            /* (width) the hidden rows of the prompt are added to it; NULL: not wanted */
+    bool no_guesses;
 };
+enum { SCHEDULER_TOP = 20 };
 
 struct job {
     struct queue_entry entry;
@@ -74,13 +81,22 @@ struct job {
     bool writing;      /* the prompt was evaluated once: w is begun */
     bool cancelled, paused;
     int64_t lost;      /* times that it gave its pages back */
+    int64_t drafted, kept; /* tokens that were guessed, and those that were right */
+    double luck;       /* how likely a guess is right, by those of late */
+    bool guessed;      /* ids[n] is what the text itself suggests */
+    int64_t told;      /* tokens of the prompt that the sink knows */
     double came, started, wrote, ended; /* by clock_seconds; 0: not yet */
+};
+
+/* The time of a pass by its rows, t = base + slope * rows: sums of what was measured, older ones weigh less. */
+struct pass_line {
+    double n, x, xx, y, xy;
 };
 
 struct scheduler_counts {
     int64_t running, waiting;      /* jobs with a session, and without */
     int64_t waiting_tokens;        /* estimated */
-    int64_t prompt_tokens, cached_tokens, answer_tokens, done, failed, cancelled, preempted, passes;
+    int64_t prompt_tokens, cached_tokens, answer_tokens, done, failed, cancelled, preempted, passes, drafted, kept;
     double busy_seconds, prompt_seconds, write_seconds; /* of passes; of it for prompts and for writing, by cost */
 };
 
@@ -99,6 +115,7 @@ struct scheduler {
     void *scratch;              /* of draws, one for each thread */
     uint64_t arrivals;
     double prompt_ms, write_ms; /* of a row, measured */
+    struct pass_line line;      /* what a pass of written rows costs */
     struct scheduler_counts counts;
 };
 

@@ -4,15 +4,17 @@
 
 #include "infer/scheduler.h"
 
-enum { DRAW_MOST_TOP = 20 }; /* log-probabilities with one token */
+enum { MOST_GUESSES = 8 }; /* with one token */
 
 /* One token that is drawn, on any thread. */
 struct draw {
     struct job *j;
+    int64_t row;     /* of the pass's logits: that of the pending token; those of guesses follow */
+    int64_t guesses;
     int rc;
     int32_t id;
     float logprob;
-    struct sample_top top[DRAW_MOST_TOP];
+    struct sample_top top[SCHEDULER_TOP];
     struct err e;
 };
 size_t draw_scratch_bytes(int64_t vocab);

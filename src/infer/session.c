@@ -38,7 +38,8 @@ static int too_long(const struct session *s, int64_t n, struct err *e)
 {
     long long context = s->dec->context, most = s->dec->en->model_context;
     if (context < most)
-        FAIL(e, ERR_LIMIT, "the text has %lld tokens, the context holds %lld; the model allows up to %lld (--ctx)", (long long)n,
+        FAIL(e, ERR_LIMIT, "the text has %lld tokens, the context holds %lld; the model allows up to %lld (--ctx)",
+             (long long)n,
              context, most);
     FAIL(e, ERR_LIMIT, "the text has %lld tokens, the context holds %lld, which is all that the model allows", (long long)n,
          context);
@@ -175,14 +176,13 @@ double session_nats(const float *logits, int64_t vocab, int32_t target)
 int session_logits(struct session *s, const int32_t *ids, int64_t n, logits_fn *fn, void *ctx, struct err *e)
 {
     struct decoder *d = s->dec;
-    int64_t chunk = min_i64(d->rows, d->chunk);
+    int64_t chunk = min_i64(d->most_logits, max_i64(1, d->chunk));
     for (int64_t done = 0; done < n;) {
-        struct tensor *logits;
         int64_t now = min_i64(chunk, n - done);
-        struct piece p = {.s = s, .ids = ids + done, .n = now};
+        struct piece p = {.s = s, .ids = ids + done, .n = now, .logits = now};
         if (s->interrupt && *s->interrupt) FAIL(e, ERR_INTERRUPTED, "interrupted");
-        TRY(decoder_eval_all(d, &p, &logits, e));
-        TRY(fn(ctx, done, now, tensor_f32(logits), logits->ld, e));
+        TRY(decoder_eval(d, &p, 1, e));
+        TRY(fn(ctx, done, now, decoder_logits(d, 0), d->logits->ld, e));
         done += now;
     }
     return OK;

@@ -1,7 +1,9 @@
-/* Sessions: timelines of tokens that are evaluated with the cache of a decoder (infer/decoder.h). The logits of a session do not
+/* Sessions: timelines of tokens that are evaluated with the cache of a decoder (infer/decoder.h). The logits of a session do
+ * not
  * depend on who else is in a pass, on the chunk size, on the threads, on which pages it has, nor on what was reused.
  *
- * Invariants of a session: 0 <= n <= context; the cache holds rows [0, n), evaluated from ids[0 .. n), in the pages of its list,
+ * Invariants of a session: 0 <= n <= context; the cache holds rows [0, n), evaluated from ids[0 .. n), in the pages of its
+ * list,
  * PAGE_ROWS in each; logits belong to row n - 1 when has_logits. A page that others have too is never written. Nothing is
  * allocated after opening. */
 #ifndef INFER_SESSION_H
@@ -47,11 +49,13 @@ void session_take_pages(struct session *s, int64_t n);
  * copied; the logits too, where n is all of src. What dst had, and had reserved, is given back. ERR_LIMIT when there is no page
  * for the copy, with nothing changed. */
 int session_fork(struct session *dst, const struct session *src, int64_t n, struct err *e);
-/* s becomes n rows, ids (n), that lie in these pages, which somebody else has: all are shared, one that is cut is copied once it
+/* s becomes n rows, ids (n), that lie in these pages, which somebody else has: all are shared, one that is cut is copied
+ * once it
  * is written. What s had, and had reserved, is given back; it has no logits. n is at most the context. */
 void session_attach(struct session *s, const int32_t *ids, const int32_t *pages, int64_t n);
 
-/* Appends ids (n) to the session, in chunks; logits of the last. ERR_LIMIT before anything is evaluated when there are not enough
+/* Appends ids (n) to the session, in chunks; logits of the last. ERR_LIMIT before anything is evaluated when there are not
+ * enough
  * pages for all. */
 int session_eval(struct session *s, const int32_t *ids, int64_t n, struct err *e);
 /* Makes the timeline ids (n): keeps the longest common prefix, evaluates the rest. *reused (NULL allowed): tokens

@@ -25,7 +25,8 @@ int state_key(struct state_key *k, const struct engine *en, struct err *e)
     memset(k, 0, sizeof *k);
     int n = snprintf(k->form, sizeof k->form, "%s%s%s, cache %s%s, autarky %s", engine_compute_name(en), own ? " of " : "",
                      own ? cpu_level_name(en->ks.level) : "", formats[en->cache].name, attention, AUTARKY_VERSION);
-    if (n < 0 || (size_t)n >= sizeof k->form) FAIL(e, ERR_LIMIT, "the form of computing has no name of %d bytes", STATE_FORM - 1);
+    if (n < 0 || (size_t)n >= sizeof k->form) FAIL(e, ERR_LIMIT, "the form of computing has no name of %d bytes",
+                                                   STATE_FORM - 1);
     return net_identity(k->model, &en->net, e);
 }
 
@@ -139,7 +140,8 @@ static int check_head(const struct state *t, const struct session *s, struct err
         FAIL(e, ERR_UNSUPPORTED, "%s: belongs to another model (%.12s..., this one is %.12s...)", t->name, h->model, own.model);
     if (memcmp(h->form, own.form, sizeof own.form) != 0)
         FAIL(e, ERR_UNSUPPORTED, "%s: was computed as \"%.*s\", here it is \"%s\"", t->name, STATE_FORM, h->form, own.form);
-    if (h->layers != own.layers || h->row_bytes != own.row_bytes || (h->logits && h->logits != (uint64_t)d->en->net.config.vocab))
+    if (h->layers != own.layers || h->row_bytes != own.row_bytes || (h->logits &&
+                                                                     h->logits != (uint64_t)d->en->net.config.vocab))
         FAIL(e, ERR_FORMAT, "%s: has %llu layers, rows of %llu bytes and %llu logits, this model %llu, %llu and %lld", t->name,
              (unsigned long long)h->layers, (unsigned long long)h->row_bytes, (unsigned long long)h->logits,
              (unsigned long long)own.layers, (unsigned long long)own.row_bytes, (long long)d->en->net.config.vocab);

@@ -1,7 +1,7 @@
 /* The machine that turns drawn tokens into the events of an answer. */
 #include "infer/writer.h"
 #include "base/checked.h"
-#include "base/mem.h"
+#include "grammar/grammar.h"
 #include "infer/engine.h"
 
 const char *stop_reason_name(enum stop_reason r)
@@ -97,12 +97,24 @@ int writer_begin(struct writer *w, const struct engine *en, const struct writer_
 
 void writer_free(struct writer *w)
 {
+    grammar_state_free(w->grammar);
     chat_parser_free(w->parser);
     stopper_free(&w->stopper);
     buf_free(&w->raw);
     buf_free(&w->safe);
     tokens_free(&w->forced);
     *w = (struct writer){0};
+}
+
+/* Reasoning is free: the grammar begins behind it. */
+static bool thinks(const struct writer *w) { return w->parser && chat_parser_thinking(w->parser); }
+
+int writer_prepare(struct writer *w, struct err *e)
+{
+    w->allowed = NULL;
+    if (!w->p.grammar || w->done || thinks(w)) return OK;
+    if (!w->grammar) TRY(grammar_begin(&w->grammar, w->p.grammar, e));
+    return grammar_mask(w->grammar, &w->allowed, e);
 }
 
 static bool is_end(const struct writer *w, int32_t id)
@@ -120,7 +132,8 @@ int writer_draw(const struct writer *w, int32_t *id, const float *logits, const 
         *id = w->forced.ids[w->forced_at];
         return OK;
     }
-    struct sample_place at = {.history = ids, .n = n, .first = w->first, .position = (uint64_t)n};
+    struct sample_place at = {
+        .history = ids, .n = n, .first = w->first, .position = (uint64_t)n, .allowed = w->allowed};
     int rc = sample_token(id, &w->en->ks, logits, w->vocab, &w->p.sample, &at, scratch, e);
     return rc == ERR_NUMERIC ? engine_fail_numeric(w->en, "a logit", e) : rc;
 }
@@ -149,6 +162,10 @@ static int spell(struct writer *w, int32_t id, struct err *e)
 
 static bool ends_here(struct writer *w, int32_t id)
 {
+    if (w->grammar && grammar_ended(w->grammar)) {
+        writer_stop(w, STOP_END);
+        return true;
+    }
     if (w->tokens < w->p.min_tokens) return false;
     for (size_t i = 0; i < w->p.n_stop_ids; i++)
         if (id == w->p.stop_ids[i]) {
@@ -165,8 +182,9 @@ int writer_feed(struct writer *w, int32_t id, struct err *e)
 {
     if (w->done) return OK;
     if (w->forced_at < w->forced.n) w->forced_at++;
+    if (w->grammar) TRY(grammar_accept(w->grammar, id, e));
     if (ends_here(w, id)) return OK;
-    bool thinking = w->parser && chat_parser_thinking(w->parser);
+    bool thinking = thinks(w);
     w->tokens++;
     w->reasoning += thinking;
     TRY(spell(w, id, e));

@@ -2,7 +2,7 @@
  * logits of the last token, draws the next, feeds it back, and evaluates it when the machine wants more:
  *
  *     writer_begin(&w, ...);
- *     do writer_draw(&w, &id, logits, ids, n, scratch), writer_feed(&w, id, e);
+ *     do writer_prepare(&w, e), writer_draw(&w, &id, logits, ids, n, scratch, e), writer_feed(&w, id, e);
  *     while (!w.done && evaluate(id));
  *     writer_end(&w, e);
  *
@@ -16,6 +16,8 @@
 #include "text/detok.h"
 
 struct engine;
+struct grammar_matcher;
+struct grammar_state;
 
 enum stop_reason {
     STOP_END, /* the model's end token */
@@ -37,6 +39,7 @@ struct writer_params {
     size_t n_stops;
     const int32_t *stop_ids;  /* ids that end it, as the end token does */
     size_t n_stop_ids;
+    struct grammar_matcher *grammar;    /* what the text may be, thinking apart; borrowed; NULL: anything */
     const struct chat_form *form;       /* the text is an answer in this form; NULL: a text that goes on */
     const struct chat_request *request; /* with form: what it answers, whole; borrowed. Without tools, calls are text */
     bool ignore_end;   /* go on after the end token */
@@ -67,6 +70,8 @@ struct writer {
     struct stopper stopper;
     struct chat_parser *parser; /* of a form, else NULL */
     struct buf raw, safe;    /* text of the newest token; of it, what no stop string can take back */
+    struct grammar_state *grammar; /* how far the text has come in it; NULL: it has not begun, or there is none */
+    const uint32_t *allowed; /* tokens that may come next; NULL: all */
     struct tokens forced;    /* what comes next, whatever the logits say; from forced_at on */
     size_t forced_at;
 };
@@ -75,6 +80,8 @@ struct writer {
 int writer_begin(struct writer *w, const struct engine *en, const struct writer_params *p, struct writer_sink sink, int64_t n,
                  struct err *e);
 void writer_free(struct writer *w);
+/* Before every draw: finds the tokens that are allowed. Of those with one grammar only one at a time. */
+int writer_prepare(struct writer *w, struct err *e);
 /* The next token, drawn from logits (vocab of the network) after ids (n). Changes nothing: may run beside other draws, with
  * scratch of its own (sample_scratch_bytes). */
 int writer_draw(const struct writer *w, int32_t *id, const float *logits, const int32_t *ids, int64_t n, void *scratch,

@@ -16,7 +16,20 @@ struct request {
     const char **stops;  /* (turn.n_stops) */
     int64_t calls;       /* of tools that were begun */
     int64_t dropped;     /* messages that were taken away to make it fit */
-    bool in_text;        /* the token that comes next has not been told yet */
+    double *sum;         /* (width) of TURN_EMBED */
+    struct shape *shape; /* what the answer may be; NULL: anything */
+};
+
+/* A compiled grammar that requests share: many ask for the same. */
+struct shape {
+    struct shape *next;
+    enum turn_shape kind;
+    char *text;          /* what it was made of */
+    size_t len;
+    struct grammar *grammar;
+    struct grammar_matcher *matcher;
+    int users;
+    uint64_t used;       /* of the worker's clock of shapes */
 };
 
 struct worker {
@@ -25,6 +38,9 @@ struct worker {
     struct decoder dec;
     struct scheduler sched;
     struct request *requests;
+    struct shape *shapes;
+    struct grammar_vocab *vocab; /* NULL: nobody has needed it yet */
+    uint64_t shape_clock;
     bool draining;
     double began; /* by clock_seconds */
 };
@@ -44,6 +60,15 @@ int tell_model(struct worker *w, struct err *e);
 int tell_counts(struct worker *w, struct err *e);
 /* The callbacks of the request's job. */
 struct job_sink request_sink(struct request *r);
+
+int tell_echo(struct request *r, struct err *e); /* the text of the prompt */
+
+/* ---- shapes of answers (shape.c) ---- */
+
+/* The grammar that the turn asks for, as response format or by its choice of tools, into r->shape. */
+int shape_make(struct request *r, enum turn_error *kind, struct err *e);
+void shape_drop(struct request *r);
+void shapes_free(struct worker *w);
 
 /* ---- prompts (prompt.c) ---- */
 

@@ -21,6 +21,8 @@ void request_free(struct request *r)
     turn_free(&r->turn);
     tokens_free(&r->ids);
     mem_free(r->stops);
+    mem_free(r->sum);
+    shape_drop(r);
     mem_free(r);
 }
 
@@ -60,7 +62,10 @@ static int read_params(struct request *r, struct job_params *p, struct err *e)
     const struct turn *t = &r->turn;
     *p = (struct job_params){.weight = t->weight, .priority = t->priority, .deadline = (double)t->deadline_ms / 1000,
                              .ids = r->ids.ids, .n = (int64_t)r->ids.n, .logprobs = t->want_logprobs,
-                             .n_top = (int)max_i64(0, min_i64(t->top_logprobs, 20))};
+                             .n_top = (int)max_i64(0, min_i64(t->top_logprobs, SCHEDULER_TOP)),
+                             .scores = t->echo && (t->want_logprobs || t->want_ids),
+                             .only_prompt = t->max_tokens == 0 || t->kind == TURN_EMBED,
+                             .no_guesses = t->no_speculation};
     p->name[FAIR_TENANT] = (struct fair_name){t->tenant.s, t->tenant.len};
     p->name[FAIR_USER] = (struct fair_name){t->user.s, t->user.len};
     p->name[FAIR_SESSION] = (struct fair_name){t->session.s, t->session.len};
@@ -70,6 +75,7 @@ static int read_params(struct request *r, struct job_params *p, struct err *e)
     w->min_tokens = t->min_tokens;
     w->max_thinking = max_i64(0, t->max_thinking);
     w->ignore_end = t->ignore_end;
+    w->grammar = r->shape ? r->shape->matcher : NULL;
     w->stop_ids = t->stop_ids;
     w->n_stop_ids = t->n_stop_ids;
     if (t->kind == TURN_CHAT) {
@@ -106,7 +112,12 @@ static int begin_job(struct request *r, enum turn_error *kind, bool *told, struc
     struct job_sink sink = request_sink(r);
     double wait = 0;
     *kind = TURN_BAD;
+    TRY(shape_make(r, kind, why));
     TRY(read_params(r, &p, why));
+    if (r->turn.kind == TURN_EMBED) {
+        p.sum = r->sum = mem_array((size_t)w->en.net.config.dim, sizeof *r->sum);
+        if (!r->sum) FAIL(why, ERR_MEMORY, "out of memory for an embedding");
+    }
     if (p.n >= min_i64(w->dec.context, (int64_t)w->dec.pages.n * PAGE_ROWS) || p.n == 0) {
         *told = p.n > 0;
         if (*told) return too_long(r, e);
@@ -116,7 +127,8 @@ static int begin_job(struct request *r, enum turn_error *kind, bool *told, struc
     if (!rc) {
         struct turn_event ev = {.turn = r->turn.id, .kind = TURN_EV_ACCEPTED, .usage.prompt = p.n, .usage.dropped = r->dropped,
                                 .seed = r->turn.sampling.seed};
-        return tell(w, &ev, e);
+        TRY(tell(w, &ev, e));
+        return r->turn.echo ? tell_echo(r, e) : OK;
     }
     if (wait > 0) {
         struct turn_event ev = {.turn = r->turn.id, .kind = TURN_EV_ERROR, .error = TURN_QUEUE_FULL, .retry_ms = (int64_t)wait,
@@ -183,12 +195,9 @@ static int answer(struct request *r, enum turn_error *kind, bool *told, struct e
         *kind = TURN_STOPPING;
         FAIL(why, ERR_INTERRUPTED, "the server is going down");
     }
-    if (r->turn.kind == TURN_EMBED) {
-        *kind = TURN_UNSUPPORTED;
-        FAIL(why, ERR_UNSUPPORTED, "embeddings are not made by this model");
-    }
     if (r->turn.kind != TURN_DETOKENIZE) TRY(prompt_make(r, kind, why));
-    if (r->turn.kind == TURN_CHAT || r->turn.kind == TURN_TEXT) return begin_job(r, kind, told, why, e);
+    bool runs = r->turn.kind == TURN_CHAT || r->turn.kind == TURN_TEXT || r->turn.kind == TURN_EMBED;
+    if (runs) return begin_job(r, kind, told, why, e);
     return answer_at_once(r, why, e);
 }
 

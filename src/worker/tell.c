@@ -1,4 +1,5 @@
 /* What goes to the front. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "autarky.h"
@@ -22,7 +23,8 @@ int tell_error(struct worker *w, uint64_t turn, enum turn_error kind, const stru
 static struct turn_usage usage_of(const struct request *r, const struct job *j)
 {
     return (struct turn_usage){.prompt = j->prompt, .cached = j->cached, .answer = j->w.tokens, .reasoning = j->w.reasoning,
-                               .done = j->writing ? j->prompt : j->s ? j->s->n : 0, .dropped = r->dropped};
+                               .done = j->writing ? j->prompt : j->s ? j->s->n : 0, .drafted = j->drafted,
+                               .kept = j->kept, .dropped = r->dropped};
 }
 
 static struct turn_time time_of(const struct job *j)
@@ -57,7 +59,8 @@ static int on_token(void *ctx, struct job *j, const struct job_token *t, struct 
     (void)j;
     if (!r->turn.want_ids && !r->turn.want_logprobs) return OK;
     struct turn_event ev = {.turn = r->turn.id, .kind = TURN_EV_TOKEN};
-    ev.token = (struct turn_token){.id = t->id, .of_reasoning = t->thinking, .known = t->known, .logprob = t->logprob,
+    ev.token = (struct turn_token){.id = t->id, .of_prompt = t->of_prompt, .of_reasoning = t->thinking, .known = t->known,
+                                   .logprob = t->logprob,
                                    .bytes = bytes_of(en, t->id), .top = top, .n_top = (size_t)t->n_top};
     for (int i = 0; i < t->n_top; i++) top[i] = (struct turn_top){t->top[i].id, t->top[i].logprob, bytes_of(en, t->top[i].id)};
     return tell(r->w, &ev, e);
@@ -97,6 +100,38 @@ static enum turn_reason reason_of(const struct request *r, const struct job *j)
     return TURN_CANCELLED;
 }
 
+int tell_echo(struct request *r, struct err *e)
+{
+    struct buf raw = {0}, text = {0};
+    struct detok d;
+    detok_init(&d, r->w->en.tok, true);
+    int rc = tokenizer_decode(r->w->en.tok, r->ids.ids, r->ids.n, true, &raw, e);
+    if (!rc) detok_bytes(&d, raw.data, raw.len, &text);
+    if (!rc) detok_flush(&d, &text);
+    if (!rc) rc = buf_check(&text, "a text", e);
+    struct turn_event ev = {.turn = r->turn.id, .kind = TURN_EV_TEXT, .text = {text.len ? text.data : "", text.len}};
+    if (!rc) rc = tell(r->w, &ev, e);
+    buf_free(&raw);
+    buf_free(&text);
+    return rc;
+}
+
+/* The mean of the hidden rows, of length 1. */
+static int tell_vector(struct request *r, struct err *e)
+{
+    int64_t n = r->w->en.net.config.dim;
+    double length = 0;
+    float *v = mem_array((size_t)n, sizeof *v);
+    if (!v) FAIL(e, ERR_MEMORY, "out of memory for an embedding");
+    for (int64_t i = 0; i < n; i++) length += r->sum[i] * r->sum[i];
+    length = sqrt(length);
+    for (int64_t i = 0; i < n; i++) v[i] = length > 0 ? (float)(r->sum[i] / length) : 0;
+    struct turn_event ev = {.turn = r->turn.id, .kind = TURN_EV_VECTOR, .vector = v, .n_vector = (size_t)n};
+    int rc = tell(r->w, &ev, e);
+    mem_free(v);
+    return rc;
+}
+
 static void on_done(void *ctx, struct job *j, enum job_end how, const struct err *why)
 {
     struct request *r = ctx;
@@ -113,6 +148,7 @@ static void on_done(void *ctx, struct job *j, enum job_end how, const struct err
         ev.text = text_of(why->msg);
     }
     r->job = NULL;
+    if (how == JOB_ANSWERED && r->sum && tell_vector(r, &e)) r->w->link.out.failed = true;
     if (tell(r->w, &ev, &e)) r->w->link.out.failed = true; /* seen by the loop, which ends the process */
     request_free(r);
 }
@@ -131,7 +167,8 @@ int tell_counts(struct worker *w, struct err *e)
                             .pages_used = w->dec.pages.n - w->dec.pages.n_free, .prompt_tokens = c.prompt_tokens,
                             .cached_tokens = c.cached_tokens, .answer_tokens = c.answer_tokens,
                             .requests = c.done + c.failed + c.cancelled, .failed = c.failed, .cancelled = c.cancelled,
-                            .preempted = c.preempted, .prompt_seconds = c.prompt_seconds, .answer_seconds = c.write_seconds,
+                            .preempted = c.preempted, .drafted = c.drafted, .kept = c.kept,
+                                    .prompt_seconds = c.prompt_seconds, .answer_seconds = c.write_seconds,
                             .busy_seconds = c.busy_seconds};
     return frame_counts(&w->link.out, &n, e);
 }

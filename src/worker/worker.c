@@ -130,6 +130,7 @@ int worker_run(int fd, const struct worker_options *o, struct err *e)
     else if (!rc) rc = loop(w, e);
     scheduler_close(&w->sched); /* requests go with their jobs */
     while (w->requests) request_free(w->requests);
+    shapes_free(w);
     decoder_close(&w->dec);
     engine_close(&w->en);
     link_close(&w->link);
