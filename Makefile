@@ -90,6 +90,8 @@ $(B)/autarky: $(B)/src/cli/main.o $(B)/libautarky.a
 $(B)/tests/%: $(B)/tests/%.o $(B)/libautarky.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/tests/check_hub $(B)/tests/check_faults: $(B)/tests/hub_server.o
+$(B)/bench/%: $(B)/bench/%.o $(B)/libautarky.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/fuzz/replay_%: $(B)/fuzz/fuzz_%.o $(B)/fuzz/replay.o $(B)/libautarky.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/fuzz/%: $(B)/fuzz/%.o $(B)/libautarky.a

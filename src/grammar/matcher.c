@@ -3,56 +3,6 @@
 #include "grammar/room.h"
 #include <string.h>
 
-/* ---- the walk ---- */
-
-static int take_tokens(struct grammar_matcher *m, const struct trie_node *node, uint32_t *mask, struct err *e)
-{
-    for (uint32_t i = node->first; i < node[1].first; i++) {
-        int32_t id = m->v->ids[i];
-        if (mask) {
-            mask[id >> 5] |= 1u << (id & 31);
-            continue;
-        }
-        if (m->n_ids == m->cap_ids) TRY(ROOM(m->ids, m->cap_ids, m->n_ids, 1, m->v->n_ids, "tokens", e));
-        m->ids[m->n_ids++] = (uint32_t)id;
-    }
-    return OK;
-}
-
-int matcher_walk(struct grammar_matcher *m, struct paths *w, uint32_t lo, uint32_t hi, struct level start,
-                 struct sink sink, struct err *e)
-{
-    const struct trie_node *nodes = m->v->nodes;
-    struct level *levels = m->levels;
-    if (lo >= hi) return OK;
-    int base = nodes[lo].depth - 1;
-    levels[0] = start;
-    for (uint32_t i = lo; i < hi;) {
-        const struct trie_node *node = &nodes[i];
-        if (node->plain <= sink.plain) {
-            i = node->end;
-            continue;
-        }
-        const struct level *up = &levels[node->depth - base - 1];
-        w->n = up->from + up->n;
-        frames_reset(&w->frames, up->frames);
-        size_t to = paths_step(w, up->from, up->n, node->byte, true), n = w->n - to;
-        if (n || w->ended || w->unknown) TRY(take_tokens(m, node, sink.mask, e));
-        if (w->unknown && !sink.mask && node->end > i + 1) {
-            TRY(ROOM(m->exits, m->cap_exits, m->n_exits, 1, m->v->n_nodes, "places", e));
-            m->exits[m->n_exits++] = i;
-        }
-        if (n == 0) i = node->end;
-        else {
-            levels[node->depth - base] = (struct level){to, n, w->frames.n};
-            i++;
-        }
-    }
-    w->n = start.from + start.n;
-    frames_reset(&w->frames, start.frames);
-    return paths_check(w, e);
-}
-
 /* ---- plain characters ---- */
 
 /* UTF-8 of plain characters, as sequences of ranges of bytes; see vocab_is_plain. */
@@ -76,71 +26,198 @@ static const struct {
     {4, {0xF4, 0x80, 0x80, 0x80}, {0xF4, 0x8F, 0xBF, 0xBF}},
 };
 
-enum { MAX_AFTER = 64 };
+/* Some shape is of ASCII, the others are KIND_OTHER. */
+enum { FIRST_OTHER = 3 };
 
-/* States after a plain character. */
-struct after {
-    uint32_t v[MAX_AFTER];
-    size_t n;
-};
-
-static bool note(struct after *a, uint32_t q)
+/* From q all of a shape's characters lead to `to` (GONE: wherever the first one does), from byte i on. */
+static bool leads_to(const struct grammar_matcher *m, uint32_t q, size_t shape, int i, uint32_t *to)
 {
-    for (size_t i = 0; i < a->n; i++)
-        if (a->v[i] == q) return true;
-    if (a->n == MAX_AFTER) return false;
-    a->v[a->n++] = q;
-    return true;
-}
-
-/* From q all of a shape's characters can be read, from byte i on; where that leads is noted. */
-static bool reads_shape(const struct grammar_matcher *m, uint32_t q, size_t shape, int i, struct after *out)
-{
-    if (m->need[q] == NEED_NEVER) return false;
-    if (i == shapes[shape].n) return note(out, q);
+    if (i == shapes[shape].n) {
+        if (*to == UINT32_MAX) *to = q;
+        return *to == q;
+    }
     const struct dfa_state *s = &m->g->a.states[q];
     int want = shapes[shape].lo[i], hi = shapes[shape].hi[i];
     for (size_t k = s->arrows; k < (size_t)s->arrows + s->n_arrows && want <= hi; k++) {
         const struct dfa_arrow *a = &m->g->a.arrows[k];
         if (a->hi < want) continue;
-        if (a->lo > want || !reads_shape(m, a->to, shape, i + 1, out)) return false;
+        if (a->lo > want || !leads_to(m, a->to, shape, i + 1, to)) return false;
         want = a->hi + 1;
     }
     return want > hi;
 }
 
-static bool reads_plain(const struct grammar_matcher *m, uint32_t q, struct after *out)
+/* The kinds of characters that lead from q to `to`, where more of them may be read. */
+static struct kinds kinds_to(const struct grammar_matcher *m, uint32_t q, uint32_t to)
 {
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        if (!reads_shape(m, q, i, 0, out)) return false;
-    return true;
+    struct kinds k = {{0}};
+    for (unsigned c = KIND_FIRST; c < KIND_OTHER; c++)
+        if (vocab_is_plain(c) && grammar_next(m->g, q, (uint8_t)c) == to) kinds_add(&k, c - KIND_FIRST);
+    bool others = true;
+    for (size_t i = FIRST_OTHER; i < ARRAY_LEN(shapes) && others; i++) others = leads_to(m, q, i, 0, &to);
+    if (others) kinds_add(&k, KIND_OTHER - KIND_FIRST);
+    return k;
 }
 
-/* How many plain characters, whichever they are, may follow q within its rule: up to VOCAB_PLAIN. */
-static uint32_t plain_run(const struct grammar_matcher *m, uint32_t q)
+/* The state that most of ASCII leads to. */
+static uint32_t main_target(const struct grammar_matcher *m, uint32_t q)
 {
-    const struct dfa *a = &m->g->a;
-    if (q >= a->n) { /* a counted rule of single characters */
-        const struct counted *k = grammar_counted(m->g, q);
-        struct after one = {.n = 0};
-        if (k->child >= a->n || !reads_plain(m, k->child, &one)) return 0;
-        for (size_t i = 0; i < one.n; i++)
-            if (!a->states[one.v[i]].final) return 0;
-        if (k->max == GRAMMAR_NO_MAX || k->max - (q - k->base) > VOCAB_PLAIN) return VOCAB_PLAIN;
-        return k->max - (q - k->base);
+    const struct dfa_state *s = &m->g->a.states[q];
+    uint32_t best = UINT32_MAX;
+    int most = 0;
+    for (size_t i = s->arrows; i < (size_t)s->arrows + s->n_arrows; i++) {
+        int count = 0;
+        for (size_t k = s->arrows; k < (size_t)s->arrows + s->n_arrows; k++) {
+            const struct dfa_arrow *a = &m->g->a.arrows[k];
+            if (a->to == m->g->a.arrows[i].to && a->lo < 0x80) count += (a->hi < 0x80 ? a->hi : 0x7F) - a->lo + 1;
+        }
+        if (count > most) most = count, best = m->g->a.arrows[i].to;
     }
-    struct after now = {.v = {q}, .n = 1}, seen = now;
-    for (uint32_t run = 0; run < VOCAB_PLAIN; run++) {
-        struct after next = {.n = 0};
-        for (size_t i = 0; i < now.n; i++)
-            if (!reads_plain(m, now.v[i], &next)) return run;
-        size_t before = seen.n;
-        for (size_t i = 0; i < next.n; i++)
-            if (!note(&seen, next.v[i])) return run;
-        if (seen.n == before) return VOCAB_PLAIN; /* nothing new: it goes on for ever */
-        now = next;
+    return best;
+}
+
+/* Of bounded repetitions in one rule: the same, where each character leads one state on, whichever it is. */
+static uint32_t chain_of(const struct grammar_matcher *m, uint32_t q)
+{
+    for (uint32_t n = 0; n < VOCAB_PLAIN; n++) {
+        uint32_t to = UINT32_MAX;
+        for (size_t i = 0; i < ARRAY_LEN(shapes); i++)
+            if (!leads_to(m, q, i, 0, &to)) return n;
+        if (m->need[to] == NEED_NEVER) return n;
+        q = to;
     }
     return VOCAB_PLAIN;
+}
+
+/* Which plain characters may follow q any number of times within its rule. Tokens of them need no walk. */
+static struct plain plain_of(const struct grammar_matcher *m, uint32_t q)
+{
+    const struct dfa *a = &m->g->a;
+    struct plain p = {.most = VOCAB_PLAIN};
+    if (q >= a->n) { /* a counted rule of single characters */
+        const struct counted *k = grammar_counted(m->g, q);
+        uint32_t to = k->child < a->n ? main_target(m, k->child) : UINT32_MAX;
+        if (to == UINT32_MAX || !a->states[to].final) return (struct plain){0};
+        p.kinds = kinds_to(m, k->child, to);
+        if (k->max != GRAMMAR_NO_MAX && k->max - (q - k->base) < p.most) p.most = k->max - (q - k->base);
+        return p;
+    }
+    uint32_t to = main_target(m, q);
+    if (to == UINT32_MAX || m->need[to] == NEED_NEVER) return (struct plain){0};
+    struct kinds here = kinds_to(m, q, to), there = kinds_to(m, to, to);
+    for (int i = 0; i < 2; i++) p.kinds.bits[i] = here.bits[i] & there.bits[i];
+    if (p.kinds.bits[0] | p.kinds.bits[1]) return p;
+    p.most = chain_of(m, q);
+    for (unsigned i = 0; i < N_KINDS; i++) kinds_add(&p.kinds, i);
+    return p;
+}
+
+/* ---- the walk ---- */
+
+/* All tokens of nodes lo up to hi. */
+static int take_tokens(struct grammar_matcher *m, uint32_t lo, uint32_t hi, uint32_t *mask, struct err *e)
+{
+    for (uint32_t i = m->v->nodes[lo].first; i < m->v->nodes[hi].first; i++) {
+        int32_t id = m->v->ids[i];
+        if (mask) {
+            mask[id >> 5] |= 1u << (id & 31);
+            continue;
+        }
+        if (m->n_ids == m->cap_ids) TRY(ROOM(m->ids, m->cap_ids, m->n_ids, 1, m->v->n_ids, "tokens", e));
+        m->ids[m->n_ids++] = (uint32_t)id;
+    }
+    return OK;
+}
+
+/* The table of state q, which is made when q is met. */
+static struct row *row_of(struct grammar_matcher *m, uint32_t q)
+{
+    struct row *r = &m->rows[q % N_ROWS];
+    if (r->state == q) return r;
+    const struct dfa_state *s = &m->g->a.states[q];
+    memset(r->next, 0xFF, sizeof r->next);
+    for (size_t i = s->arrows; i < (size_t)s->arrows + s->n_arrows; i++) {
+        const struct dfa_arrow *a = &m->g->a.arrows[i];
+        for (int c = a->lo; c <= a->hi; c++) r->next[c] = a->to;
+    }
+    r->state = q;
+    r->have_loop = false;
+    return r;
+}
+
+static bool has_all(const struct kinds *set, const struct kinds *k)
+{
+    return !(k->bits[0] & ~set->bits[0]) && !(k->bits[1] & ~set->bits[1]);
+}
+
+/* After a node all tokens below it stay in state q, which does nothing but read. */
+static bool stays(struct grammar_matcher *m, uint32_t node, uint32_t q)
+{
+    enum { FEW = 8 }; /* nodes; fewer are as quickly walked */
+    const struct trie_node *p = &m->v->nodes[node];
+    if (p->plain == VOCAB_NOT_PLAIN || p->end < node + FEW) return false;
+    if (m->g->a.states[q].final || m->g->a.states[q].n_calls) return false;
+    struct row *r = row_of(m, q);
+    if (!r->have_loop) r->loop = kinds_to(m, q, q);
+    r->have_loop = true;
+    return has_all(&r->loop, &m->v->kinds[node]);
+}
+
+/* A step of a set of one configuration, without the general machinery where the rule neither ends nor calls another. */
+static size_t step_one(struct grammar_matcher *m, struct paths *w, struct config c, uint8_t b)
+{
+    uint32_t next = row_of(m, c.state)->next[b];
+    size_t to = paths_begin(w);
+    if (next == UINT32_MAX) return to;
+    const struct dfa_state *s = &m->g->a.states[next];
+    paths_add(w, to, next, c.frame);
+    if (s->final || s->n_calls) paths_close(w, to, true);
+    return to;
+}
+
+static bool is_left_out(const struct grammar_vocab *v, uint32_t node, const struct plain *p)
+{
+    return v->nodes[node].plain <= p->most && has_all(&p->kinds, &v->kinds[node]);
+}
+
+int matcher_walk(struct grammar_matcher *m, struct paths *w, uint32_t lo, uint32_t hi, struct level start, struct sink sink,
+                 struct err *e)
+{
+    const struct trie_node *nodes = m->v->nodes;
+    struct level *levels = m->levels;
+    if (lo >= hi) return OK;
+    int base = nodes[lo].depth - 1;
+    levels[0] = start;
+    for (uint32_t i = lo; i < hi;) {
+        const struct trie_node *node = &nodes[i];
+        if (is_left_out(m->v, i, &sink.plain)) {
+            i = node->end;
+            continue;
+        }
+        const struct level *up = &levels[node->depth - base - 1];
+        w->n = up->from + up->n;
+        frames_reset(&w->frames, up->frames);
+        size_t to = up->n == 1 ? step_one(m, w, w->v[up->from], node->byte) : paths_step(w, up->from, up->n, node->byte, true);
+        size_t n = w->n - to;
+        if (n == 1 && !w->unknown && stays(m, i, w->v[to].state)) {
+            TRY(take_tokens(m, i, node->end, sink.mask, e));
+            i = node->end;
+            continue;
+        }
+        if (n || w->ended || w->unknown) TRY(take_tokens(m, i, i + 1, sink.mask, e));
+        if (w->unknown && !sink.mask && node->end > i + 1) {
+            TRY(ROOM(m->exits, m->cap_exits, m->n_exits, 1, m->v->n_nodes, "places", e));
+            m->exits[m->n_exits++] = i;
+        }
+        if (n == 0) i = node->end;
+        else {
+            levels[node->depth - base] = (struct level){to, n, w->frames.n};
+            i++;
+        }
+    }
+    w->n = start.from + start.n;
+    frames_reset(&w->frames, start.frames);
+    return paths_check(w, e);
 }
 
 /* ---- entries ---- */
@@ -166,7 +243,10 @@ static void forget(struct grammar_matcher *m)
     if (m->slots) memset(m->slots, 0, m->n_slots * sizeof *m->slots);
 }
 
-static size_t home(const struct grammar_matcher *m, uint32_t q) { return (q * 0x9E3779B1u >> 7) & (m->n_slots - 1); }
+static size_t home(const struct grammar_matcher *m, uint32_t q, uint32_t ret)
+{
+    return ((q ^ ret * 0x85EBCA77u) * 0x9E3779B1u >> 7) & (m->n_slots - 1);
+}
 
 static int grow(struct grammar_matcher *m, struct err *e)
 {
@@ -177,21 +257,25 @@ static int grow(struct grammar_matcher *m, struct err *e)
     m->slots = slots;
     m->n_slots = n;
     for (size_t i = 0; i < m->n_entries; i++) {
-        size_t k = home(m, m->entries[i].state);
+        size_t k = home(m, m->entries[i].state, m->entries[i].ret);
         while (slots[k]) k = (k + 1) & (n - 1);
         slots[k] = (uint32_t)i + 1;
     }
     return OK;
 }
 
-/* Lists of the matcher become those of x. */
-static int keep_lists(struct grammar_matcher *m, struct entry *x, struct err *e)
+/* Lists of the matcher become those of x. A set of plain tokens of some kinds only is one of its own. */
+static int keep_lists(struct grammar_matcher *m, struct entry *x, const struct plain *p, struct err *e)
 {
-    size_t words = m->v->words;
-    x->dense = m->n_ids > words;
+    const struct grammar_vocab *v = m->v;
+    struct kinds left_out = {{~p->kinds.bits[0], ~p->kinds.bits[1]}};
+    bool all = true;
+    for (unsigned k = 0; k < N_KINDS; k++) all &= !kinds_has(&left_out, k) || !vocab_is_plain(k + KIND_FIRST);
+    x->plain = all ? p->most : 0;
+    x->dense = m->n_ids > v->words || (p->most && !all);
     x->n_ids = m->n_ids;
     x->n_exits = m->n_exits;
-    x->ids = mem_array(x->dense ? words : m->n_ids + 1, sizeof *x->ids);
+    x->ids = mem_array(x->dense ? v->words : m->n_ids + 1, sizeof *x->ids);
     x->exits = mem_array(m->n_exits + 1, sizeof *x->exits);
     if (!x->ids || !x->exits) {
         mem_free(x->ids);
@@ -199,42 +283,50 @@ static int keep_lists(struct grammar_matcher *m, struct entry *x, struct err *e)
         FAIL(e, ERR_MEMORY, "grammar: out of memory for a set of %zu tokens", m->n_ids);
     }
     if (!x->dense && m->n_ids) memcpy(x->ids, m->ids, m->n_ids * sizeof *x->ids);
+    if (x->dense && p->most && !all) {
+        memcpy(x->ids, v->plain + p->most * v->words, v->words * sizeof *x->ids);
+        for (unsigned k = 0; k < N_KINDS; k++)
+            for (size_t i = 0; i < v->words && kinds_has(&left_out, k); i++) x->ids[i] &= ~v->with[k * v->words + i];
+    }
     for (size_t i = 0; i < m->n_ids && x->dense; i++) x->ids[m->ids[i] >> 5] |= 1u << (m->ids[i] & 31);
     if (m->n_exits) memcpy(x->exits, m->exits, m->n_exits * sizeof *x->exits);
     return OK;
 }
 
-static int make_entry(struct grammar_matcher *m, uint32_t q, struct entry *x, struct err *e)
+static int make_entry(struct grammar_matcher *m, uint32_t q, uint32_t ret, struct entry *x, struct err *e)
 {
     struct paths *w = &m->w;
+    struct plain p = plain_of(m, q);
     m->n_ids = m->n_exits = 0;
     w->n = 0;
     w->reach = 0;
     frames_reset(&w->frames, 2);
+    uint32_t frame = ret == UINT32_MAX ? FRAME_UNKNOWN : frames_put(&w->frames, ret, FRAME_UNKNOWN);
     size_t from = paths_begin(w);
-    paths_add(w, from, q, FRAME_UNKNOWN);
+    paths_add(w, from, q, frame);
     paths_close(w, from, true);
-    *x = (struct entry){.state = q, .plain = plain_run(m, q)};
+    *x = (struct entry){.state = q, .ret = ret};
     TRY(matcher_walk(m, w, 0, (uint32_t)m->v->n_nodes, (struct level){from, w->n - from, w->frames.n},
-                     (struct sink){.plain = x->plain}, e));
-    x->reach = w->reach > VOCAB_PLAIN ? w->reach : VOCAB_PLAIN;
-    return keep_lists(m, x, e);
+                     (struct sink){.plain = p}, e));
+    x->reach = w->reach;
+    return keep_lists(m, x, &p, e);
 }
 
-int matcher_entry(struct grammar_matcher *m, uint32_t q, const struct entry **out, struct err *e)
+int matcher_entry(struct grammar_matcher *m, uint32_t q, uint32_t ret, const struct entry **out, struct err *e)
 {
     q = stand_in(m, q);
     if (m->bytes > GRAMMAR_MAX_CACHE) forget(m);
     if (2 * m->n_entries >= m->n_slots) TRY(grow(m, e));
-    size_t k = home(m, q);
-    for (; m->slots[k]; k = (k + 1) & (m->n_slots - 1))
-        if (m->entries[m->slots[k] - 1].state == q) {
-            *out = &m->entries[m->slots[k] - 1];
-            return OK;
-        }
+    size_t k = home(m, q, ret);
+    for (; m->slots[k]; k = (k + 1) & (m->n_slots - 1)) {
+        const struct entry *x = &m->entries[m->slots[k] - 1];
+        if (x->state != q || x->ret != ret) continue;
+        *out = x;
+        return OK;
+    }
     TRY(ROOM(m->entries, m->cap_entries, m->n_entries, 1, (size_t)1 << 24, "sets of tokens", e));
     struct entry *x = &m->entries[m->n_entries];
-    TRY(make_entry(m, q, x, e));
+    TRY(make_entry(m, q, ret, x, e));
     m->bytes += sizeof *x + (x->dense ? m->v->words : x->n_ids) * sizeof *x->ids + x->n_exits * sizeof *x->exits;
     m->slots[k] = (uint32_t)++m->n_entries;
     *out = x;
@@ -251,6 +343,7 @@ int grammar_matcher_new(struct grammar_matcher **out, const struct grammar *g, c
     m->g = g;
     m->v = v;
     m->need = g->need;
+    for (size_t i = 0; i < N_ROWS; i++) m->rows[i].state = UINT32_MAX;
     int rc = OK;
     if (v->lacks_bytes) {
         uint64_t work = GRAMMAR_MAX_WORK;

@@ -11,12 +11,29 @@
 
 struct entry {
     uint32_t state;
-    uint32_t reach;  /* rules in rules, above where q stands */
-    uint32_t plain;  /* plain tokens of at most so many characters are allowed, too */
+    uint32_t ret;    /* a place of a counted rule: the state after it, which is looked at, too; else UINT32_MAX */
+    uint32_t reach;  /* rules in rules, above where q stands (or, with ret, the frame around) */
+    uint32_t plain;  /* plain tokens of at most so many characters are allowed, too; 0: not as a set */
     uint32_t *ids;   /* n_ids tokens, or (dense) a mask */
     uint32_t *exits; /* nodes where the rule may end and that have others below them */
     size_t n_ids, n_exits;
     bool dense;
+};
+
+/* Any `most` plain characters of these kinds may follow. */
+struct plain {
+    uint32_t most;
+    struct kinds kinds;
+};
+
+enum { N_ROWS = 64 };
+
+/* Where the bytes lead from a state; UINT32_MAX: nowhere. The plain characters that lead back to it. */
+struct row {
+    uint32_t state;
+    bool have_loop;
+    struct kinds loop;
+    uint32_t next[256];
 };
 
 struct level {
@@ -30,6 +47,7 @@ struct grammar_matcher {
     uint16_t *own_need; /* where the vocabulary lacks bytes */
     struct paths w;      /* for entries */
     struct level levels[VOCAB_MAX_TOKEN + 1];
+    struct row rows[N_ROWS]; /* of the states met last; a state has one place */
     struct entry *entries;
     uint32_t *slots; /* entry + 1 by hash of the state */
     size_t n_entries, cap_entries, n_slots, bytes;
@@ -40,14 +58,14 @@ struct grammar_matcher {
 
 /* Where a walk through the tree puts what it finds. */
 struct sink {
-    uint32_t *mask;             /* bits are set there; NULL: into lists of the matcher */
-    uint32_t plain;             /* subtrees of plain tokens up to so many characters are left out */
+    uint32_t *mask;     /* bits are set there; NULL: into lists of the matcher */
+    struct plain plain; /* subtrees of such tokens are left out */
 };
 
 /* Walks nodes lo to hi, siblings and all below them, from the n configurations at `from` in w, closed with calls. */
 int matcher_walk(struct grammar_matcher *m, struct paths *w, uint32_t lo, uint32_t hi, struct level start,
                  struct sink sink, struct err *e);
-/* The entry of state q, valid until the next call. */
-int matcher_entry(struct grammar_matcher *m, uint32_t q, const struct entry **out, struct err *e);
+/* The entry of state q, where the frame around returns to ret (UINT32_MAX: there is none); valid until the next call. */
+int matcher_entry(struct grammar_matcher *m, uint32_t q, uint32_t ret, const struct entry **out, struct err *e);
 
 #endif

@@ -139,14 +139,18 @@ void paths_close(struct paths *w, size_t from, bool calls)
         const struct dfa_state *s = &a->states[c.state];
         if (s->final) leave(w, from, c.frame);
         others |= s->n_arrows == 0;
-        if (!calls) continue;
+        if (!calls && (s->final || s->n_arrows || s->n_calls != 1)) continue; /* without a choice the rule is entered */
         for (size_t k = s->calls; k < (size_t)s->calls + s->n_calls; k++)
             enter(w, from, c, w->g->starts[a->calls[k].rule], a->calls[k].to);
     }
-    if (!calls || !others) return;
+    if (!others) return;
     size_t n = from;
-    for (size_t i = from; i < w->n; i++)
-        if (w->v[i].state < a->n && a->states[w->v[i].state].n_arrows) w->v[n++] = w->v[i];
+    for (size_t i = from; i < w->n; i++) {
+        uint32_t q = w->v[i].state;
+        bool reads = q < a->n && a->states[q].n_arrows;
+        bool stands = q >= a->n || a->states[q].n_calls > 1 || (a->states[q].n_calls && a->states[q].final);
+        if (reads || (!calls && stands)) w->v[n++] = w->v[i];
+    }
     w->n = n;
 }
 

@@ -56,7 +56,8 @@ uint32_t frames_put(struct frames *f, uint32_t ret, uint32_t parent);
 size_t paths_begin(struct paths *w);
 /* Adds a configuration to the set that begins at `from`, unless it could not come to an end. */
 void paths_add(struct paths *w, size_t from, uint32_t state, uint32_t frame);
-/* Adds what follows without reading: rules that end, and (calls) those that are called; then only states that read stay. */
+/* Adds what follows without reading: rules that end, and those that are called: with `calls` all of them, and only states that
+ * read stay; else those without which it cannot go on, and only states in which there is a choice or that read stay. */
 void paths_close(struct paths *w, size_t from, bool calls);
 /* A new set: what the n configurations at `from`, closed with calls, become by byte b. */
 size_t paths_step(struct paths *w, size_t from, size_t n, uint8_t b, bool calls);

@@ -86,8 +86,10 @@ static int add_config(struct grammar_state *s, struct config c, struct err *e)
     const struct entry *x;
     struct paths *w = &s->w;
     struct sink sink = {.mask = s->mask};
-    TRY(matcher_entry(m, c.state, &x, e));
-    if (w->frames.v[c.frame].depth + x->reach > m->g->max_depth) /* here it matters how deep the text is nested */
+    const struct frame *f = &w->frames.v[c.frame];
+    bool counted = c.state >= m->g->a.n && c.frame != FRAME_EMPTY;
+    TRY(matcher_entry(m, c.state, counted ? f->ret : UINT32_MAX, &x, e));
+    if (f->depth + x->reach > m->g->max_depth) /* here it matters how deep the text is nested */
         return matcher_walk(m, w, 0, (uint32_t)v->n_nodes, closed(w, c, false), sink, e);
     if (x->plain) {
         const uint32_t *plain = v->plain + x->plain * v->words;
@@ -96,6 +98,7 @@ static int add_config(struct grammar_state *s, struct config c, struct err *e)
     for (size_t i = 0; i < v->words && x->dense; i++) s->mask[i] |= x->ids[i];
     for (size_t i = 0; i < x->n_ids && !x->dense; i++) s->mask[x->ids[i] >> 5] |= 1u << (x->ids[i] & 31);
     if (!x->n_exits) return OK;
+    if (counted) c.frame = f->parent; /* the entry has seen what is directly around */
     struct level around = closed(w, c, true);
     for (size_t i = 0; i < x->n_exits && around.n; i++) {
         uint32_t node = x->exits[i];

@@ -12,6 +12,7 @@ struct spelled {
     size_t len;
     int32_t id;
     uint8_t plain;
+    struct kinds kinds;
 };
 
 static int compare(const void *a, const void *b)
@@ -26,13 +27,14 @@ static int compare(const void *a, const void *b)
 bool vocab_is_plain(uint32_t cp) { return cp >= 0x20 && cp != '"' && cp != '\\' && cp != 0x7F && cp != 0x2028 && cp != 0x2029; }
 
 /* Its number of characters if all are plain and they are few. */
-static uint8_t plain_chars(const uint8_t *s, size_t len)
+static uint8_t plain_chars(const uint8_t *s, size_t len, struct kinds *kinds)
 {
     size_t at = 0, chars = 0;
     while (at < len) {
         uint32_t cp;
         size_t n = utf8_decode((const char *)s + at, len - at, &cp);
         if (n == 0 || !vocab_is_plain(cp) || ++chars > VOCAB_PLAIN) return VOCAB_NOT_PLAIN;
+        kinds_add(kinds, (cp < KIND_OTHER ? cp : KIND_OTHER) - KIND_FIRST);
         at += n;
     }
     return (uint8_t)chars;
@@ -51,9 +53,10 @@ static size_t spell_all(struct grammar_vocab *v, struct spelled *list, uint8_t *
         x->s = (const uint8_t *)tokenizer_bytes(v->t, id, &x->len);
         x->id = id;
         x->plain = VOCAB_NOT_PLAIN;
+        x->kinds = (struct kinds){{0}};
         if (tokenizer_is_text(v->t, id)) {
             if (x->len == 0 || x->len > VOCAB_MAX_TOKEN || memchr(x->s, 0xFF, x->len)) continue;
-            x->plain = plain_chars(x->s, x->len);
+            x->plain = plain_chars(x->s, x->len, &x->kinds);
             if (x->len == 1) v->byte_ok[x->s[0]] = true;
             if (x->len > v->max_bytes) v->max_bytes = x->len;
         } else {
@@ -82,8 +85,9 @@ static int make_nodes(struct grammar_vocab *v, const struct spelled *list, size_
     size_t depth = 0, count = 1;
     for (size_t i = 0; i < n; i++) count += list[i].len - (i ? common(&list[i - 1], &list[i]) : 0);
     v->nodes = mem_array(count, sizeof *v->nodes);
+    v->kinds = mem_array(count, sizeof *v->kinds);
     v->ids = mem_array(n + 1, sizeof *v->ids);
-    if (!v->nodes || !v->ids) FAIL(e, ERR_MEMORY, "out of memory for the tree of %zu tokens", n);
+    if (!v->nodes || !v->kinds || !v->ids) FAIL(e, ERR_MEMORY, "out of memory for the tree of %zu tokens", n);
     for (size_t i = 0; i < n; i++) {
         size_t keep = i ? common(&list[i - 1], &list[i]) : 0;
         while (depth > keep) v->nodes[open[--depth]].end = (uint32_t)v->n_nodes;
@@ -95,6 +99,7 @@ static int make_nodes(struct grammar_vocab *v, const struct spelled *list, size_
         for (size_t d = 0; d < depth; d++) {
             struct trie_node *p = &v->nodes[open[d]];
             if (p->plain < list[i].plain) p->plain = list[i].plain;
+            for (int k = 0; k < 2; k++) v->kinds[open[d]].bits[k] |= list[i].kinds.bits[k];
         }
         v->ids[v->n_ids++] = list[i].id;
     }
@@ -108,9 +113,14 @@ static void set_bit(uint32_t *mask, int32_t id) { mask[id >> 5] |= 1u << (id & 3
 static int make_plain(struct grammar_vocab *v, const struct spelled *list, size_t n, struct err *e)
 {
     v->plain = mem_array((VOCAB_PLAIN + 1) * v->words, sizeof *v->plain);
-    if (!v->plain) FAIL(e, ERR_MEMORY, "out of memory for sets of %zu tokens", n);
-    for (size_t i = 0; i < n; i++)
-        if (list[i].plain <= VOCAB_PLAIN) set_bit(v->plain + list[i].plain * v->words, list[i].id);
+    v->with = mem_array(N_KINDS * v->words, sizeof *v->with);
+    if (!v->plain || !v->with) FAIL(e, ERR_MEMORY, "out of memory for sets of %zu tokens", n);
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].plain > VOCAB_PLAIN) continue;
+        set_bit(v->plain + list[i].plain * v->words, list[i].id);
+        for (unsigned k = 0; k < N_KINDS; k++)
+            if (kinds_has(&list[i].kinds, k)) set_bit(v->with + k * v->words, list[i].id);
+    }
     for (size_t k = 1; k <= VOCAB_PLAIN; k++)
         for (size_t w = 0; w < v->words; w++) v->plain[k * v->words + w] |= v->plain[(k - 1) * v->words + w];
     return OK;
@@ -170,7 +180,9 @@ void grammar_vocab_free(struct grammar_vocab *v)
     if (!v) return;
     mem_free(v->nodes);
     mem_free(v->ids);
+    mem_free(v->kinds);
     mem_free(v->plain);
+    mem_free(v->with);
     mem_free(v->ends);
     mem_free(v);
 }

@@ -3,8 +3,8 @@
  * Node i stands for the bytes on the way to it; its subtree is nodes[i] to nodes[end - 1], its tokens ids[first] up to the first
  * of the next node. Control tokens, and those that text never yields, are there under four bytes of their own: 0xFF, which no
  * UTF-8 has, and the id (build_token). A walk through 150,000 tokens takes milliseconds, so most of it is left out: tokens
- * that are nothing but plain characters are in `plain` by their length, and a subtree of such tokens is skipped where the grammar
- * allows any so many plain characters. */
+ * that are nothing but plain characters are in `plain` by their length and in `with` by the kinds of their characters, and a
+ * subtree of such tokens is skipped where the grammar allows any so many characters of these kinds. */
 #ifndef GRAMMAR_VOCAB_H
 #define GRAMMAR_VOCAB_H
 
@@ -15,6 +15,15 @@ enum {
     VOCAB_NOT_PLAIN = 255,
     VOCAB_MAX_TOKEN = 1024, /* bytes; longer ones are never allowed */
 };
+
+/* Kinds of plain characters: each of ASCII is one, all others are one. */
+struct kinds {
+    uint64_t bits[2];
+};
+enum { KIND_FIRST = 0x20, KIND_OTHER = 0x7F, N_KINDS = KIND_OTHER - KIND_FIRST + 1 };
+
+static inline void kinds_add(struct kinds *k, unsigned kind) { k->bits[kind / 64] |= 1ull << kind % 64; }
+static inline bool kinds_has(const struct kinds *k, unsigned kind) { return k->bits[kind / 64] >> kind % 64 & 1; }
 
 struct trie_node {
     uint32_t end;
@@ -31,7 +40,9 @@ struct grammar_vocab {
     size_t n_nodes, n_ids;
     int64_t n_vocab;
     size_t words;        /* of a mask */
+    struct kinds *kinds; /* by node: of the characters of all plain tokens in its subtree */
     uint32_t *plain;     /* (VOCAB_PLAIN + 1) masks: tokens of at most so many plain characters */
+    uint32_t *with;      /* N_KINDS masks: plain tokens in which such a character is */
     int32_t *ends;
     size_t n_ends;
     bool byte_ok[256];   /* there is a token that is this byte */
