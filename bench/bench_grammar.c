@@ -106,7 +106,9 @@ static int bench(size_t k, const struct tokenizer *t, const struct grammar_vocab
     size_t n = 0, all = 0;
     if (!rc && ids.n < MAX_STEPS) n = follow(m, &ids, first, e);
     for (int i = 1; i < ANSWERS && n; i++) all += follow(m, &ids, others + all, e);
-    if (!n && !rc) rc = err_set(e, ERR_FORMAT, __FILE__, __LINE__, "%s: the answer is not followed to its end: %s", cases[k].name, e->msg);
+    if (!n && !rc)
+        rc = err_set(e, ERR_FORMAT, __FILE__, __LINE__, "%s: the answer is not followed to its end: %s", cases[k].name,
+                     e->msg);
     if (!rc) {
         printf("%-12s %6zu %7.2f ms %4zu steps", cases[k].name, grammar_size(g), compiled * 1e3, n);
         print_times("first", first, n);

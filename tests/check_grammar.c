@@ -283,12 +283,51 @@ static void check_regexes(void)
     buf_free(&deep);
 }
 
+/* ---- GBNF ---- */
+
+static const struct language gbnfs[] = {
+    {"root ::= \"a\" | [b-d]+ x?  # remark\nx ::= \"!\"{2,3}\n", "a\nb\nbcd\nd!!\nd!!!", "ab\nd!\nd!!!!\n!"},
+    {"root ::= expr\nexpr ::= term (\"+\" term)*\nterm ::= num | \"(\" expr \")\"\nnum ::= [0-9]+\n", "1\n1+2\n(1+(2+3))+44", "+\n(1\n1+\n()"},
+    {"root ::=\n  \"x\"\n  | \"y\" (\n \"1\" |\n \"2\" )\n", "x\ny1\ny2", "y\nx1"},
+    {"root ::= \"\\x41\\u00e9\\t\" [^a\\]\\n] .", "A\xc3\xa9\tb\xf0\x9f\x98\x80", "A\xc3\xa9\tab\nA\xc3\xa9\t]b"},
+    {"root ::= \"a\" root | \"b\"", "b\nab\naaaaaaaaaaaaaaaaaaaaaaaaaaaab", "a\nba"},
+    {"root ::= \"(\" root \")\" | \"\"", "()\n((()))", "(\n(()\n)("},
+    {"root ::= ([a-z] \" \"){0,2000} \"end\"", "end\na b end", "a b cend"},
+    {"root ::= x y\nx ::= \"a\"*\ny ::= \"ab\"", "ab\naaab", "a\naba"},
+};
+
+static const struct {
+    const char *source, *says;
+} bad_gbnfs[] = {
+    {"root ::= x", "x is called"}, {"x ::= \"a\"", "root"}, {"root ::= root \"a\" | \"b\"", "left recursion"}, {"root = \"a\"", "::="},
+    {"root ::= \"a", "line 1"}, {"root ::= \"a\"\nroot ::= \"b\"", "line 2"}, {"root ::= [a", "line 1"}, {"root ::= (\"a\"", ") expected"},
+    {"root ::= \"a\" )", "without"}, {"root ::= <think>", "number"}, {"root ::= x\nx ::= y root\ny ::= \"a\"?", "left recursion"},
+    {"root ::= \"a\" root", "contradicts"}, {"", "no rule"}, {"root ::= (\"a\"?){1000}", "may be empty"}, {"root ::= \"\\q\"", "escape"},
+};
+
+static void check_gbnfs(void)
+{
+    struct grammar *g;
+    for (size_t i = 0; i < ARRAY_LEN(gbnfs); i++) {
+        CHECK(grammar_from_gbnf(&g, gbnfs[i].source, strlen(gbnfs[i].source), "gbnf", &e) == OK, "%s: %s",
+              gbnfs[i].source, e.msg);
+        if (g) check_lines(g, &gbnfs[i]);
+        grammar_free(g);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad_gbnfs); i++) {
+        int rc = grammar_from_gbnf(&g, bad_gbnfs[i].source, strlen(bad_gbnfs[i].source), "gbnf", &e);
+        CHECK(rc && strstr(e.msg, bad_gbnfs[i].says), "%s: %s", bad_gbnfs[i].source, rc ? e.msg : "accepted");
+        grammar_free(g);
+    }
+}
+
 int main(void)
 {
     check_json();
     check_schemas();
     check_refused();
     check_regexes();
+    check_gbnfs();
     CHECK(mem_live() == 0, "%lld blocks are left", (long long)mem_live());
     return test_end();
 }

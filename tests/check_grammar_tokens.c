@@ -1,10 +1,14 @@
 /* Constrained decoding by tokens: walks of allowed tokens end in texts of the grammar, the sets of tokens are right one by one,
- * and what is not allowed is refused. */
+ * and what is not allowed is refused.
+ *
+ * check_grammar_tokens MODEL < LINES: for tests/long/schemas.py. A line is {"schema", "walks": how many, "texts": [...]}; for
+ * each one comes back: {"error"}, or {"texts": of the walks that ended, "cut": how many did not, "matches": [for each text]}. */
 #include "base/checked.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "grammar/grammar.h"
+#include "grammar/tools.h"
 #include "model/vocab.h"
 #include "tests/test.h"
 #include "text/tokenizer.h"
@@ -132,14 +136,177 @@ static void check_walks(void)
     }
 }
 
-int main(void)
+/* ---- calls of tools ---- */
+
+static void check_texts(const struct grammar *g, const char *const *texts, size_t n, bool good)
 {
-    CHECK_OK(model_tokenizer_at(&tok, MODEL, &e), &e);
+    for (size_t i = 0; i < n; i++) CHECK(grammar_matches(g, texts[i], strlen(texts[i])) == good, "%s", texts[i]);
+}
+
+static void check_calls(void)
+{
+    static const struct grammar_call_form object = {.call = "<tool_call>\n", .call_end = "\n</tool_call>", .gap = "\n",
+                                                    .head = "{\"name\": \"", .mid = "\", \"arguments\": ", .tail = "}"};
+    static const struct grammar_call_form tagged = {.open = "<calls>",
+                                                    .close = "</calls>",
+                                                    .call = "<f=",
+                                                    .call_end = "</f>",
+                                                    .mid = ">",
+                                                    .param = "<p=",
+                                                    .value = ">",
+                                                    .param_end = "</p>"};
+    static const char *const good[] = {
+        "<tool_call>\n{\"name\": \"stop\", \"arguments\": {}}\n</tool_call>",
+        "I look it up. <tool_call>\n{\"name\": \"get\", \"arguments\": {\"city\": \"Oslo\", \"days\": 3}}\n</tool_call>\n"
+        "<tool_call>\n{\"name\": \"stop\", \"arguments\": {}}\n</tool_call>",
+        "nothing", ""};
+    static const char *const bad[] = {
+        "<tool_call>\n{\"name\": \"other\", \"arguments\": {}}\n</tool_call>", "<tool_call>", "a <tool_call>\n b",
+        "<tool_call>\n{\"name\": \"get\", \"arguments\": {\"days\": 3}}\n</tool_call>",
+        "<tool_call>\n{\"name\": \"stop\", \"arguments\": {}}\n</tool_call> and more"};
+    static const char *const good_tags[] = {"<calls><f=get><p=city>New \"York\" <b></p><p=days>2</p></f></calls>",
+                                            "<calls><f=get><p=city></p></f></calls>", "<calls><f=stop></f></calls>"};
+    static const char *const bad_tags[] = {"", "text", "<calls></calls>", "<calls><f=get><p=days>2</p></f></calls>",
+                                           "<calls><f=get><p=city>a</p><p=days>x</p></f></calls>"};
+    const char *text = "{\"type\":\"object\",\"properties\":{\"city\":{\"type\":\"string\"},\"days\":{\"type\":"
+                       "\"integer\",\"maximum\":7}},\"required\":[\"city\"]}";
+    json_t *schema = NULL, *strange = NULL;
+    CHECK_OK(json_parse(&schema, text, strlen(text), "schema", &e), &e);
+    CHECK_OK(json_parse(&strange, "{\"if\":{}}", 9, "schema", &e), &e);
+    struct grammar_tool tools[] = {{.name = "get", .parameters = schema}, {.name = "stop"}};
+    struct grammar_calls calls = {.form = &object, .tools = tools, .n_tools = 2, .min = 0, .max = GRAMMAR_NO_MAX, .text = true};
+    struct grammar *g;
+    CHECK_OK(grammar_from_calls(&g, tok, &calls, &e), &e);
+    if (g) check_texts(g, good, ARRAY_LEN(good), true);
+    if (g) check_texts(g, bad, ARRAY_LEN(bad), false);
+    grammar_free(g);
+    calls = (struct grammar_calls){.form = &tagged, .tools = tools, .n_tools = 2, .min = 1, .max = 1};
+    CHECK_OK(grammar_from_calls(&g, tok, &calls, &e), &e);
+    if (g) check_texts(g, good_tags, ARRAY_LEN(good_tags), true);
+    if (g) check_texts(g, bad_tags, ARRAY_LEN(bad_tags), false);
+    grammar_free(g);
+    tools[1].parameters = strange;
+    CHECK(grammar_from_calls(&g, tok, &calls, &e) && strstr(e.msg, "tool stop") && strstr(e.msg, "#/if"), "%s", e.msg);
+    tools[1].loose = true;
+    calls.form = &object;
+    CHECK_OK(grammar_from_calls(&g, tok, &calls, &e), &e);
+    const char *any = "<tool_call>\n{\"name\": \"stop\", \"arguments\": {\"x\":[1]}}\n</tool_call>";
+    if (g) CHECK(grammar_matches(g, any, strlen(any)), "a loose schema is any object");
+    grammar_free(g);
+    json_decref(schema);
+    json_decref(strange);
+}
+
+/* A marker of the form is the token, never its spelling in text. */
+static void check_marker(void)
+{
+    static const struct grammar_call_form form = {.call = CHAT_USER_MARK "(", .call_end = ")"};
+    struct grammar_tool tool = {.name = "f"};
+    struct grammar_calls calls = {.form = &form, .tools = &tool, .n_tools = 1, .min = 1, .max = 1, .text = true};
+    struct grammar *g;
+    struct grammar_matcher *m = NULL;
+    struct grammar_state *s = NULL;
+    const uint32_t *mask;
+    CHECK_OK(grammar_from_calls(&g, tok, &calls, &e), &e);
+    if (g) CHECK_OK(grammar_matcher_new(&m, g, vocab, &e), &e);
+    if (m) CHECK_OK(grammar_begin(&s, m, &e), &e);
+    int32_t mark = tokenizer_special(tok, CHAT_USER_MARK), other = tokenizer_special(tok, CHAT_ASSISTANT_MARK);
+    if (s && !grammar_mask(s, &mask, &e)) {
+        CHECK(grammar_allows(mask, mark) && !grammar_allows(mask, other) && !grammar_allows(mask, eos),
+              "the marker may come, others may not");
+        check_mask(s, mask);
+        CHECK_OK(grammar_accept(s, mark, &e), &e);
+        CHECK_OK(grammar_mask(s, &mask, &e), &e);
+        CHECK(!grammar_allows(mask, mark), "once");
+        check_mask(s, mask);
+        struct buf forced = {0};
+        CHECK_OK(grammar_forced(s, 64, &forced, &e), &e);
+        CHECK(forced.len == 3 && !memcmp(forced.data, "(f{", 3), "%.*s", (int)forced.len, forced.data);
+        buf_free(&forced);
+    }
+    grammar_state_free(s);
+    grammar_matcher_free(m);
+    grammar_free(g);
+}
+
+/* ---- for others ---- */
+
+static int answer_walk(struct grammar_matcher *m, uint64_t seed, json_t *out)
+{
+    struct grammar_state *s;
+    struct buf text = {0};
+    const uint32_t *mask;
+    size_t len;
+    TRY(grammar_begin(&s, m, &e));
+    int rc = OK;
+    for (int i = 0; i < MAX_STEPS && !rc && !grammar_ended(s); i++) {
+        rc = grammar_mask(s, &mask, &e);
+        int32_t id = rc ? 0 : pick(mask, seed);
+        if (!rc) rc = grammar_accept(s, id, &e);
+        const char *b = tokenizer_bytes(tok, id, &len);
+        if (!rc && !grammar_ended(s)) buf_add(&text, b, len);
+    }
+    if (!rc && grammar_ended(s)) json_add(json_object_get(out, "texts"), json_stringn(text.data ? text.data : "", text.len));
+    else if (!rc) json_put(out, "cut", json_integer(json_integer_value(json_object_get(out, "cut")) + 1));
+    buf_free(&text);
+    grammar_state_free(s);
+    return rc;
+}
+
+static int answer(const json_t *line, json_t *out)
+{
+    struct grammar *g = NULL;
+    struct grammar_matcher *m = NULL;
+    json_t *texts = json_object_get(line, "texts");
+    int rc = grammar_from_schema(&g, json_object_get(line, "schema"), "schema", &e);
+    if (!rc) rc = grammar_matcher_new(&m, g, vocab, &e);
+    json_put(out, "texts", json_array());
+    json_put(out, "matches", json_array());
+    json_put(out, "cut", json_integer(0));
+    for (json_int_t i = 0; !rc && i < json_integer_value(json_object_get(line, "walks")); i++)
+        rc = answer_walk(m, (uint64_t)i, out);
+    for (size_t i = 0; !rc && i < json_array_size(texts); i++) {
+        const json_t *t = json_array_get(texts, i);
+        json_add(json_object_get(out, "matches"), json_boolean(grammar_matches(g, json_string_value(t), json_string_length(t))));
+    }
+    if (rc) json_put(out, "error", json_string(e.msg));
+    grammar_matcher_free(m);
+    grammar_free(g);
+    return OK;
+}
+
+static int answer_lines(void)
+{
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t n;
+    while ((n = getline(&line, &cap, stdin)) > 0) {
+        json_t *in, *out = json_object();
+        if (json_parse(&in, line, (size_t)n, "line", &e)) json_put(out, "error", json_string(e.msg));
+        else answer(in, out);
+        char *s = json_text(out);
+        printf("%s\n", s);
+        fflush(stdout);
+        mem_free(s);
+        json_decref(in);
+        json_decref(out);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_OK(model_tokenizer_at(&tok, argc > 1 ? argv[1] : MODEL, &e), &e);
     if (!tok) return test_end();
     n_tokens = tokenizer_vocab(tok);
     eos = tokenizer_eos(tok);
     CHECK_OK(grammar_vocab_new(&vocab, tok, 0, &eos, 1, &e), &e);
-    if (vocab) check_walks();
+    if (argc > 1) return vocab ? answer_lines() : 1;
+    if (vocab) {
+        check_walks();
+        check_calls();
+        check_marker();
+    }
     grammar_vocab_free(vocab);
     tokenizer_free(tok);
     CHECK(mem_live() == 0, "%lld blocks are left", (long long)mem_live());

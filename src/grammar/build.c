@@ -92,9 +92,10 @@ uint32_t build_str(struct build *b, const char *s) { return build_text(b, s, str
 
 uint32_t build_token(struct build *b, int32_t id)
 {
-    char s[4] = {(char)0xFF, (char)(id >> 16 & 0xFF), (char)(id >> 8 & 0xFF), (char)(id & 0xFF)};
-    if (id < 0 || id >= 1 << 24) return build_fail(b, ERR_FORMAT, "grammar: token %d, expected 0 to %d", id, (1 << 24) - 1);
-    return build_text(b, s, sizeof s);
+    uint8_t s[TOKEN_SPELLED];
+    if (id < 0 || id >= 1 << 20) return build_fail(b, ERR_FORMAT, "grammar: token %d, expected 0 to %d", id, (1 << 20) - 1);
+    token_spell(s, id);
+    return build_text(b, (const char *)s, sizeof s);
 }
 
 /* ---- characters ---- */
@@ -108,6 +109,7 @@ static int by_lo(const void *a, const void *b)
 size_t ranges_tidy(struct char_range *r, size_t n)
 {
     size_t k = 0;
+    if (n == 0) return 0;
     qsort(r, n, sizeof *r, by_lo);
     for (size_t i = 0; i < n; i++) {
         if (r[i].hi > 0x10FFFF) r[i].hi = 0x10FFFF;

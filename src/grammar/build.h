@@ -39,6 +39,15 @@ struct expr {
 /* Bytes that no UTF-8 has, for the borders of a text in the expressions that EXPR_STRIP takes. */
 enum { MARK_START = 0xFE, MARK_END = 0xFD };
 
+/* What stands for a token by its number: bytes that no UTF-8 has and no text becomes. */
+enum { TOKEN_SPELLED = 8 };
+
+static inline void token_spell(uint8_t out[TOKEN_SPELLED], int32_t id)
+{
+    out[0] = 0xFF;
+    for (int i = 1; i < TOKEN_SPELLED; i++) out[i] = (uint8_t)(0xF5 + (id >> 3 * (TOKEN_SPELLED - 1 - i) & 7));
+}
+
 /* Characters lo to hi. A list of them is sorted, without overlap. */
 struct char_range {
     uint32_t lo, hi;

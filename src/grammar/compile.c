@@ -143,7 +143,7 @@ static int append(struct grammar *g, const struct dfa *d, struct err *e)
     struct dfa *a = &g->a;
     uint32_t base = (uint32_t)a->n, arrows = (uint32_t)a->n_arrows, calls = (uint32_t)a->n_calls;
     TRY(ROOM(a->states, a->cap, a->n, d->n, GRAMMAR_MAX_STATES, "states", e));
-    TRY(ROOM(a->arrows, a->cap_arrows, a->n_arrows, d->n_arrows, 64 * (size_t)GRAMMAR_MAX_STATES, "arrows", e));
+    TRY(ROOM(a->arrows, a->cap_arrows, a->n_arrows, d->n_arrows + 1, 64 * (size_t)GRAMMAR_MAX_STATES, "arrows", e));
     TRY(ROOM(a->calls, a->cap_calls, a->n_calls, d->n_calls, 64 * (size_t)GRAMMAR_MAX_STATES, "calls", e));
     for (size_t i = 0; i < d->n; i++) {
         struct dfa_state s = d->states[i];

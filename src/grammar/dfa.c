@@ -16,6 +16,7 @@ void dfa_free(struct dfa *d)
 static int add_state(struct dfa *d, bool final, struct err *e)
 {
     TRY(ROOM(d->states, d->cap, d->n, 1, GRAMMAR_MAX_STATES, "states", e));
+    if (!d->arrows) TRY(ROOM(d->arrows, d->cap_arrows, 0, 1, 1, "arrows", e)); /* a place to point to */
     d->states[d->n++] = (struct dfa_state){.final = final};
     return OK;
 }
@@ -208,6 +209,7 @@ static int build_subsets(struct subsets *q)
 {
     uint32_t first;
     q->targets[q->n_targets++] = 0;
+    TRY(ROOM(q->items, q->cap_items, 0, 1, 1, "sets of states", q->c->e)); /* a place for empty sets */
     TRY(state_of(q, &first));
     for (uint32_t i = 0; i < q->n_sets; i++) {
         TRY(bytes_of(q, i));

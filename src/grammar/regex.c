@@ -314,7 +314,7 @@ static uint32_t take_repeated(struct regex *x)
         if (times) return bad(x, "what is repeated already is repeated again: put it into a group");
         take(x, "?"); /* as few as possible: the same texts */
         if (peek(x) == '+') return bad(x, "repetition that keeps what it took is not supported");
-        e = x->o.json || x->anchored ? build_copies(x->b, e, min, max) : build_repeat(x->b, e, min, max);
+        e = x->o.json || x->o.search || x->anchored ? build_copies(x->b, e, min, max) : build_repeat(x->b, e, min, max);
     }
     return 0;
 }

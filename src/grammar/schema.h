@@ -46,7 +46,6 @@ struct memo; /* which conjunctions are rules already */
 struct schema {
     struct build *b;
     const json_t *root;
-    const char *where;
     struct buf paths; /* JSON pointers, each ended by NUL */
     struct memo *memo;
     size_t n_memo, cap_memo;

@@ -5,6 +5,7 @@
 #include "grammar/json_text.h"
 #include "grammar/room.h"
 #include "grammar/schema.h"
+#include "grammar/tools.h"
 
 /* A conjunction that is a rule already. */
 struct memo {
@@ -181,22 +182,29 @@ uint32_t schema_expr(struct schema *z, struct conj *c)
 
 /* ---- the whole ---- */
 
+uint32_t build_schema(struct build *b, const json_t *schema)
+{
+    struct schema z = {.b = b, .root = schema};
+    struct conj c = {.n = 0};
+    if (!build_ok(b)) return 0;
+    buf_add_byte(&z.paths, 0); /* "" is the root */
+    b->rc = buf_check(&z.paths, "places of a schema", b->e);
+    conj_add(&z, &c, schema, 0);
+    uint32_t x = schema_expr(&z, &c);
+    buf_free(&z.paths);
+    mem_free(z.memo);
+    return x;
+}
+
 int grammar_from_schema(struct grammar **out, const json_t *schema, const char *where, struct err *e)
 {
     struct build b;
     struct err own = {0};
     *out = NULL;
     TRY(build_init(&b, e ? e : &own));
-    struct schema z = {.b = &b, .root = schema, .where = where};
-    struct conj c = {.n = 0};
     b.max_depth = GRAMMAR_JSON_DEPTH;
-    buf_add_byte(&z.paths, 0); /* "" is the root */
-    b.rc = buf_check(&z.paths, "places of a schema", b.e);
-    conj_add(&z, &c, schema, 0);
-    uint32_t x = schema_expr(&z, &c);
+    uint32_t x = build_schema(&b, schema);
     int rc = build_finish(&b, x, where, out, e);
-    buf_free(&z.paths);
-    mem_free(z.memo);
     build_free(&b);
     return rc;
 }

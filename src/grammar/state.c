@@ -1,4 +1,5 @@
 /* How far one answer has come. */
+#include "grammar/build.h"
 #include "grammar/matcher.h"
 #include "grammar/room.h"
 #include "text/tokenizer.h"
@@ -154,13 +155,17 @@ static int tidy_frames(struct grammar_state *s, struct err *e)
     return OK;
 }
 
-/* The bytes of a token in the tree; other ones than text have their number. */
-static const char *bytes_of(const struct grammar_vocab *v, int32_t id, char own[4], size_t *len)
+/* The bytes of a token in the tree, none if it is not there; other ones than text have their number. */
+static const char *bytes_of(const struct grammar_vocab *v, int32_t id, uint8_t own[TOKEN_SPELLED], size_t *len)
 {
-    if (tokenizer_is_text(v->t, id)) return tokenizer_bytes(v->t, id, len);
-    memcpy(own, (char[]){(char)0xFF, (char)(id >> 16 & 0xFF), (char)(id >> 8 & 0xFF), (char)(id & 0xFF)}, 4);
-    *len = 4;
-    return own;
+    if (tokenizer_is_text(v->t, id)) {
+        const char *s = tokenizer_bytes(v->t, id, len);
+        if (!vocab_takes((const uint8_t *)s, *len)) *len = 0;
+        return s;
+    }
+    token_spell(own, id);
+    *len = TOKEN_SPELLED;
+    return (const char *)own;
 }
 
 static bool is_end(const struct grammar_vocab *v, int32_t id)
@@ -188,7 +193,7 @@ int grammar_accept(struct grammar_state *s, int32_t id, struct err *e)
 {
     const struct grammar_vocab *v = s->m->v;
     struct paths *w = &s->w;
-    char own[4];
+    uint8_t own[TOKEN_SPELLED];
     size_t len = 0, n = w->n, frames = w->frames.n;
     if (s->ended) FAIL(e, ERR_USAGE, "grammar: token %d after the end of the text", id);
     if (id < 0 || id >= v->n_vocab) FAIL(e, ERR_USAGE, "grammar: token %d, expected 0 to %lld", id, (long long)v->n_vocab - 1);
@@ -199,7 +204,7 @@ int grammar_accept(struct grammar_state *s, int32_t id, struct err *e)
     }
     const char *b = bytes_of(v, id, own, &len);
     w->over = false;
-    size_t from = len && len <= VOCAB_MAX_TOKEN ? step_bytes(w, n, b, len, false) : 0;
+    size_t from = len ? step_bytes(w, n, b, len, false) : 0;
     bool over = w->over, ended = w->ended;
     int rc = paths_check(w, e);
     if (!rc && over)

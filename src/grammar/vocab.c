@@ -1,5 +1,6 @@
 /* The tree of a vocabulary. */
 #include "grammar/vocab.h"
+#include "grammar/build.h"
 #include "base/utf8.h"
 #include "grammar/room.h"
 #include "text/tokenizer.h"
@@ -43,7 +44,14 @@ static uint8_t plain_chars(const uint8_t *s, size_t len, struct kinds *kinds)
 /* Bytes that no UTF-8 has: no grammar of characters asks for them. */
 static bool in_utf8(int b) { return b != 0xC0 && b != 0xC1 && b < 0xF5; }
 
-/* All tokens that may be in the tree, sorted. names: room for four bytes of each token. */
+bool vocab_takes(const uint8_t *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (s[i] >= 0xF5) return false;
+    return len && len <= VOCAB_MAX_TOKEN;
+}
+
+/* All tokens that may be in the tree, sorted. names: room for the spelling of each token. */
 static size_t spell_all(struct grammar_vocab *v, struct spelled *list, uint8_t *names)
 {
     size_t n = 0;
@@ -55,15 +63,14 @@ static size_t spell_all(struct grammar_vocab *v, struct spelled *list, uint8_t *
         x->plain = VOCAB_NOT_PLAIN;
         x->kinds = (struct kinds){{0}};
         if (tokenizer_is_text(v->t, id)) {
-            if (x->len == 0 || x->len > VOCAB_MAX_TOKEN || memchr(x->s, 0xFF, x->len)) continue;
+            if (!vocab_takes(x->s, x->len)) continue;
             x->plain = plain_chars(x->s, x->len, &x->kinds);
             if (x->len == 1) v->byte_ok[x->s[0]] = true;
             if (x->len > v->max_bytes) v->max_bytes = x->len;
         } else {
-            uint8_t *s = names + 4 * n;
-            memcpy(s, (uint8_t[]){0xFF, (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id}, 4);
-            x->s = s;
-            x->len = 4;
+            token_spell(names + TOKEN_SPELLED * n, id);
+            x->s = names + TOKEN_SPELLED * n;
+            x->len = TOKEN_SPELLED;
         }
         n++;
     }
@@ -130,7 +137,7 @@ static int fill(struct grammar_vocab *v, struct err *e)
 {
     size_t n = (size_t)tokenizer_vocab(v->t);
     struct spelled *list = mem_array(n + 1, sizeof *list);
-    uint8_t *names = mem_array(n + 1, 4);
+    uint8_t *names = mem_array(n + 1, TOKEN_SPELLED);
     int rc = list && names ? OK : err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory for a list of %zu tokens", n);
     if (!rc) {
         n = spell_all(v, list, names);
@@ -138,7 +145,7 @@ static int fill(struct grammar_vocab *v, struct err *e)
     }
     if (!rc) rc = make_plain(v, list, n, e);
     for (int b = 0; b < 256; b++) v->lacks_bytes |= in_utf8(b) && !v->byte_ok[b];
-    v->byte_ok[0xFF] = true; /* tokens by their number: see build_token */
+    for (int b = 0; b < 256; b++) v->byte_ok[b] |= !in_utf8(b); /* tokens by their number */
     mem_free(list);
     mem_free(names);
     return rc;

@@ -1,10 +1,11 @@
 /* All tokens of a vocabulary as a tree of their bytes, laid out in the order of a walk through it.
  *
  * Node i stands for the bytes on the way to it; its subtree is nodes[i] to nodes[end - 1], its tokens ids[first] up to the first
- * of the next node. Control tokens, and those that text never yields, are there under four bytes of their own: 0xFF, which no
- * UTF-8 has, and the id (build_token). A walk through 150,000 tokens takes milliseconds, so most of it is left out: tokens
- * that are nothing but plain characters are in `plain` by their length and in `with` by the kinds of their characters, and a
- * subtree of such tokens is skipped where the grammar allows any so many characters of these kinds. */
+ * of the next node. Control tokens, and those that text never yields, are there by their number (build_token).
+ *
+ * A walk through 150,000 tokens takes milliseconds, so most of it is left out: tokens that are nothing but plain characters are
+ * in `plain` by their length and in `with` by the kinds of their characters, and a subtree of such tokens is skipped where the
+ * grammar allows any so many characters of these kinds. */
 #ifndef GRAMMAR_VOCAB_H
 #define GRAMMAR_VOCAB_H
 
@@ -50,6 +51,8 @@ struct grammar_vocab {
     size_t max_bytes;    /* of a token */
 };
 
+/* Text that may be in the tree: not too long, and not of bytes that stand for tokens by their number. */
+bool vocab_takes(const uint8_t *s, size_t len);
 /* A character that counts as plain. */
 bool vocab_is_plain(uint32_t cp);
 
