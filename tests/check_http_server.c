@@ -201,7 +201,8 @@ static void test_connection(void)
     a = ask(&f,
             "GET /a HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\nGET /b HTTP/1.0\r\nHost: localhost\r\n\r\n",
             &b);
-    CHECK(has(a, "Connection: keep-alive\r\n") && has(a, "\r\n\r\n/a?") && has(a, "Connection: close\r\n") && has(a, "/b?"),
+    CHECK(has(a, "Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n") && has(a, "\r\n\r\n/a?") &&
+              has(a, "Connection: close\r\n") && has(a, "/b?"),
           "%s", a);
     /* who closes its side and still reads gets the answer of what is answered at once */
     fd = dial(&f);
@@ -303,6 +304,18 @@ static void test_listening(void)
     port2 = port;
     CHECK(http_server_listen(s, "127.0.0.1", &port2, NULL, &e) == ERR_USAGE && has(e.msg, "127.0.0.1:"), "a port twice: %s",
           e.msg);
+    /* both kinds of addresses, or none: the port of one is taken */
+    fd = -1;
+    struct net_ip one;
+    int six = net_ip_parse(&one, "::1") && net_listen(&fd, &one, 0, &e) == 0 ? net_port(fd) : 0;
+    if (six > 0) {
+        port2 = six;
+        CHECK(http_server_listen(s, "localhost", &port2, NULL, &e) == ERR_USAGE && has(e.msg, "[::1]:"), "%s", e.msg);
+        CHECK_OK(http_server_listen(s, "127.0.0.1", &six, NULL, &e), &e);
+        net_close(fd);
+    } else {
+        test_skip("there is no IPv6");
+    }
     /* a file that is no socket is left alone, a living socket as well, a dead one is replaced */
     const char *file = in_dir("file");
     fclose(fopen(file, "w"));

@@ -128,7 +128,9 @@ static void write_head(struct http_conn *c, int status, const struct http_field 
     if (c->chunked) buf_add_str(&b, "Transfer-Encoding: chunked\r\n");
     else if (!stream && has_body(status)) buf_printf(&b, "Content-Length: %zu\r\n", length);
     if (c->close_after) buf_add_str(&b, "Connection: close\r\n");
-    else if (old) buf_add_str(&b, "Connection: keep-alive\r\n");
+    else
+        buf_printf(&b, "%sKeep-Alive: timeout=%d\r\n", old ? "Connection: keep-alive\r\n" : "",
+                   (int)c->server->config.times.idle);
     buf_add_str(&b, "\r\n");
     if (b.failed) http_conn_doom(c);
     else http_conn_add(c, b.data, b.len);

@@ -11,6 +11,7 @@
 
 /* Accepted in one turn; connections above the limit that are told so, further ones are closed. */
 enum { ACCEPT_AT_ONCE = 64, TOLD_OVER = 64 };
+enum { PORT_TRIES = 8 };
 enum { OTHER_DESCRIPTORS = 256 }; /* of the process, beside connections */
 #define ACCEPT_PAUSE 0.2
 
@@ -152,17 +153,20 @@ int http_server_open(struct http_server **out, struct http_loop *l, const struct
     FAIL(e, ERR_MEMORY, "the HTTP server could not begin");
 }
 
+static void drop_listener(struct http_server *s)
+{
+    struct http_listener *l = s->listeners;
+    s->listeners = l->next;
+    if (l->event) event_free(l->event);
+    if (l->path) net_remove_path(l->path);
+    net_close(l->fd);
+    mem_free(l->path);
+    mem_free(l);
+}
+
 static void close_listeners(struct http_server *s)
 {
-    while (s->listeners) {
-        struct http_listener *l = s->listeners;
-        s->listeners = l->next;
-        if (l->event) event_free(l->event);
-        if (l->path) net_remove_path(l->path);
-        net_close(l->fd);
-        mem_free(l->path);
-        mem_free(l);
-    }
+    while (s->listeners) drop_listener(s);
     s->accept_again = 0;
 }
 
@@ -231,19 +235,28 @@ static int listen_one(struct http_server *s, const char *address, int *port, str
     return add_listener(s, fd, NULL, tls, e);
 }
 
+/* The same port on both; one that the system chose for v4 may be taken on v6, then another is tried. */
+static int listen_both(struct http_server *s, const char *v4, const char *v6, int *port, struct http_tls *tls, struct err *e)
+{
+    int asked = *port, rc = OK;
+    for (int i = 0; i < PORT_TRIES; i++) {
+        *port = asked;
+        TRY(listen_one(s, v4, port, tls, e));
+        rc = listen_one(s, v6, port, tls, e);
+        if (rc != ERR_USAGE && rc != ERR_MEMORY) return OK; /* else than these: there is no IPv6 here */
+        drop_listener(s);
+        if (asked != 0 || rc == ERR_MEMORY) break;
+    }
+    return rc;
+}
+
 int http_server_listen(struct http_server *s, const char *address, int *port, struct http_tls *tls, struct err *e)
 {
     static const struct {
         const char *name, *v4, *v6;
     } both[] = {{"localhost", "127.0.0.1", "::1"}, {"*", "0.0.0.0", "::"}};
-    for (size_t i = 0; i < ARRAY_LEN(both); i++) {
-        struct err none = {0};
-        if (strcmp(address, both[i].name) != 0) continue;
-        TRY(listen_one(s, both[i].v4, port, tls, e));
-        int rc = listen_one(s, both[i].v6, port, tls, &none);
-        if (rc == ERR_USAGE || rc == ERR_MEMORY) FAIL(e, rc, "%s", none.msg); /* else there is no IPv6 here */
-        return OK;
-    }
+    for (size_t i = 0; i < ARRAY_LEN(both); i++)
+        if (strcmp(address, both[i].name) == 0) return listen_both(s, both[i].v4, both[i].v6, port, tls, e);
     return listen_one(s, address, port, tls, e);
 }
 
