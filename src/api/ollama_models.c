@@ -294,8 +294,12 @@ static void fault(struct api_answer *a, const struct api_fault *f, struct buf *o
     buf_add_byte(out, '\n');
 }
 
-static void nothing(struct api_answer *a, struct buf *out) { (void)a, (void)out; }
+static void empty(struct api_answer *a, struct buf *out)
+{
+    (void)a;
+    buf_add_str(out, "{}");
+}
 
 const struct api_voice ollama_pull_voice = {
     .stream_type = "application/x-ndjson", .last = pulled, .whole = pulled, .fault = fault};
-const struct api_voice ollama_empty_voice = {.whole = nothing};
+const struct api_voice ollama_empty_voice = {.whole = empty};
