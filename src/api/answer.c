@@ -347,8 +347,7 @@ void api_fault(struct api_answer *a, const struct api_fault *f, struct buf *out)
     if (!a->begun) {
         if (f->retry_ms > 0) api_header_add(a, "retry-after", "%lld", (long long)ceil_div(f->retry_ms, 1000));
         if (f->kind == API_F_METHOD) api_header_add(a, "allow", "%s", f->allow);
-        if (f->kind == API_F_BROKEN || f->kind == API_F_NO_MEMORY || f->kind == API_F_NOT_DONE)
-            api_header_add(a, "x-should-retry", "false");
+        if (f->kind == API_F_BROKEN || f->kind == API_F_NO_MEMORY) api_header_add(a, "x-should-retry", "false");
     }
     api_reply(a, api_fault_status(a, f->kind), "application/json");
 }

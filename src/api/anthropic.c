@@ -250,11 +250,11 @@ static int read_choice(struct api_answer *a, const struct api_field *f, const js
 
 static const struct api_field output_fields[] = {
     ROW_READ("effort", api_read_effort, API_SCHEMA_EFFORT, ""),
-    ROW_READ("format", api_read_format, API_SCHEMA_FORMAT, "{\"type\": \"json_schema\", \"schema\"}"),
+    ROW_READ("format", api_read_format, API_SCHEMA_FORMAT_FLAT, "{\"type\": \"json_schema\", \"schema\"}"),
     ROW_END,
 };
 static const struct api_field metadata_fields[] = {
-    ROW_READ("user_id", api_read_user, API_SCHEMA_STRING, "shares are dealt out by user"),
+    ROW_READ("user_id", api_read_user, API_SCHEMA_NAME, "shares are dealt out by user"),
     ROW_END,
 };
 
@@ -266,7 +266,7 @@ static const struct api_field metadata_fields[] = {
 
 /* system and tools come before messages and tool_choice, which look at them. */
 #define ROWS_PROMPT                                                                                                    \
-    {.name = "model", .needed = true, .read = api_read_model, .schema = API_SCHEMA_STRING},                            \
+    {.name = "model", .needed = true, .read = api_read_model, .schema = API_SCHEMA_NAME},                              \
         ROW_READ("system", read_system, SCHEMA_TEXT_OR_BLOCKS,                                                         \
                  "a line x-anthropic-billing-header at its beginning is left out"),                                    \
         {.name = "messages",                                                                                           \
@@ -274,12 +274,12 @@ static const struct api_field metadata_fields[] = {
          .read = read_messages,                                                                                        \
          .schema = SCHEMA_MESSAGES,                                                                                    \
          .note = "roles user, assistant, system; blocks text, thinking, tool_use, tool_result"},                       \
-        ROW_READ("tools", read_tools, "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}",                          \
-                 "those without type or of type custom"),                                                              \
-        ROW_READ("tool_choice", read_choice, "{\"type\":\"object\"}",                                                  \
-                 "auto, any, tool, none; disable_parallel_tool_use"),                                                  \
-        ROW_READ("thinking", api_read_thinking, "{\"type\":\"object\"}",                                               \
-                 "enabled, adaptive, disabled; budget_tokens"),                                                        \
+        ROW_READ("tools", read_tools, API_SCHEMA_TOOLS("input_schema"), "those without type or of type custom"),       \
+        ROW_READ(                                                                                                      \
+            "tool_choice", read_choice,                                                                                \
+            "{\"type\":\"object\",\"required\":[\"type\"],\"properties\":{\"type\":{\"enum\":[\"auto\",\"none\"]}}}",  \
+            "auto, any, tool, none; disable_parallel_tool_use"),                                                       \
+        ROW_READ("thinking", api_read_thinking, API_SCHEMA_THINKING, "enabled, adaptive, disabled; budget_tokens"),    \
         ROW_SUB("output_config", output_fields, ""), ROW_IGNORED("cache_control", "caching is automatic"),             \
         ROW_IGNORED("context_management", ""), ROW_IGNORED("mcp_servers", "")
 

@@ -93,7 +93,7 @@ enum api_fault_kind {
     API_F_LOADING,     /* 503, retry_ms */
     API_F_NO_MEMORY,   /* 503: it does not fit; no retry */
     API_F_BROKEN,      /* 500 */
-    API_F_NOT_DONE,    /* 501 */
+    API_F_NOT_DONE,    /* 403: not by this server; no 501, which clients would take for a fault */
     API_F_STOPPING,    /* 503 */
     API_F_TOO_LATE,    /* 504 */
     API_FAULTS,

@@ -29,8 +29,9 @@ int api_read_user(struct api_answer *a, const struct api_field *f, const json_t 
 int api_read_seed(struct api_answer *a, const struct api_field *f, const json_t *v)
 {
     (void)f;
-    if (!json_is_integer(v)) return api_bad(a, "does not fit 64 bits");
-    a->work->base.sampling.seeded = json_integer_value(v) != -1; /* llama-server: -1 is "any" */
+    int64_t seed;
+    if (!api_whole(v, INT64_MIN, INT64_MAX, &seed)) return api_bad(a, "does not fit 64 bits");
+    a->work->base.sampling.seeded = seed != -1; /* llama-server: -1 is "any" */
     return OK;
 }
 
@@ -103,8 +104,8 @@ int api_read_stop_ids(struct api_answer *a, const struct api_field *f, const jso
     if (!t->stop_ids) return api_no_memory(a);
     json_array_foreach(v, i, one)
     {
-        json_int_t id = json_integer_value(one);
-        if (!json_is_integer(one) || id < 0 || id > INT32_MAX) return api_bad(a, "[%zu] is no token id", i);
+        int64_t id;
+        if (!api_whole(one, 0, INT32_MAX, &id)) return api_bad(a, "[%zu] is no token id", i);
         t->stop_ids[t->n_stop_ids++] = (int32_t)id;
     }
     return OK;
@@ -247,10 +248,10 @@ int api_read_format(struct api_answer *a, const struct api_field *f, const json_
 }
 
 const struct api_field api_structured_fields[] = {
-    ROW_READ("json", api_read_schema, NULL, ""),
+    ROW_READ("json", api_read_schema, API_SCHEMA_OBJECT, ""),
     ROW_READ("regex", api_read_regex, API_SCHEMA_STRING, ""),
     ROW_READ("grammar", api_read_grammar, API_SCHEMA_STRING, ""),
-    ROW_READ("choice", api_read_choices, NULL, ""),
+    ROW_READ("choice", api_read_choices, API_SCHEMA_CHOICES, ""),
     ROW_END,
 };
 
@@ -307,10 +308,7 @@ int api_read_thinking(struct api_answer *a, const struct api_field *f, const jso
     api_leave(a, was);
     if (!budget || json_is_null(budget)) return OK;
     was = api_enter(a, "budget_tokens");
-    if (!json_is_integer(budget) || json_integer_value(budget) < 0 || json_integer_value(budget) > INT32_MAX)
-        return api_bad(a, "is %s, expected an integer from 0 to %d",
-                       json_is_integer(budget) ? "out of range" : api_type_name(budget), INT32_MAX);
-    t->max_thinking = json_integer_value(budget);
+    if (!api_whole(budget, 0, INT32_MAX, &t->max_thinking)) return api_bad(a, "is no integer from 0 to %d", INT32_MAX);
     api_leave(a, was);
     return OK;
 }

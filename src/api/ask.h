@@ -17,13 +17,40 @@ extern const struct api_field api_stream_options[], api_template_kwargs[], api_r
 extern const char *const api_reasoning_formats[];
 
 #define API_SCHEMA_STOP                                                                                                \
-    "{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"maxItems\":16}]}"
+    "{\"anyOf\":[{\"type\":\"string\",\"maxLength\":256},{\"type\":\"array\",\"items\":{\"type\":\"string\","          \
+    "\"maxLength\":256},\"maxItems\":16}]}"
 #define API_SCHEMA_FORMAT                                                                                              \
-    "{\"type\":\"object\",\"properties\":{\"type\":{\"enum\":[\"text\",\"json_object\",\"json_schema\"]}},"            \
-    "\"required\":[\"type\"]}"
+    "{\"anyOf\":[{\"type\":\"object\",\"required\":[\"type\"],\"properties\":{\"type\":{\"enum\":[\"text\",\""         \
+    "json_object\"]},\"schema\":{\"type\":\"object\"},\"json_schema\":{\"type\":\"object\",\"properties\":{\""         \
+    "schema\":{\"type\":\"object\"}}}}},{\"type\":\"object\",\"required\":[\"type\",\"json_schema\"],\"proper"         \
+    "ties\":{\"type\":{\"const\":\"json_schema\"},\"json_schema\":{\"type\":\"object\",\"required\":[\"schema"         \
+    "\"],\"properties\":{\"schema\":{\"type\":\"object\"}}}}}]}"
+#define API_SCHEMA_FORMAT_FLAT                                                                                         \
+    "{\"anyOf\":[{\"type\":\"object\",\"required\":[\"type\"],\"properties\":{\"type\":{\"enum\":[\"text\",\""         \
+    "json_object\"]},\"schema\":{\"type\":\"object\"},\"json_schema\":{\"type\":\"object\",\"properties\":{\""         \
+    "schema\":{\"type\":\"object\"}}}}},{\"type\":\"object\",\"required\":[\"type\",\"schema\"],\"properties"          \
+    "\":{\"type\":{\"const\":\"json_schema\"},\"schema\":{\"type\":\"object\"},\"json_schema\":{\"type\":\"ob"         \
+    "ject\",\"required\":[\"schema\"],\"properties\":{\"schema\":{\"type\":\"object\"}}}}}]}"
 #define API_SCHEMA_OBJECT "{\"type\":\"object\"}"
-#define API_SCHEMA_STRING "{\"type\":\"string\"}"
+#define API_SCHEMA_STRING "{\"type\":\"string\",\"pattern\":\"^[^\\\\u0000]*$\"}"
+#define API_SCHEMA_NAME   "{\"type\":\"string\",\"pattern\":\"^[^\\\\u0000]*$\",\"maxLength\":64}"
 #define API_SCHEMA_EFFORT "{\"enum\":[\"none\",\"minimal\",\"low\",\"medium\",\"high\",\"xhigh\",\"max\",\"ultra\"]}"
+#define API_SCHEMA_THINKING                                                                                            \
+    "{\"anyOf\":[{\"type\":\"boolean\"},{\"type\":\"object\",\"required\":[\"type\"],\"properties\":{\"type\""         \
+    ":{\"enum\":[\"enabled\",\"disabled\",\"adaptive\"]},\"budget_tokens\":{\"type\":[\"integer\",\"null\"],"          \
+    "\"minimum\":0,\"maximum\":2147483647}}}]}"
+#define API_SCHEMA_CHOICE "{\"anyOf\":[{\"enum\":[\"none\",\"auto\"]}]}"
+#define API_SCHEMA_BIAS                                                                                                \
+    "{\"type\":\"object\",\"maxProperties\":1024,\"additionalProperties\":{\"type\":\"number\",\"minimum\":-1"         \
+    "00,\"maximum\":100},\"propertyNames\":{\"pattern\":\"^[0-9]{1,9}$\"}}"
+#define API_SCHEMA_TOOLS(parameters)                                                                                   \
+    "{\"type\":\"array\",\"maxItems\":1,\"items\":{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{"       \
+    "\"type\":"                                                                                                        \
+    "{\"enum\":[\"function\",\"custom\"]},\"name\":{\"type\":\"string\",\"pattern\":\"^[a-zA-Z0-9_-]{1,64}$\"},"       \
+    "\"description\":"                                                                                                 \
+    "{\"type\":\"string\",\"pattern\":\"^[^\\\\u0000]*$\"},\"" parameters "\":{\"type\":\"object\"}}}}"
+#define API_SCHEMA_CHOICES "{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"minItems\":1,\"maxItems\":256}"
+#define API_SCHEMA_IDS     "{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":2147483647}}"
 
 /* Of chat and of completions. */
 #define API_ROWS_SAMPLING                                                                                              \
@@ -55,20 +82,18 @@ extern const char *const api_reasoning_formats[];
         ROW_READ("stop", api_read_stop, API_SCHEMA_STOP, "up to 16; not part of the answer"),                          \
         ROW_READ("stop_token_ids", api_read_stop_ids,                                                                  \
                  "{\"type\":\"array\",\"items\":{\"type\":\"integer\"},\"maxItems\":16}", ""),                         \
-        ROW_READ("logit_bias", api_read_bias, API_SCHEMA_OBJECT,                                                       \
+        ROW_READ("logit_bias", api_read_bias, API_SCHEMA_BIAS,                                                         \
                  "ids with -100 to 100, at most 1024 of them; -100: never"),                                           \
         ROW_READ("response_format", api_read_format, API_SCHEMA_FORMAT, "text, json_object, json_schema"),             \
         ROW_READ("json_schema", api_read_schema, API_SCHEMA_OBJECT, "as response_format, without its frame"),          \
         ROW_READ("grammar", api_read_grammar, API_SCHEMA_STRING, "GBNF"),                                              \
-        ROW_READ("guided_json", api_read_schema, NULL, "a JSON schema, or one as text"),                               \
+        ROW_READ("guided_json", api_read_schema, API_SCHEMA_OBJECT, "a JSON schema, or one as text"),                  \
         ROW_READ("guided_regex", api_read_regex, API_SCHEMA_STRING, "a regular expression"),                           \
         ROW_READ("guided_grammar", api_read_grammar, API_SCHEMA_STRING, "GBNF"),                                       \
-        ROW_READ("guided_choice", api_read_choices,                                                                    \
-                 "{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"minItems\":1,\"maxItems\":256}",               \
-                 "one of these texts"),                                                                                \
+        ROW_READ("guided_choice", api_read_choices, API_SCHEMA_CHOICES, "one of these texts"),                         \
         ROW_SUB("structured_outputs", api_structured_fields, "json, regex, grammar, choice: as the guided_ fields"),   \
-        ROW_READ("user", api_read_user, API_SCHEMA_STRING, "shares are dealt out by user"),                            \
-        ROW_READ("user_id", api_read_user, API_SCHEMA_STRING, "as user"),                                              \
+        ROW_READ("user", api_read_user, API_SCHEMA_NAME, "shares are dealt out by user"),                              \
+        ROW_READ("user_id", api_read_user, API_SCHEMA_NAME, "as user"),                                                \
         {.name = "prompt_cache_key", .type = FIELD_TEXT, TURN_AT(session), .hi = 512, .note = "names the session"},    \
         {.name = "session_id", .type = FIELD_TEXT, TURN_AT(session), .hi = 512, .note = "as prompt_cache_key"},        \
         ROW_READ("cache_prompt", api_read_cache_prompt, "{\"type\":\"boolean\"}", "false: nothing is reused or kept"), \

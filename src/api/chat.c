@@ -59,7 +59,7 @@ static int read_modalities(struct api_answer *a, const struct api_field *f, cons
 #define SCHEMA_MESSAGES "{\"type\":\"array\",\"minItems\":1,\"items\":{\"$ref\":\"#/components/schemas/chat_message\"}}"
 
 const struct api_field api_chat_fields[] = {
-    ROW_READ("model", api_read_model, API_SCHEMA_STRING, "one of GET /v1/models; without it the first that is loaded"),
+    ROW_READ("model", api_read_model, API_SCHEMA_NAME, "one of GET /v1/models; without it the first that is loaded"),
     {.name = "messages",
      .needed = true,
      .read = api_read_messages,
@@ -70,7 +70,7 @@ const struct api_field api_chat_fields[] = {
     ROW_READ("tools", api_read_tools,
              "{\"type\":\"array\",\"maxItems\":1024,\"items\":{\"$ref\":\"#/components/schemas/chat_tool\"}}",
              "functions; other types are ignored"),
-    ROW_READ("tool_choice", api_read_tool_choice, NULL, "none, auto, required, or a function by name"),
+    ROW_READ("tool_choice", api_read_tool_choice, API_SCHEMA_CHOICE, "none, auto, required, or a function by name"),
     {.name = "parallel_tool_calls", .type = FIELD_BOOL, .read = read_parallel, .note = "false: at most one call"},
     {.name = "max_tokens",
      .type = FIELD_INT,
@@ -100,7 +100,7 @@ const struct api_field api_chat_fields[] = {
      .note = "needs logprobs"},
     ROW_READ("reasoning_effort", api_read_effort, API_SCHEMA_EFFORT, "none: no thinking"),
     ROW_SUB("reasoning", api_reasoning_fields, ""),
-    ROW_READ("thinking", api_read_thinking, NULL,
+    ROW_READ("thinking", api_read_thinking, API_SCHEMA_THINKING,
              "{\"type\": \"enabled\", \"disabled\" or \"adaptive\", \"budget_tokens\"}"),
     ROW_READ("enable_thinking", api_read_enable_thinking, "{\"type\":\"boolean\"}", ""),
     ROW_INT("thinking_budget_tokens", TURN_AT(max_thinking), -1, API_BIG, "tokens of thinking; -1: no limit"),

@@ -14,16 +14,15 @@ static int read_logprobs(struct api_answer *a, const struct api_field *f, const 
         t->want_logprobs = json_is_true(v);
         return OK;
     }
-    if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > 20)
-        return api_bad(a, "is %s, expected an integer from 0 to 20",
-                       json_is_integer(v) ? "out of range" : api_type_name(v));
+    int64_t n;
+    if (!api_whole(v, 0, 20, &n)) return api_bad(a, "is no integer from 0 to 20");
     t->want_logprobs = true;
-    t->top_logprobs = (int32_t)json_integer_value(v);
+    t->top_logprobs = (int32_t)n;
     return OK;
 }
 
 const struct api_field api_completion_fields[] = {
-    ROW_READ("model", api_read_model, API_SCHEMA_STRING, "one of GET /v1/models; without it the first that is loaded"),
+    ROW_READ("model", api_read_model, API_SCHEMA_NAME, "one of GET /v1/models; without it the first that is loaded"),
     {.name = "prompt",
      .needed = true,
      .read = api_read_prompts,

@@ -18,8 +18,8 @@ int api_ids(struct api_answer *a, const json_t *list, const int32_t **ids, size_
     if (!to) return api_no_memory(a);
     json_array_foreach(list, i, one)
     {
-        json_int_t id = json_integer_value(one);
-        if (!json_is_integer(one) || id < 0 || id > INT32_MAX) return api_bad(a, "[%zu] is no token id", i);
+        int64_t id;
+        if (!api_whole(one, 0, INT32_MAX, &id)) return api_bad(a, "[%zu] is no token id", i);
         to[i] = (int32_t)id;
     }
     *ids = to;
@@ -132,7 +132,7 @@ static void vector_base64(struct api_answer *a, struct jw *w, const struct api_c
 static const char *const encodings[] = {"float", "base64", NULL};
 
 const struct api_field api_embedding_fields[] = {
-    ROW_READ("model", api_read_model, API_SCHEMA_STRING, ""),
+    ROW_READ("model", api_read_model, API_SCHEMA_NAME, ""),
     {.name = "input",
      .needed = true,
      .read = api_read_prompts,
@@ -140,7 +140,7 @@ const struct api_field api_embedding_fields[] = {
      .note = "a text, texts, token ids, or lists of them"},
     ROW_WORD("encoding_format", WISH_AT(base64), encodings, "base64: little-endian floats"),
     ROW_INT("dimensions", WISH_AT(dimensions), 1, 1000000, "the vector is cut to so many, and made of length 1 again"),
-    ROW_READ("user", api_read_user, API_SCHEMA_STRING, ""),
+    ROW_READ("user", api_read_user, API_SCHEMA_NAME, ""),
     ROW_END,
 };
 

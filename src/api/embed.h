@@ -5,10 +5,11 @@
 #include "api/inside.h"
 
 #define API_SCHEMA_TEXTS                                                                                               \
-    "{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"}},{\"type\":\"array\","      \
-    "\"items\":"                                                                                                       \
-    "{\"type\":\"integer\",\"minimum\":0}},{\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":"               \
-    "{\"type\":\"integer\",\"minimum\":0}}}]}"
+    "{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"minItems\":1,\"maxItems\":8,\"items\":{\"type\":"         \
+    "\"string\"}},"                                                                                                    \
+    "{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":2147483647}},"       \
+    "{\"type\":\"array\",\"minItems\":1,\"maxItems\":8,\"items\":{\"type\":\"array\",\"minItems\":1,\"items\":"        \
+    "{\"type\":\"integer\",\"minimum\":0,\"maximum\":2147483647}}}]}"
 
 /* Into work->prompts. */
 api_reader api_read_prompts;

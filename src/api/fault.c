@@ -28,7 +28,7 @@ static const struct row rows[API_FAULTS] = {
     [API_F_LOADING] = {503, "unavailable_error", "model_loading", 529, "overloaded_error", 503},
     [API_F_NO_MEMORY] = {503, "server_error", "insufficient_system_resource", 529, "overloaded_error", 503},
     [API_F_BROKEN] = {500, "server_error", NULL, 500, "api_error", 500},
-    [API_F_NOT_DONE] = {501, "invalid_request_error", "not_implemented", 501, "api_error", 501},
+    [API_F_NOT_DONE] = {403, "permission_error", "not_done_here", 403, "permission_error", 403},
     [API_F_STOPPING] = {503, "server_error", "shutting_down", 529, "overloaded_error", 503},
     [API_F_TOO_LATE] = {504, "server_error", "timeout", 504, "timeout_error", 504},
 };
@@ -55,13 +55,8 @@ static const char *llama_type(int status)
     static const struct {
         int status;
         const char *type;
-    } types[] = {{400, "invalid_request_error"},
-                 {401, "authentication_error"},
-                 {403, "permission_error"},
-                 {404, "not_found_error"},
-                 {501, "not_supported_error"},
-                 {503, "unavailable_error"},
-                 {0, "server_error"}};
+    } types[] = {{400, "invalid_request_error"}, {401, "authentication_error"}, {403, "permission_error"},
+                 {404, "not_found_error"},       {503, "unavailable_error"},    {0, "server_error"}};
     size_t i = 0;
     while (types[i].status && types[i].status != status) i++;
     return types[i].status ? types[i].type : status < 500 ? "invalid_request_error" : "server_error";

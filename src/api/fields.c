@@ -134,6 +134,15 @@ int api_want(struct api_answer *a, const json_t *v, json_type type, const char *
     return api_bad(a, "is %s, expected %s", api_type_name(v), wanted);
 }
 
+bool api_whole(const json_t *v, int64_t lo, int64_t hi, int64_t *out)
+{
+    double d = json_real_value(v);
+    bool real = json_is_real(v) && fabs(d) <= 0x1p53 && d == floor(d);
+    if (!json_is_integer(v) && !real) return false;
+    *out = real ? (int64_t)d : json_integer_value(v);
+    return *out >= lo && *out <= hi;
+}
+
 int api_text(struct api_answer *a, const json_t *v, const char **out)
 {
     int rc = api_want(a, v, JSON_STRING, "a string");

@@ -256,6 +256,8 @@ const char *api_type_name(const json_t *v);
 bool api_says_nothing(const json_t *v); /* null, false, "", [], {} */
 int api_want(struct api_answer *a, const json_t *v, json_type type, const char *wanted);
 bool api_given(const struct api_answer *a, const char *key); /* a member of the body, not null */
+/* An integer in [lo, hi], also written as 3.0. */
+bool api_whole(const json_t *v, int64_t lo, int64_t hi, int64_t *out);
 /* A text without NUL: *out is borrowed. */
 int api_text(struct api_answer *a, const json_t *v, const char **out);
 int api_json_text(struct api_answer *a, const json_t *v, const char **out); /* v as JSON text in work->mem */

@@ -13,7 +13,7 @@ static int read_probs(struct api_answer *a, const struct api_field *f, const jso
 }
 
 #define ROWS_GENERATION                                                                                                \
-    ROW_READ("model", api_read_model, API_SCHEMA_STRING, ""),                                                          \
+    ROW_READ("model", api_read_model, API_SCHEMA_NAME, ""),                                                            \
         ROW_INT("n_predict", TURN_AT(max_tokens), -1, API_BIG, "-1 or none: until the context is full"),               \
         ROW_INT("max_tokens", TURN_AT(max_tokens), -1, API_BIG, "as n_predict"),                                       \
         ROW_BOOL("stream", WISH_AT(stream), ""),                                                                       \
@@ -123,7 +123,7 @@ static int read_special(struct api_answer *a, const struct api_field *f, const j
 }
 
 const struct api_field llama_tokenize_fields[] = {
-    ROW_READ("model", api_read_model, API_SCHEMA_STRING, ""),
+    ROW_READ("model", api_read_model, API_SCHEMA_NAME, ""),
     ROW_TEXT("content", TURN_AT(prompt), "llama-server's word for prompt"),
     ROW_TEXT("prompt", TURN_AT(prompt), "vLLM's"),
     ROW_BOOL("add_special", TURN_AT(special), "llama-server: false unless said"),
@@ -160,7 +160,7 @@ static int read_tokens(struct api_answer *a, const struct api_field *f, const js
 }
 
 const struct api_field llama_detokenize_fields[] = {
-    ROW_READ("model", api_read_model, API_SCHEMA_STRING, ""),
+    ROW_READ("model", api_read_model, API_SCHEMA_NAME, ""),
     {.name = "tokens",
      .needed = true,
      .read = read_tokens,
@@ -208,7 +208,7 @@ const struct api_field llama_control_fields[] = {
      .type = FIELD_WORD,
      .words = actions,
      .note = "reasoning_end: the thinking is closed, the answer begins"},
-    ROW_READ("model", api_read_model, API_SCHEMA_STRING, ""),
+    ROW_READ("model", api_read_model, API_SCHEMA_NAME, ""),
     ROW_END,
 };
 

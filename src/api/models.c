@@ -184,7 +184,7 @@ int models_one(struct api_answer *a, struct buf *out)
 /* ---- loading ---- */
 
 const struct api_field api_load_fields[] = {
-    {.name = "model", .needed = true, .read = api_read_model, .schema = API_SCHEMA_STRING, .note = "its id"},
+    {.name = "model", .needed = true, .read = api_read_model, .schema = API_SCHEMA_NAME, .note = "its id"},
     ROW_END,
 };
 

@@ -136,12 +136,16 @@ static const struct api_field option_fields[] = {
 };
 
 #define KEEP_ALIVE_ROW                                                                                                 \
-    ROW_READ("keep_alive", ollama_read_keep_alive, "{\"type\":[\"string\",\"number\"]}",                               \
-             "how long the model stays: seconds, or \"5m\"; 0 unloads, below 0 is for ever")
+    ROW_READ(                                                                                                          \
+        "keep_alive", ollama_read_keep_alive,                                                                          \
+        "{\"anyOf\":[{\"type\":\"number\"},{\"type\":\"string\",\"pattern\":\"^-?[0-9]{1,9}(ns|us|ms|s|m|h)?$\"}]}",   \
+        "how long the model stays: seconds, or \"5m\"; 0 unloads, below 0 is for ever")
 #define ROWS_ANSWER                                                                                                    \
-    ROW_READ("format", read_format, "{\"type\":[\"string\",\"object\"]}", "\"json\", or a JSON schema"),               \
+    ROW_READ("format", read_format, "{\"anyOf\":[{\"enum\":[\"\",\"json\"]},{\"type\":\"object\"}]}",                  \
+             "\"json\", or a JSON schema"),                                                                            \
         ROW_SUB("options", option_fields, ""),                                                                         \
-        ROW_READ("think", read_think, "{\"type\":[\"boolean\",\"string\"]}", "true, false, low, medium, high, max"),   \
+        ROW_READ("think", read_think, "{\"enum\":[true,false,\"low\",\"medium\",\"high\",\"max\"]}",                   \
+                 "true, false, low, medium, high, max"),                                                               \
         KEEP_ALIVE_ROW, ROW_BOOL("stream", WISH_AT(stream), "true unless said"),                                       \
         ROW_BOOL("truncate", TURN_AT(truncate), "false unless said, unlike Ollama: what does not fit is an error"),    \
         ROW_IGNORED("shift", ""), ROW_BOOL("logprobs", TURN_AT(want_logprobs), ""),                                    \
@@ -165,7 +169,7 @@ const struct api_field ollama_chat_fields[] = {
 };
 
 const struct api_field ollama_generate_fields[] = {
-    {.name = "model", .needed = true, .read = api_read_model, .schema = API_SCHEMA_STRING},
+    {.name = "model", .needed = true, .read = api_read_model, .schema = API_SCHEMA_NAME},
     ROW_TEXT("prompt", TURN_AT(prompt), "none: the model is loaded"),
     ROW_TEXT("suffix", TURN_AT(suffix), "what stands behind the gap"),
     ROW_TEXT("system", WISH_AT(system), ""),
@@ -245,7 +249,7 @@ int ollama_generate_begin(struct api_answer *a, struct buf *out)
 }
 
 const struct api_field ollama_embed_fields[] = {
-    {.name = "model", .needed = true, .read = api_read_model, .schema = API_SCHEMA_STRING},
+    {.name = "model", .needed = true, .read = api_read_model, .schema = API_SCHEMA_NAME},
     {.name = "input", .needed = true, .read = api_read_prompts, .schema = API_SCHEMA_TEXTS, .note = "a text or texts"},
     ROW_SUB("options", option_fields, ""),
     KEEP_ALIVE_ROW,
@@ -255,7 +259,7 @@ const struct api_field ollama_embed_fields[] = {
 };
 
 const struct api_field ollama_embedding_fields[] = {
-    {.name = "model", .needed = true, .read = api_read_model, .schema = API_SCHEMA_STRING},
+    {.name = "model", .needed = true, .read = api_read_model, .schema = API_SCHEMA_NAME},
     {.name = "prompt", .needed = true, .read = api_read_prompts, .schema = API_SCHEMA_STRING},
     ROW_SUB("options", option_fields, ""),
     KEEP_ALIVE_ROW,

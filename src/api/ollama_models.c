@@ -134,7 +134,7 @@ static int read_name(struct api_answer *a, const struct api_field *f, const json
 }
 
 #define NAME_ROWS                                                                                                      \
-    ROW_READ("model", api_read_model, API_SCHEMA_STRING, "with or without :latest"),                                   \
+    ROW_READ("model", api_read_model, API_SCHEMA_NAME, "with or without :latest"),                                     \
         ROW_READ("name", read_name, API_SCHEMA_STRING, "an old word for model")
 
 const struct api_field ollama_show_fields[] = {
@@ -222,7 +222,7 @@ const struct api_field ollama_pull_fields[] = {
 };
 const struct api_field ollama_name_fields[] = {NAME_ROWS, ROW_END};
 const struct api_field ollama_copy_fields[] = {
-    {.name = "source", .needed = true, .read = api_read_model, .schema = API_SCHEMA_STRING},
+    {.name = "source", .needed = true, .read = api_read_model, .schema = API_SCHEMA_NAME},
     {.name = "destination", .needed = true, .type = FIELD_TEXT, WISH_AT(other), .hi = 256},
     ROW_END,
 };

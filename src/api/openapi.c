@@ -125,7 +125,7 @@ static void field_schema(struct jw *w, const struct api_field *f)
     jw_open(w, f->name, '{');
     if (f->note && *f->note) jw_str(w, "description", f->note);
     if (f->fate == FIELD_REFUSED) {
-        jw_lit(w, "enum", "[null,false]");
+        jw_lit(w, "enum", "[null,false,\"\",[],{}]");
     } else if (f->schema && f->needed) {
         jw_open(w, "allOf", '[');
         jw_lit(w, NULL, f->schema);

@@ -299,13 +299,13 @@ static int read_parallel(struct api_answer *a, const struct api_field *f, const 
 }
 
 static const struct api_field text_fields[] = {
-    ROW_READ("format", api_read_format, API_SCHEMA_FORMAT, "text, json_object, json_schema"),
+    ROW_READ("format", api_read_format, API_SCHEMA_FORMAT_FLAT, "text, json_object, json_schema"),
     ROW_IGNORED("verbosity", ""),
     ROW_END,
 };
 
 #define ROWS_PROMPT                                                                                                    \
-    ROW_READ("model", api_read_model, API_SCHEMA_STRING, "without it the first that is loaded"),                       \
+    ROW_READ("model", api_read_model, API_SCHEMA_NAME, "without it the first that is loaded"),                         \
         ROW_READ("instructions", read_instructions, API_SCHEMA_STRING, "the system prompt"),                           \
         {.name = "input",                                                                                              \
          .needed = true,                                                                                               \
@@ -315,9 +315,9 @@ static const struct api_field text_fields[] = {
                    "\"#/components/schemas/response_item\"}}]}",                                                       \
          .note = "a text, or items: message, reasoning, function_call, function_call_output, custom_tool_call and "    \
                  "its output"},                                                                                        \
-        ROW_READ("tools", read_tools, "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}",                          \
+        ROW_READ("tools", read_tools, API_SCHEMA_TOOLS("parameters"),                                                  \
                  "function, custom (free text), namespace (flattened to ns__tool)"),                                   \
-        ROW_READ("tool_choice", read_choice, NULL, "none, auto, required, or one by name"),                            \
+        ROW_READ("tool_choice", read_choice, API_SCHEMA_CHOICE, "none, auto, required, or one by name"),               \
         ROW_SUB("reasoning", api_reasoning_fields, ""), ROW_SUB("text", text_fields, ""),                              \
         {.name = "parallel_tool_calls", .type = FIELD_BOOL, .read = read_parallel, .note = "false: at most one call"}, \
         ROW_READ("truncation", read_truncation, "{\"enum\":[\"auto\",\"disabled\"]}",                                  \
@@ -348,7 +348,7 @@ const struct api_field responses_fields[] = {
      .note = ""},
     ROW_READ("include", read_include, "{\"type\":\"array\",\"items\":{\"type\":\"string\"}}",
              "reasoning.encrypted_content, message.output_text.logprobs"),
-    ROW_READ("user", api_read_user, API_SCHEMA_STRING, "shares are dealt out by user"),
+    ROW_READ("user", api_read_user, API_SCHEMA_NAME, "shares are dealt out by user"),
     {.name = "prompt_cache_key", .type = FIELD_TEXT, TURN_AT(session), .hi = 512, .note = "names the session"},
     {.name = "metadata", .type = FIELD_OBJECT, .note = "told again in the reply"},
     ROW_REFUSED("background", "this server does nothing in the background"),

@@ -101,8 +101,8 @@ static const struct api_route routes[] = {
      &ollama_empty_voice, .reply = NULL},
     {"POST", "/api/copy", false, API_OLLAMA, API_MANAGE, "a second name for a model", ollama_copy_fields, ollama_copy,
      &ollama_empty_voice, .reply = NULL},
-    {"POST", "/api/create", false, API_OLLAMA, API_MANAGE, "not done here: 501", NULL, ollama_cannot, .reply = NULL},
-    {"POST", "/api/push", false, API_OLLAMA, API_MANAGE, "not done here: 501", NULL, ollama_cannot, .reply = NULL},
+    {"POST", "/api/create", false, API_OLLAMA, API_MANAGE, "not done here: 403", NULL, ollama_cannot, .reply = NULL},
+    {"POST", "/api/push", false, API_OLLAMA, API_MANAGE, "not done here: 403", NULL, ollama_cannot, .reply = NULL},
 };
 /* clang-format on */
 
