@@ -95,6 +95,22 @@ static void job_reload_fails(struct fixture *f, void *ctx)
     CHECK(http_tls_reload(ctx, &e) == ERR_FORMAT && has(e.msg, "cert.pem"), "%s", e.msg);
 }
 
+/* Clients that go with an answer on its way. */
+static void check_leaving(struct fixture *f)
+{
+    struct buf b = {0};
+    for (int i = 0; i < 2; i++) {
+        struct tls_client c = tls_dial(f, TLS1_3_VERSION);
+        tls_put(&c, GET("/big?n=3000000") "\r\n");
+        tls_take(&c, &b, 1);
+        if (i == 0) SSL_shutdown(c.ssl);
+        tls_close(&c);
+    }
+    for (int i = 0; i < 400 && counts(f).connections > 0; i++) clock_sleep(0.005);
+    CHECK(counts(f).connections == 0, "%u connections of clients that have gone", counts(f).connections);
+    buf_free(&b);
+}
+
 static void test_tls(void)
 {
     struct fixture f;
@@ -149,6 +165,7 @@ static void test_tls(void)
     int closed = read_count(&f, &f.closed);
     tls_close(&c);
     CHECK(becomes(&f, &f.closed, closed + 1), "not told of a close");
+    check_leaving(&f);
     /* a new certificate, without dropping the connection that has the old one */
     c = tls_dial(&f, TLS1_3_VERSION);
     make_certificate(certificate, key, 2);

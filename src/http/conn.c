@@ -259,8 +259,8 @@ static void on_event(struct bufferevent *bev, short what, void *ctx)
     }
     c->eof = true;
     bool whole = c->state == CONN_FLUSH || (c->state == CONN_READY && !c->parser.begun);
-    if ((what & BEV_EVENT_EOF) && !(what & BEV_EVENT_ERROR) && whole && http_conn_waiting(c) > 0) {
-        c->state = CONN_FLUSH; /* it asked, closed its side, and still reads */
+    if ((what & BEV_EVENT_EOF) && !(what & BEV_EVENT_ERROR) && whole && http_conn_waiting(c) > 0 && !c->tls) {
+        c->state = CONN_FLUSH; /* it asked, closed its side, and still reads; with TLS, libevent writes no more then */
         return;
     }
     http_conn_kill(c);
