@@ -307,8 +307,7 @@ static int load_tokenizer(struct engine *en, struct model_file *f, struct err *e
     TRY(model_load_tokenizer(&en->tok, f, e));
     if (tokenizer_vocab(en->tok) > en->net.config.vocab)
         log_warn("%s: the tokenizer has %d tokens, the network %lld: the others are never produced, and cannot be used",
-                 f->path,
-                 tokenizer_vocab(en->tok), (long long)en->net.config.vocab);
+                 f->path, tokenizer_vocab(en->tok), (long long)en->net.config.vocab);
     return OK;
 }
 

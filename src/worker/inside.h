@@ -3,6 +3,7 @@
 #define WORKER_INSIDE_H
 
 #include "infer/session.h"
+#include "model/chat_template.h"
 #include "sys/link.h"
 #include "worker/worker.h"
 
@@ -56,7 +57,16 @@ void request_free(struct request *r); /* takes it off the list; its job has ende
 
 int tell(struct worker *w, const struct turn_event *ev, struct err *e);
 int tell_error(struct worker *w, uint64_t turn, enum turn_error kind, const struct err *why, struct err *e);
-int tell_model(struct worker *w, struct err *e);
+/* What the model's files say, kept for the front. */
+struct about {
+    struct chat_templates templates;
+    char *name;        /* as its makers call it; NULL: they do not */
+    const char *quant; /* the format that most numbers are stored in; static */
+    uint64_t bytes;
+};
+int about_read(struct about *a, struct model_file *f, struct err *e);
+void about_free(struct about *a);
+int tell_model(struct worker *w, const struct about *a, struct err *e);
 int tell_counts(struct worker *w, struct err *e);
 /* The callbacks of the request's job. */
 struct job_sink request_sink(struct request *r);

@@ -1,10 +1,13 @@
 /* What goes to the front. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "autarky.h"
 #include "base/mem.h"
+#include "infer/state.h"
 #include "model/arch.h"
+#include "model/model_file.h"
 #include "sys/clock.h"
 #include "worker/inside.h"
 
@@ -187,7 +190,56 @@ static int64_t params_of(const struct net *net)
     return sum;
 }
 
-int tell_model(struct worker *w, struct err *e)
+/* The format of most numbers. */
+static const char *usual_format(const struct model_file *f)
+{
+    uint64_t count[DT_COUNT] = {0};
+    int best = DT_F32;
+    for (size_t i = 0; i < f->tf.n_tensors; i++) {
+        const struct tf_tensor *t = &f->tf.tensors[i];
+        uint64_t n = 1;
+        for (int d = 0; t->known && d < t->nd; d++) n *= (uint64_t)t->ne[d]; /* checked when it was opened */
+        if (t->known) count[t->dtype] += n;
+    }
+    for (int i = 0; i < DT_COUNT; i++)
+        if (count[i] > count[best]) best = i;
+    return formats[best].name;
+}
+
+int about_read(struct about *a, struct model_file *f, struct err *e)
+{
+    *a = (struct about){0};
+    TRY(model_file_tensors(f, e));
+    a->quant = usual_format(f);
+    a->bytes = tf_file_bytes(&f->tf);
+    TRY(model_name(&a->name, f, e));
+    struct err ignored;
+    if (model_chat_templates(&a->templates, f, &ignored)) chat_templates_free(&a->templates); /* engine_open tells about it */
+    return OK;
+}
+
+void about_free(struct about *a)
+{
+    chat_templates_free(&a->templates);
+    mem_free(a->name);
+    *a = (struct about){0};
+}
+
+/* Of what decides bits. */
+static int hash_of(unsigned char out[32], const struct engine *en, struct err *e)
+{
+    struct state_key key;
+    char hex[SHA256_HEX];
+    TRY(state_key(&key, en, e));
+    TRY(sha256_of(&key, sizeof key, hex, e));
+    for (int i = 0; i < 32; i++) {
+        char digits[3] = {hex[2 * i], hex[2 * i + 1], 0};
+        out[i] = (unsigned char)strtoul(digits, NULL, 16);
+    }
+    return OK;
+}
+
+int tell_model(struct worker *w, const struct about *a, struct err *e)
 {
     const struct engine *en = &w->en;
     const struct config *c = &en->net.config;
@@ -198,7 +250,9 @@ int tell_model(struct worker *w, struct err *e)
     snprintf(build, sizeof build, "autarky %s, %s", AUTARKY_VERSION, engine_compute_name(en));
     if (en->chat.form) chat_form_describe(en->chat.form, &how);
     const char *base = strrchr(en->path, '/');
-    struct turn_model m = {.name = text_of(base ? base + 1 : en->path), .path = text_of(en->path),
+    struct turn_model m = {.name = text_of(a->name ? a->name : base ? base + 1 : en->path), .quant = text_of(a->quant),
+                           .template_text = text_of(chat_templates_find(&a->templates, "default")), .bytes = (int64_t)a->bytes,
+                           .path = text_of(en->path),
                            .arch = text_of(c->arch->gguf),
                            .form = text_of(en->chat.form ? chat_form_name(en->chat.form) : NULL), .build = text_of(build),
                            .form_how = {how.data, how.len}, .bos = special_of(en->tok, tokenizer_bos(en->tok)),
@@ -212,6 +266,7 @@ int tell_model(struct worker *w, struct err *e)
                            .infill = prompt_can_infill(en->tok),
                            .temperature = p.temp, .top_p = p.top_p, .min_p = p.min_p, .repeat = p.repeat, .top_k = p.top_k};
     int rc = buf_check(&how, "a description", e);
+    if (!rc) rc = hash_of(m.hash, en, e);
     if (!rc) rc = frame_model(&w->link.out, &m, e);
     buf_free(&how);
     return rc;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/checked.h"
 #include "base/mem.h"
+#include "model/model_file.h"
 #include "sys/clock.h"
 #include "worker/inside.h"
 
@@ -100,12 +101,20 @@ static int open_all(struct worker *w, const struct worker_options *o, struct err
 {
     struct decoder_options fits;
     struct engine_options eo = o->engine;
+    struct model_file file;
+    struct about about = {0};
     eo.progress = on_progress;
     eo.ctx = w;
-    TRY(engine_open(&w->en, &eo, &fits, e));
-    TRY(decoder_open(&w->dec, &w->en, &fits, e));
-    TRY(scheduler_open(&w->sched, &w->dec, &o->scheduler, e));
-    return tell_model(w, e);
+    TRY(model_file_open(&file, eo.model, e));
+    eo.file = &file;
+    int rc = about_read(&about, &file, e); /* before the engine takes the tensors over */
+    if (!rc) rc = engine_open(&w->en, &eo, &fits, e);
+    model_file_close(&file);
+    if (!rc) rc = decoder_open(&w->dec, &w->en, &fits, e);
+    if (!rc) rc = scheduler_open(&w->sched, &w->dec, &o->scheduler, e);
+    if (!rc) rc = tell_model(w, &about, e);
+    about_free(&about);
+    return rc;
 }
 
 /* To the end of what is to be said, whatever the socket does. */
