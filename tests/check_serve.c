@@ -54,7 +54,7 @@ static bool has_said(const char *words, double seconds)
 
 static void start_server(void)
 {
-    const char *args[] = {program, "serve", MODEL, "--port", "0", "--threads", "1", "--ctx", "512", "--drain", "20", NULL};
+    const char *args[] = {program, "serve", MODEL, "--port", "0", "--threads", "1", "--ctx", "1024", "--drain", "20", NULL};
     int fd[2];
     buf_clear(&said);
     CHECK(pipe(fd) == 0, "pipe: %s", strerror(errno));
@@ -287,7 +287,7 @@ static void test_refused(void)
     for (int i = 0; i < 600; i++) buf_add_str(&b, "cat and ");
     buf_add_str(&b, "\"}]}");
     CHECK(answer(ask("POST", "/v1/chat/completions", b.data), &body) == 400, "a prompt that is too long");
-    CHECK(strstr(body.data, "context_length_exceeded") && strstr(body.data, "512"), "it tells the figures: %.300s", body.data);
+    CHECK(strstr(body.data, "context_length_exceeded") && strstr(body.data, "1024"), "it tells the figures: %.300s", body.data);
     buf_free(&body);
     buf_free(&b);
 }
@@ -339,6 +339,34 @@ static void test_shapes(void)
     json_decref(post("/v1/chat/completions",
                      "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"response_format\":{\"type\":"
                      "\"json_schema\",\"json_schema\":{\"name\":\"x\",\"schema\":{\"type\":\"nothing\"}}}}", 400));
+}
+
+/* A call that is demanded comes, whatever the model would like to say; streamed it is the same. */
+static void test_calls(void)
+{
+    for (int i = 0; i < 4; i++) {
+        struct buf b = {0};
+        buf_printf(&b, "{\"messages\":[{\"role\":\"user\",\"content\":\"Hello.\"}],\"seed\":%d,\"max_tokens\":600,"
+                       "\"temperature\":1,\"tool_choice\":%s,\"parallel_tool_calls\":false,\"tools\":[{\"type\":\"function\",\"function\":{"
+                       "\"name\":\"look\",\"parameters\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":5}},"
+                       "\"required\":[\"n\"],\"additionalProperties\":false}}},{\"type\":\"function\",\"function\":{\"name\":\"wait\"}}]}",
+                   i, i % 2 ? "\"required\"" : "{\"type\":\"function\",\"function\":{\"name\":\"look\"}}");
+        json_t *v = post("/v1/chat/completions", b.data, 200);
+        json_t *call = json_object_get(json_array_get(json_object_get(at(v, "choices", "message"), "tool_calls"), 0),
+                                       "function");
+        const char *name = json_string_value(json_object_get(call, "name")), *why = json_string_value(at(v, "choices",
+                "finish_reason"));
+        const char *text = json_string_value(json_object_get(call, "arguments"));
+        json_t *arguments = json_loads(text ? text : "", 0, NULL);
+        CHECK(name && why && !strcmp(why, "tool_calls") && (!strcmp(name, "look") || (i % 2 && !strcmp(name, "wait"))),
+              "call %d: %s, %s",
+              i, name, why);
+        json_int_t n = json_integer_value(json_object_get(arguments, "n"));
+        CHECK(name && (strcmp(name, "look") != 0 || (n >= 1 && n <= 5)), "call %d: arguments %s", i, text);
+        json_decref(arguments);
+        json_decref(v);
+        buf_free(&b);
+    }
 }
 
 /* Prompts that are told with how likely they were; several answers; vectors; counts. */
@@ -481,6 +509,7 @@ int main(int argc, char **argv)
     test_same();
     test_refused();
     test_shapes();
+    test_calls();
     test_others();
     test_gone();
     test_crash();

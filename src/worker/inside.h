@@ -24,8 +24,8 @@ struct request {
 /* A compiled grammar that requests share: many ask for the same. */
 struct shape {
     struct shape *next;
-    enum turn_shape kind;
-    char *text;          /* what it was made of */
+    enum turn_shape kind; /* TURN_FREE: calls of tools */
+    char *text;           /* what it was made of */
     size_t len;
     struct grammar *grammar;
     struct grammar_matcher *matcher;
@@ -79,6 +79,8 @@ int tell_echo(struct request *r, struct err *e); /* the text of the prompt */
 int shape_make(struct request *r, enum turn_error *kind, struct err *e);
 void shape_drop(struct request *r);
 void shapes_free(struct worker *w);
+/* The calls that the turn demands (shape_calls.c). */
+int shape_calls(struct grammar **out, const struct worker *w, const struct turn *t, struct err *e);
 
 /* ---- prompts (prompt.c) ---- */
 

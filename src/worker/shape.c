@@ -45,19 +45,21 @@ static int compile(struct shape *s, struct err *e)
     case TURN_JSON: return grammar_from_json(&s->grammar, true, e);
     case TURN_SCHEMA: return compile_schema(s, e);
     case TURN_REGEX: return grammar_from_regex(&s->grammar, s->text, s->len, "the expression", e);
-    case TURN_FREE:
-    case TURN_GBNF: break;
+    case TURN_GBNF: return grammar_from_gbnf(&s->grammar, s->text, s->len, "the grammar", e);
+    case TURN_FREE: break; /* calls: shape_calls */
     }
-    FAIL(e, ERR_UNSUPPORTED, "a shape of answers that is not done here");
+    return OK;
 }
 
-static int shape_new(struct worker *w, struct shape **out, enum turn_shape kind, const struct turn_text *text, struct err *e)
+static int shape_new(struct worker *w, struct shape **out, const struct turn *t, enum turn_shape kind,
+                     const struct turn_text *text,
+                     struct err *e)
 {
     struct shape *s = mem_array(1, sizeof *s);
     if (!s) FAIL(e, ERR_MEMORY, "out of memory for a grammar");
     *s = (struct shape){.kind = kind, .len = text->len, .text = mem_strndup(text->s ? text->s : "", text->len)};
     int rc = s->text ? OK : err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory for a grammar");
-    if (!rc) rc = compile(s, e);
+    if (!rc) rc = kind == TURN_FREE ? shape_calls(&s->grammar, w, t, e) : compile(s, e);
     if (!rc) rc = need_vocab(w, e);
     if (!rc) rc = grammar_matcher_new(&s->matcher, s->grammar, w->vocab, e);
     if (rc) {
@@ -92,14 +94,30 @@ static void sweep(struct worker *w)
     shape_free(s);
 }
 
-int shape_make(struct request *r, enum turn_error *kind, struct err *e)
+static bool demands_calls(const struct turn *t)
+{
+    return t->kind == TURN_CHAT && (t->choice == TURN_TOOLS_REQUIRED || t->choice == TURN_TOOLS_NAMED);
+}
+
+/* What the calls that are demanded depend on. */
+static int calls_text(struct buf *b, const struct turn *t, struct err *e)
+{
+    buf_printf(b, "%d ", t->one_call);
+    for (size_t i = 0; i < t->chat.n_tools; i++) {
+        const struct chat_tool *x = &t->chat.tools[i];
+        if (t->choice == TURN_TOOLS_NAMED && (!t->choice_name.s || strcmp(x->name, t->choice_name.s) != 0)) continue;
+        buf_printf(b, "%zu %s ", strlen(x->name), x->name);
+        buf_add_str(b, x->parameters ? x->parameters : "null");
+    }
+    return buf_check(b, "tools", e);
+}
+
+static int share(struct request *r, enum turn_shape shape, const struct turn_text *text, enum turn_error *kind, struct err *e)
 {
     struct worker *w = r->w;
-    const struct turn *t = &r->turn;
-    if (t->shape == TURN_FREE) return OK;
-    struct shape *s = find(w, t->shape, &t->shape_text);
+    struct shape *s = find(w, shape, text);
     if (!s) {
-        int rc = shape_new(w, &s, t->shape, &t->shape_text, e);
+        int rc = shape_new(w, &s, &r->turn, shape, text, e);
         *kind = rc == ERR_MEMORY ? TURN_BROKEN : rc == ERR_UNSUPPORTED ? TURN_UNSUPPORTED : TURN_BAD;
         TRY(rc);
     }
@@ -107,6 +125,17 @@ int shape_make(struct request *r, enum turn_error *kind, struct err *e)
     s->used = ++w->shape_clock;
     r->shape = s;
     return OK;
+}
+
+int shape_make(struct request *r, enum turn_error *kind, struct err *e)
+{
+    const struct turn *t = &r->turn;
+    struct buf b = {0};
+    if (!demands_calls(t)) return t->shape == TURN_FREE ? OK : share(r, t->shape, &t->shape_text, kind, e);
+    int rc = calls_text(&b, t, e);
+    if (!rc) rc = share(r, TURN_FREE, &(struct turn_text){b.data, b.len}, kind, e);
+    buf_free(&b);
+    return rc;
 }
 
 void shape_drop(struct request *r)
