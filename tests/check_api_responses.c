@@ -141,6 +141,24 @@ static void check_stream(void)
     CHECK(t->chat.msgs[0].reasoning_len == 0, "a forged seal");
 }
 
+static void check_spaces(void) /* Codex: tools of a server in a name space */
+{
+    const struct turn *t =
+        sent("/v1/responses", "{\"stream\":true,\"tools\":[{\"type\":\"namespace\",\"name\":\"mcp\",\"tools\":[{"
+                              "\"type\":\"function\",\"name\":\"g\"}]}],"
+                              "\"input\":[{\"type\":\"function_call\",\"call_id\":\"c\",\"namespace\":\"mcp\",\"name\":"
+                              "\"g\",\"arguments\":\"{}\"},"
+                              "{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":\"1\"}]}");
+    SAME(t->chat.msgs[0].calls[0].name, "mcp__g");
+    ACCEPT(&s, 0, 12, 8);
+    CALL(&s, 0, 0, "mcp__g", "call_1");
+    CALL_END(&s, 0, 0);
+    DONE(&s, 0, TURN_CALLS, 12, 8, 5);
+    SAME(script_stream(&s, "item.name"), "g|g");
+    SAME(script_stream(&s, "item.namespace"), "mcp|mcp");
+    SAME(script_stream(&s, "response.output.0.name"), "g");
+}
+
 static void check_ends(void)
 {
     sent("/v1/responses", "{\"input\":\"hi\",\"stream\":true}");
@@ -253,6 +271,7 @@ int main(void)
 {
     check_request();
     check_stream();
+    check_spaces();
     check_ends();
     check_scoring();
     check_completions();

@@ -200,8 +200,7 @@ struct api_work {
     size_t n_prompts;
     struct api_messages before;           /* Ollama's context */
     const char *asked;                    /* the model's name as the client knows it */
-    const struct turn_text *custom_tools; /* Responses: names of tools with free text */
-    size_t n_custom;
+    size_t *space;          /* Responses: bytes of the name space in front of "__" of each tool's name; 0: none */
     bool has_reasoning;   /* the model thinks: reasoning fields are told */
     char fingerprint[64]; /* of what decides the bits of an answer */
     int64_t n_ctx;

@@ -194,7 +194,7 @@ static int read_message(struct api_answer *a, const json_t *v, struct api_messag
     if (!m) return ERR_MEMORY;
     const json_t *content = json_object_get(v, "content"), *id = json_object_get(v, "tool_call_id");
     size_t was = api_enter(a, "content");
-    if (role != CHAT_ASSISTANT && a->dialect != API_OLLAMA && (!content || json_is_null(content)))
+    if (role != CHAT_ASSISTANT && role != CHAT_TOOL && a->dialect != API_OLLAMA && (!content || json_is_null(content)))
         return api_bad(a, "is %s, expected a string or a list of parts", api_type_name(content));
     TRY(api_content(a, content, m));
     api_leave(a, was);

@@ -42,6 +42,17 @@ static int read_message(struct api_answer *a, const json_t *v, struct api_messag
     return OK;
 }
 
+/* A name in a name space: Codex wraps the tools of every server in one. */
+static int spaced_name(struct api_answer *a, const char *space, const char **name)
+{
+    size_t n = strlen(space) + strlen(*name) + 3;
+    char *text = api_new(a, n, 1);
+    if (!text) return api_no_memory(a);
+    snprintf(text, n, "%s__%s", space, *name);
+    *name = text;
+    return OK;
+}
+
 static int read_call(struct api_answer *a, const json_t *v, struct api_messages *list)
 {
     struct chat_call call = {.arguments = "{}"};
@@ -52,6 +63,14 @@ static int read_call(struct api_answer *a, const json_t *v, struct api_messages 
     api_leave(a, was);
     was = api_enter(a, "name");
     TRY(api_text(a, json_object_get(v, "name"), &call.name));
+    api_leave(a, was);
+    const json_t *space = json_object_get(v, "namespace");
+    was = api_enter(a, "namespace");
+    if (space && !json_is_null(space)) {
+        const char *outer;
+        TRY(api_text(a, space, &outer));
+        TRY(spaced_name(a, outer, &call.name));
+    }
     api_leave(a, was);
     const json_t *input = json_object_get(v, "input"), *args = json_object_get(v, "arguments");
     was = api_enter(a, input ? "input" : "arguments");
@@ -172,14 +191,28 @@ static int read_input(struct api_answer *a, const struct api_field *f, const jso
 static const char custom_schema[] = "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},"
                                     "\"required\":[\"input\"],\"additionalProperties\":false}";
 
+/* The index of the tool that is called; n_tools: none of those that were told. */
+static size_t tool_of(const struct api_answer *a, const struct api_call *call)
+{
+    const struct chat_request *q = &a->work->base.chat;
+    size_t i = 0;
+    while (i < q->n_tools &&
+           (strlen(q->tools[i].name) != call->name.len || memcmp(q->tools[i].name, call->name.data, call->name.len)))
+        i++;
+    return i;
+}
+
 bool responses_is_custom(const struct api_answer *a, const struct api_call *call)
 {
     const struct chat_request *q = &a->work->base.chat;
-    for (size_t i = 0; i < q->n_tools; i++)
-        if (q->tools[i].parameters == custom_schema && strlen(q->tools[i].name) == call->name.len &&
-            !memcmp(q->tools[i].name, call->name.data, call->name.len))
-            return true;
-    return false;
+    size_t i = tool_of(a, call);
+    return i < q->n_tools && q->tools[i].parameters == custom_schema;
+}
+
+size_t responses_space(const struct api_answer *a, const struct api_call *call)
+{
+    size_t i = tool_of(a, call);
+    return i < a->work->base.chat.n_tools ? a->work->space[i] : 0;
 }
 
 static int add_tool(struct api_answer *a, struct chat_tool *list, const json_t *v, const char *space)
@@ -196,19 +229,13 @@ static int add_tool(struct api_answer *a, struct chat_tool *list, const json_t *
     TRY(api_tool(a, t, json_object_get(v, "name"), json_object_get(v, "description"),
                  custom ? NULL : json_object_get(v, "parameters")));
     if (custom) t->parameters = custom_schema;
-    if (space) {
-        size_t n = strlen(space) + strlen(t->name) + 3;
-        char *name = api_new(a, n, 1);
-        if (!name) return api_no_memory(a);
-        snprintf(name, n, "%s__%s", space, t->name);
-        t->name = name;
-    }
+    if (space) TRY(spaced_name(a, space, &t->name));
+    a->work->space[q->n_tools] = space ? strlen(space) : 0;
     if (api_tool_known(a, t->name)) return api_bad(a, "name \"%.60s\" occurs twice", t->name);
     q->n_tools++;
     return OK;
 }
 
-/* Codex wraps the tools of a server in a name space. */
 static int add_space(struct api_answer *a, struct chat_tool *list, const json_t *v)
 {
     const json_t *tools = json_object_get(v, "tools");
@@ -236,7 +263,8 @@ static int read_tools(struct api_answer *a, const struct api_field *f, const jso
     (void)f;
     TRY(api_want(a, v, JSON_ARRAY, "a list"));
     struct chat_tool *list = api_new(a, MOST_TOOLS, sizeof *list);
-    if (!list) return api_no_memory(a);
+    a->work->space = api_new(a, MOST_TOOLS, sizeof *a->work->space);
+    if (!list || !a->work->space) return api_no_memory(a);
     a->work->base.chat.tools = list;
     json_array_foreach(v, i, one)
     {

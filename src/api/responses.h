@@ -9,5 +9,7 @@ extern const struct api_voice responses_voice, responses_count_voice;
 int responses_begin(struct api_answer *a, struct buf *out);
 int responses_count_begin(struct api_answer *a, struct buf *out);
 bool responses_is_custom(const struct api_answer *a, const struct api_call *call);
+/* Bytes of the name space in front of "__" in a call's name; 0: it is in none. */
+size_t responses_space(const struct api_answer *a, const struct api_call *call);
 
 #endif

@@ -105,6 +105,13 @@ static void custom_input(struct jw *w, const char *key, const struct api_call *c
     json_decref(args);
 }
 
+static void name_members(struct api_answer *a, struct jw *w, const struct api_call *call)
+{
+    size_t space = responses_space(a, call), skip = space ? space + strlen("__") : 0;
+    jw_text(w, "name", call->name.data + skip, call->name.len - skip);
+    if (space) jw_text(w, "namespace", call->name.data, space);
+}
+
 static void call_item(struct api_answer *a, struct jw *w, const char *key, int64_t index, const struct api_call *call,
                       bool whole)
 {
@@ -116,7 +123,7 @@ static void call_item(struct api_answer *a, struct jw *w, const char *key, int64
     jw_str(w, "type", custom ? "custom_tool_call" : "function_call");
     jw_str(w, "status", !whole ? "in_progress" : call->ended ? "completed" : "incomplete");
     jw_buf(w, "call_id", &call->id);
-    jw_buf(w, "name", &call->name);
+    name_members(a, w, call);
     if (!whole) jw_str(w, custom ? "input" : "arguments", "");
     else if (custom) custom_input(w, "input", call);
     else jw_buf(w, "arguments", &call->arguments);
@@ -304,7 +311,7 @@ static void call_done(struct api_answer *a, struct api_choice *c, struct buf *ou
         custom_input(&w, "input", call);
     } else {
         w = item_event(a, c, out, "response.function_call_arguments.done", "fc");
-        jw_buf(&w, "name", &call->name);
+        name_members(a, &w, call);
         jw_buf(&w, "arguments", &call->arguments);
     }
     event_close(&w);

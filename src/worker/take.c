@@ -175,11 +175,24 @@ static int ids_to_text(struct request *r, struct err *why, struct err *e)
     return rc ? rc : told;
 }
 
+/* Every token with its bytes. */
+static int tell_pieces(struct request *r, struct err *e)
+{
+    for (size_t i = 0; i < r->ids.n; i++) {
+        struct turn_event ev = {.turn = r->turn.id, .kind = TURN_EV_TOKEN, .token = {.id = r->ids.ids[i], .of_prompt = true}};
+        ev.token.bytes.s = tokenizer_bytes(r->w->en.tok, r->ids.ids[i], &ev.token.bytes.len);
+        if (!ev.token.bytes.s) ev.token.bytes = (struct turn_text){"", 0};
+        TRY(tell(r->w, &ev, e));
+    }
+    return OK;
+}
+
 /* Turns that need no evaluation. *told: an event has said what was wrong; rc then is of the process. */
 static int answer_at_once(struct request *r, struct err *why, struct err *e)
 {
     if (r->turn.kind == TURN_RENDER) TRY(render(r, why, e));
     if (r->turn.kind == TURN_DETOKENIZE) TRY(ids_to_text(r, why, e));
+    if (r->turn.kind == TURN_TOKENIZE && r->turn.want_ids) TRY(tell_pieces(r, e));
     if (r->turn.kind == TURN_TOKENIZE || r->turn.kind == TURN_RENDER) {
         struct turn_event ev = {.turn = r->turn.id, .kind = TURN_EV_IDS, .ids = r->ids.ids, .n_ids = r->ids.n};
         TRY(tell(r->w, &ev, e));
