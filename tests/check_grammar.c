@@ -148,6 +148,7 @@ static const struct language schemas[] = {
     {"{\"oneOf\":[{\"type\":\"object\",\"properties\":{\"k\":{\"const\":\"a\"},\"n\":{\"type\":\"integer\"}},\"required\":[\"k\"]},"
      "{\"type\":\"object\",\"properties\":{\"k\":{\"const\":\"b\"}},\"required\":[\"k\"]},{\"type\":\"null\"}]}",
      "{\"k\":\"a\"}\n{\"k\":\"a\",\"n\":1}\n{\"k\":\"b\"}\nnull", "{\"k\":\"b\",\"n\":1}\n{\"k\":\"c\"}\n{}"},
+    {"{\"oneOf\":[{\"const\":null},{\"type\":\"array\",\"maxItems\":0},{\"enum\":[\"a\",1]}]}", "null\n[]\n1\n\"a\"", "2"},
     {"{\"oneOf\":[{\"type\":\"integer\",\"maximum\":3},{\"type\":\"integer\",\"minimum\":4}]}", "3\n4\n-8", "3.5"},
     {"{\"allOf\":[{\"type\":\"integer\",\"minimum\":3},{\"maximum\":5}]}", "3\n5", "2\n6"},
     {"{\"allOf\":[{\"properties\":{\"a\":{\"type\":\"integer\"}},\"required\":[\"a\"]},{\"properties\":{\"b\":{\"type\":\"integer\"},\"a\":{\"minimum\":2}}}],\"type\":\"object\"}",
@@ -321,6 +322,39 @@ static void check_gbnfs(void)
     }
 }
 
+/* ---- memory ---- */
+
+/* Every allocation fails once: an error each time, and nothing is left. */
+static void check_memory(void)
+{
+    static const char *const some[] = {
+        "{\"type\":\"object\",\"properties\":{\"x-a\":{\"type\":\"string\",\"pattern\":\"^a|b$\",\"maxLength\":9},\"b\":{\"enum\":[1,\"x\",{\"k\":[2]}]}},"
+        "\"patternProperties\":{\"^x-\":{\"minLength\":1}},\"required\":[\"b\"],\"minProperties\":2,\"additionalProperties\":{\"type\":\"number\",\"minimum\":3}}",
+        "{\"oneOf\":[{\"type\":\"array\",\"items\":{\"$ref\":\"#\"},\"maxItems\":900},{\"type\":\"integer\",\"multipleOf\":3},{\"const\":null}]}"};
+    static const char regex[] = "(^|[^a-c])x{2,30}", gbnf[] = "root ::= a* | \"(\" root \")\"\na ::= [^x]{3,900}";
+    struct grammar *g;
+    for (size_t i = 0; i < ARRAY_LEN(some) + 2; i++) {
+        json_t *s = NULL;
+        int rc = ERR_MEMORY;
+        if (i < ARRAY_LEN(some)) CHECK_OK(json_parse(&s, some[i], strlen(some[i]), "schema", &e), &e);
+        int64_t live = mem_live();
+        for (uint64_t k = 1; rc && k < 20000; k++) {
+            mem_fail_at(k);
+            rc = s ? grammar_from_schema(&g, s, "schema", &e)
+                   : i % 2 ? grammar_from_regex(&g, regex, strlen(regex), "regex", &e)
+                           : grammar_from_gbnf(&g, gbnf, strlen(gbnf), "gbnf", &e);
+            mem_fail_at(0);
+            if (!rc) CHECK(!s || !grammar_matches(g, "{\"x-a\":\"\",\"b\":1}", 18), "made without memory");
+            if (rc && rc != ERR_MEMORY) k = 20000;
+            CHECK(rc == OK || rc == ERR_MEMORY, "allocation %llu: %s", (unsigned long long)k, e.msg);
+            grammar_free(g);
+            CHECK(mem_live() == live, "%lld blocks are left", (long long)(mem_live() - live));
+        }
+        CHECK_OK(rc, &e);
+        json_decref(s);
+    }
+}
+
 int main(void)
 {
     check_json();
@@ -328,6 +362,7 @@ int main(void)
     check_refused();
     check_regexes();
     check_gbnfs();
+    check_memory();
     CHECK(mem_live() == 0, "%lld blocks are left", (long long)mem_live());
     return test_end();
 }

@@ -229,6 +229,43 @@ static void check_marker(void)
     grammar_free(g);
 }
 
+/* Every allocation fails once: an error each time, and nothing is left. */
+static void check_memory(void)
+{
+    const char *text = schemas[1];
+    struct grammar *g;
+    json_t *v = NULL;
+    int rc = ERR_MEMORY;
+    CHECK_OK(json_parse(&v, text, strlen(text), "schema", &e), &e);
+    CHECK_OK(grammar_from_schema(&g, v, "schema", &e), &e);
+    json_decref(v);
+    int64_t live = mem_live();
+    for (uint64_t k = 1; g && rc && k < 1000; k++) {
+        struct grammar_matcher *m = NULL;
+        struct grammar_state *s = NULL, *c = NULL;
+        const uint32_t *mask;
+        struct tokens ids = {0};
+        CHECK_OK(tokenizer_encode(tok, "{\"name\": \"A", 11, &ids, &e), &e);
+        mem_fail_at(k);
+        rc = grammar_matcher_new(&m, g, vocab, &e);
+        if (!rc) rc = grammar_begin(&s, m, &e);
+        for (size_t i = 0; i < ids.n && !rc; i++) {
+            rc = grammar_mask(s, &mask, &e);
+            if (!rc) rc = grammar_accept(s, ids.ids[i], &e);
+        }
+        if (!rc) rc = grammar_copy(&c, s, &e);
+        mem_fail_at(0);
+        CHECK(rc == OK || rc == ERR_MEMORY, "%s", e.msg);
+        grammar_state_free(c);
+        grammar_state_free(s);
+        grammar_matcher_free(m);
+        tokens_free(&ids);
+        CHECK(mem_live() == live, "%lld blocks are left", (long long)(mem_live() - live));
+    }
+    CHECK_OK(rc, &e);
+    grammar_free(g);
+}
+
 /* ---- for others ---- */
 
 static int answer_walk(struct grammar_matcher *m, uint64_t seed, json_t *out)
@@ -306,6 +343,7 @@ int main(int argc, char **argv)
         check_walks();
         check_calls();
         check_marker();
+        check_memory();
     }
     grammar_vocab_free(vocab);
     tokenizer_free(tok);

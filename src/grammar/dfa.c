@@ -60,8 +60,9 @@ struct subsets {
     size_t n_sets, cap_sets;
     uint32_t *seen, stamp; /* by NFA state */
     uint32_t *work;        /* NFA states, as many as there are */
-    uint32_t *targets;     /* of the arrow at hand */
-    size_t n_targets;
+    uint32_t *targets;     /* of the arrow at hand; as many as there are arrows, like the next two */
+    uint32_t *sorted, *active;
+    size_t n_targets, n_sorted;
 };
 
 static int compare_ids(const void *a, const void *b)
@@ -157,23 +158,37 @@ static int state_of(struct subsets *q, uint32_t *out)
         for (uint32_t a_ = (q)->n->first[(q)->items[(q)->sets[set].from + i_]]; a_; a_ = (x)->next)  \
             if (((x) = &(q)->n->arrows[a_ - 1])->label != NFA_EMPTY)
 
-static int bytes_of(struct subsets *q, uint32_t set)
+/* The arrows for bytes of a set, from the lowest up: q->sorted, q->n_sorted of them. cut: where one begins or has ended. */
+static void sort_arrows(struct subsets *q, uint32_t set, bool cut[257])
 {
     const struct nfa_arrow *x;
-    bool cut[257] = {false};
-    size_t count = 0;
+    size_t from[257] = {0};
     EACH_ARROW(q, set, x) {
-        if (x->label == NFA_BYTES) cut[x->lo] = cut[x->hi + 1] = true;
-        count++;
+        if (x->label == NFA_BYTES) from[x->lo + 1]++, cut[x->lo] = cut[x->hi + 1] = true;
     }
+    for (int b = 0; b < 256; b++) from[b + 1] += from[b];
+    q->n_sorted = from[256];
+    EACH_ARROW(q, set, x) {
+        if (x->label == NFA_BYTES) q->sorted[from[x->lo]++] = (uint32_t)(x - q->n->arrows);
+    }
+}
+
+static int bytes_of(struct subsets *q, uint32_t set)
+{
+    bool cut[257] = {false};
+    size_t n = 0, next = 0; /* arrows at hand: q->active */
+    sort_arrows(q, set, cut);
     for (int lo = 0, hi; lo < 256; lo = hi + 1) {
+        size_t kept = 0;
         for (hi = lo; hi < 255 && !cut[hi + 1];) hi++;
-        q->n_targets = 0;
-        EACH_ARROW(q, set, x) {
-            if (x->label == NFA_BYTES && x->lo <= lo && x->hi >= hi) q->targets[q->n_targets++] = x->to;
-        }
-        TRY(compile_work(q->c, count + 1));
-        if (!q->n_targets) continue;
+        for (; next < q->n_sorted && q->n->arrows[q->sorted[next]].lo == lo; next++) q->active[n++] = q->sorted[next];
+        TRY(compile_work(q->c, n + 1));
+        for (size_t i = 0; i < n; i++)
+            if (q->n->arrows[q->active[i]].hi >= lo) q->active[kept++] = q->active[i];
+        n = kept;
+        if (n == 0) continue;
+        for (size_t i = 0; i < n; i++) q->targets[i] = q->n->arrows[q->active[i]].to;
+        q->n_targets = n;
         uint32_t to;
         TRY(state_of(q, &to));
         TRY(add_arrow(q->d, set, (struct dfa_arrow){(uint8_t)lo, (uint8_t)hi, to}, q->c->e));
@@ -224,7 +239,9 @@ int dfa_of(struct dfa *d, const struct nfa *n, struct compile *c)
     size_t arrows = n->n_arrows + 1;
     q.seen = mem_array(n->n, sizeof *q.seen);
     q.work = mem_array(n->n, sizeof *q.work);
-    q.targets = mem_array(arrows, sizeof *q.targets);
+    q.targets = mem_array(3 * arrows, sizeof *q.targets);
+    q.sorted = q.targets ? q.targets + arrows : NULL;
+    q.active = q.targets ? q.sorted + arrows : NULL;
     int rc = OK;
     if (!q.seen || !q.work || !q.targets)
         rc = err_set(c->e, ERR_MEMORY, __FILE__, __LINE__, "grammar: out of memory for a rule of %zu states", n->n);

@@ -7,6 +7,7 @@
 
 /* Keywords, and the types they are about; remarks hold for nothing. */
 enum { REMARK = 256, LOGIC = 512 };
+enum { MAX_COMPARED = 1 << 20 }; /* values with values */
 static const struct {
     const char *name;
     unsigned about;
@@ -266,7 +267,7 @@ static bool is_among(const json_t *list, const json_t *v)
     return false;
 }
 
-/* What of `from` is also in `list`, and of the types, once each. NULL: out of memory. */
+/* What of `from` is also in `list` (NULL: everything), and of the types. NULL: out of memory. */
 static json_t *common(const json_t *from, const json_t *list, unsigned types)
 {
     json_t *out = json_array();
@@ -274,7 +275,7 @@ static json_t *common(const json_t *from, const json_t *list, unsigned types)
         json_t *v = json_array_get(from, n);
         double x = json_is_real(v) ? json_real_value(v) : 0.5;
         bool fits = types & type_of(v) || (types & TYPE_INTEGER && x > -1e15 && x < 1e15 && x == (double)(int64_t)x);
-        if (!fits || !is_among(list, v) || is_among(out, v)) continue;
+        if (!fits || (list && !is_among(list, v))) continue;
         if (json_array_append(out, v)) {
             json_decref(out);
             return NULL;
@@ -292,8 +293,11 @@ json_t *conj_values(struct schema *z, const struct conj *c, unsigned types)
         if (!given) continue;
         json_t *list = i % 2 ? json_array() : json_incref((json_t *)given), *next = NULL;
         bool good = list && !(i % 2 && json_array_append(list, (json_t *)given));
-        if (!json_is_array(list) || !json_array_size(list)) schema_fail(z, &c->v[i / 2], keyword, "a list of values expected");
-        else if (good) next = common(out ? out : list, list, types);
+        if (good && (!json_is_array(list) || !json_array_size(list)))
+            schema_fail(z, &c->v[i / 2], keyword, "a list of values expected");
+        else if (good && json_array_size(out) * json_array_size(list) > MAX_COMPARED)
+            schema_fail(z, &c->v[i / 2], keyword, "too many values");
+        else if (good) next = common(out ? out : list, out ? list : NULL, types);
         if (!next) build_fail(z->b, ERR_MEMORY, "out of memory for the values of %s", keyword);
         json_decref(list);
         json_decref(out);

@@ -2,10 +2,11 @@
 #include "grammar/schema.h"
 #include <string.h>
 
-enum { MAX_LOOK = 8 };
+enum { MAX_LOOK = 8, MAX_COMPARED = 1 << 16 };
 
 static bool no_common_value(const json_t *x, const json_t *y)
 {
+    if (json_array_size(x) * json_array_size(y) > MAX_COMPARED) return false;
     for (size_t i = 0; i < json_array_size(x); i++)
         for (size_t k = 0; k < json_array_size(y); k++) {
             const json_t *a = json_array_get(x, i), *b = json_array_get(y, k);
@@ -87,6 +88,16 @@ static bool numbers_apart(const struct conj *x, const struct conj *y)
     return bound_of(x, "maximum", 1, &hi) && bound_of(y, "exclusiveMinimum", -1, &lo) && hi <= lo;
 }
 
+static unsigned types_of(const json_t *values)
+{
+    unsigned types = 0;
+    for (size_t i = 0; i < json_array_size(values); i++) {
+        unsigned t = type_of(json_array_get(values, i));
+        types |= t & TYPE_NUMBER ? TYPE_NUMBER : t;
+    }
+    return types;
+}
+
 bool conj_disjoint(struct schema *z, const struct conj *x, const struct conj *y, int depth)
 {
     struct conj a = *x, b = *y;
@@ -96,6 +107,8 @@ bool conj_disjoint(struct schema *z, const struct conj *x, const struct conj *y,
     if (!build_ok(z->b)) return false;
     json_t *va = conj_values(z, &a, ta), *vb = build_ok(z->b) ? conj_values(z, &b, tb) : NULL;
     bool apart = build_ok(z->b) && va && vb && no_common_value(va, vb);
+    if (va) both &= types_of(va);
+    if (vb) both &= types_of(vb);
     json_decref(va);
     json_decref(vb);
     if (apart || !build_ok(z->b)) return apart;

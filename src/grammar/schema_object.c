@@ -116,14 +116,14 @@ static void read_rest(struct object *o)
 
 /* ---- members ---- */
 
-static bool matches(const struct name_pattern *p, const char *name)
+static bool matches(struct object *o, const struct name_pattern *p, const char *name)
 {
-    struct build b;
-    bool is = false;
-    if (build_init(&b, NULL) == OK) { /* for the spelling only */
-        uint32_t x = build_json_escaped(&b, name, strlen(name));
-        is = build_ok(&b) && grammar_matches(p->g, b.bytes.data ? b.bytes.data : "", x > 1 ? b.bytes.len : 0);
-    }
+    struct build b, *outer = o->z->b;
+    uint64_t before = mem_shortages();
+    if (!build_ok(outer) || (outer->rc = build_init(&b, outer->e))) return false;
+    build_json_escaped(&b, name, strlen(name)); /* for the spelling only */
+    bool is = build_ok(&b) && grammar_matches(p->g, b.bytes.data ? b.bytes.data : "", b.bytes.len);
+    outer->rc = build_ok(&b) ? mem_verdict(OK, before, "the names of members", outer->e) : b.rc;
     build_free(&b);
     return is;
 }
@@ -134,7 +134,7 @@ static uint32_t value_of(struct object *o, const char *name, unsigned set)
     struct schema *z = o->z;
     struct conj c = {.n = 0};
     for (size_t k = 0; k < o->n_patterns && name; k++)
-        if (matches(&o->patterns[k], name)) set |= 1u << k;
+        if (matches(o, &o->patterns[k], name)) set |= 1u << k;
     for (size_t i = 0; i < o->c->n && build_ok(z->b); i++) {
         const struct item *p = &o->c->v[i];
         const json_t *patterns = schema_get(p, "patternProperties"), *more = schema_get(p, "additionalProperties");
