@@ -133,6 +133,29 @@ static void expect_inputs(const char *source, const char *wanted)
     drop_recipe(r);
 }
 
+/* Other names of encodings are kept under ours, so that a run can be resumed by either. */
+static void check_encoding_names(void)
+{
+    struct recipe *r = recipe_from("encoding = ISO-8859-1\nsource = a encoding=Windows-1251 x\n");
+    CHECK(!strcmp(r->encoding, "latin1"), "%s", r->encoding);
+    CHECK(!strcmp(r->sources[0].encoding, "cp1251"), "%s", r->sources[0].encoding);
+    drop_recipe(r);
+}
+
+/* Left out, it fits the step; seq_len is 256. */
+static void check_micro_batch(void)
+{
+    static const int64_t rows[][2] = {{4096, 16}, {8192, 16}, {2048, 8}, {256, 1}, {1280, 5}, {17 * 256, 1}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[100];
+        snprintf(text, sizeof text, "source = a x\n[train]\nbatch_tokens = %lld\n", (long long)rows[i][0]);
+        struct recipe *r = recipe_from(text);
+        CHECK(r->micro_batch == rows[i][1], "%lld: %lld", (long long)rows[i][0], (long long)r->micro_batch);
+        drop_recipe(r);
+    }
+    expect_refused("[train]\nbatch_tokens = 300\n", "expected a multiple of micro_batch (1) x seq_len = 256");
+}
+
 static void check_sources(void)
 {
     expect_inputs("x.txt y.txt", "x.txt|y.txt|");
@@ -142,8 +165,9 @@ static void check_sources(void)
     expect_inputs("'say \"hi\".txt'", "say \"hi\".txt|");
     expect_inputs("\"weight=2\"", "weight=2|");
     expect_refused("[data]\nsource = a \"my text.txt\n", "a quotation mark without its second");
-    expect_refused("[data]\nsource = a encoding=latin0 x\n", "encoding = \"latin0\", expected one of utf-8 latin1");
-    expect_refused("[data]\nbad_lines = drop\n", "expected one of stop skip");
+    expect_refused("[data]\nsource = a encoding=latin8 x\n", "encoding = \"latin8\", expected one of utf-8, latin1");
+    expect_refused("[data]\nencoding = koi8-x\n", "did you mean koi8-r?");
+    expect_refused("[data]\nbad_lines = drop\n", "expected one of stop, skip");
 }
 
 static void write_text(const char *name, const char *text)
@@ -437,6 +461,8 @@ int main(void)
     check_recipe();
     check_all_faults();
     check_sources();
+    check_encoding_names();
+    check_micro_batch();
     check_text_run();
     check_changed_text();
     check_changed_files();

@@ -163,6 +163,23 @@ static void write_encoded(const char *file, const char *text, const char *name)
 
 static struct docs_how how_of(const char *encoding) { return (struct docs_how){.encoding = encoding_find(encoding)}; }
 
+static void check_encoding_names(void)
+{
+    static const char *const rows[][2] = {
+        {"utf-8", "utf8"}, {"utf-8", "UTF-8"}, {"utf-8", "us-ascii"}, {"latin1", "latin-1"}, {"latin1", "ISO-8859-1"},
+        {"latin1", "iso_8859-1"}, {"latin1", "cp1252"}, {"latin1", "Windows-1252"}, {"latin9", "iso_8859-15"}, {"latin9", "Latin 9"},
+        {"latin2", "ISO8859-2"}, {"cp1251", "windows_1251"}, {"utf-16", "UTF16"}, {"utf-16le", "utf_16_le"}, {"gb18030", "GBK"},
+        {"shift_jis", "Shift-JIS"}, {"shift_jis", "SJIS"}, {"koi8-r", "KOI8R"}, {"euc-kr", "CP949"}, {"big5", "cp950"},
+    };
+    static const char *const none[] = {"", "-", "latin", "iso-8859-7", "8859", "l", "1", "utf", "cp1250 windows1250", "windows"};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int found = encoding_find(rows[i][1]);
+        CHECK(found >= 0 && !strcmp(encoding_names[found], rows[i][0]), "%s: %d, expected %s", rows[i][1], found, rows[i][0]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(none); i++) CHECK(encoding_find(none[i]) == -1, "\"%s\" is taken", none[i]);
+    for (int i = 0; encoding_names[i]; i++) CHECK(encoding_find(encoding_names[i]) == i, "%s", encoding_names[i]);
+}
+
 /* Each is refused with the place and what to do, and read once its encoding is said. */
 static void check_encodings(void)
 {
@@ -444,6 +461,7 @@ int main(void)
     check_bad_lines();
     check_missing();
     check_marks();
+    check_encoding_names();
     check_encodings();
     check_no_text();
     check_block_borders();

@@ -1,5 +1,6 @@
 /* Edit distance. */
 #include "base/near.h"
+#include <stdio.h>
 #include <string.h>
 
 enum { LONGEST = 63, FAR_AWAY = 999 };
@@ -38,4 +39,12 @@ const char *nearest_name(const char *word, const char *const *names, size_t n)
         }
     }
     return best;
+}
+
+void choices_text(char *out, size_t cap, const char *word, const char *const *names)
+{
+    size_t n = (size_t)snprintf(out, cap, "expected one of"), count = 0;
+    for (; names[count] && n < cap; count++) n += (size_t)snprintf(out + n, cap - n, "%s %s", count ? "," : "", names[count]);
+    const char *near = nearest_name(word, names, count);
+    if (near && n < cap) snprintf(out + n, cap - n, "; did you mean %s?", near);
 }

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/buf.h"
 #include "base/checked.h"
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "cli/exit.h"
 #include "cli/options_other.h"
@@ -84,20 +86,16 @@ static bool same_switch(const char *value, const char *choice)
 
 static int set_choice(const struct opt *row, const char *label, const char *value, struct err *e)
 {
-    char all[200] = "";
-    for (int i = 0; row->choices[i]; i++) {
-        if (!strcmp(value, row->choices[i])) {
-            *(int *)row->target = i;
-            return OK;
-        }
-        if (same_switch(value, row->choices[i])) {
-            *(int *)row->target = i;
-            return OK;
-        }
-        size_t n = strlen(all);
-        snprintf(all + n, sizeof all - n, "%s%s", i ? ", " : "", row->choices[i]);
+    char all[300];
+    int found = row->find ? row->find(value) : -1;
+    for (int i = 0; found < 0 && row->choices[i]; i++)
+        if (!strcmp(value, row->choices[i]) || same_switch(value, row->choices[i])) found = i;
+    if (found < 0) {
+        choices_text(all, sizeof all, value, row->choices);
+        FAIL(e, ERR_USAGE, "%s is \"%s\", %s", label, value, all);
     }
-    FAIL(e, ERR_USAGE, "%s is \"%s\", expected one of %s", label, value, all);
+    *(int *)row->target = found;
+    return OK;
 }
 
 static int set_list(const struct opt *row, const char *label, const char *value, struct err *e)
@@ -254,24 +252,34 @@ static int parse_one(const struct opts *o, struct words *w, struct err *e)
     return opt_set(row, label, value, e);
 }
 
+/* Are there too many choices for the column of the options? */
+static bool long_list(const struct opt *r)
+{
+    size_t n = 0;
+    for (int i = 0; r->choices && r->choices[i]; i++) n += strlen(r->choices[i]) + 1;
+    return n > 40;
+}
+
 static void help_value(char *out, size_t cap, const struct opt *r)
 {
     if (r->type == OPT_FLAG) {
         out[0] = 0;
-    } else if (r->type == OPT_CHOICE) {
+    } else if (r->type == OPT_CHOICE && !long_list(r)) {
         size_t n = (size_t)snprintf(out, cap, " ");
         for (int i = 0; r->choices[i] && n < cap; i++)
             n += (size_t)snprintf(out + n, cap - n, "%s%s", i ? "|" : "", r->choices[i]);
+    } else if (r->type == OPT_CHOICE) {
+        snprintf(out, cap, " NAME");
     } else {
         snprintf(out, cap, " %s", r->arg ? r->arg : "N");
     }
 }
 
-/* Words of text from column `at` on, broken before `width`; the next lines are indented alike. */
+/* Words of text from column `at` on, broken before `width`; the next lines are indented alike. A newline is a blank. */
 static void print_words(const char *text, int at, int width)
 {
     for (int column = at; *text;) {
-        size_t n = strcspn(text, " ");
+        size_t n = strcspn(text, " \n");
         int cells = (int)utf8_count(text, n);
         if (column > at && column + 1 + cells > width) {
             printf("\n%*s", at, "");
@@ -282,32 +290,65 @@ static void print_words(const char *text, int at, int width)
         }
         printf("%.*s", (int)n, text);
         column += cells;
-        text += n + strspn(text + n, " ");
+        text += n + strspn(text + n, " \n");
+    }
+    putchar('\n');
+}
+
+/* What an option is for, and its choices where they did not fit before. */
+static void print_help_text(const struct opt *r, int at, int width)
+{
+    struct buf b = {0};
+    buf_add_str(&b, r->help);
+    for (int i = 0; long_list(r) && r->choices[i]; i++) buf_printf(&b, "%s %s", i ? "," : ":", r->choices[i]);
+    print_words(b.failed ? r->help : b.data, at, width);
+    buf_free(&b);
+}
+
+/* Paragraphs are broken anew; lines that begin with a blank, such as examples, stay. */
+static void print_summary(const char *text, int width)
+{
+    while (*text) {
+        const char *end = text;
+        if (*text == ' ' || *text == '\n') {
+            end += strcspn(end, "\n");
+            printf("%.*s\n", (int)(end - text), text);
+        } else {
+            do {
+                end += strcspn(end, "\n");
+            } while (end[0] && end[1] && end[1] != ' ' && end[1] != '\n' && end++);
+            char *paragraph = mem_strndup(text, (size_t)(end - text));
+            if (paragraph) print_words(paragraph, 0, width);
+            mem_free(paragraph);
+        }
+        text = *end ? end + 1 : end;
     }
     putchar('\n');
 }
 
 static void print_help(const struct opts *o)
 {
-    enum { INDENT = 32, WIDTH = 80 };
-    int width = term_is_tty(stdout) && term_columns() > WIDTH ? term_columns() : WIDTH;
-    printf("Usage: autarky %s%s%s\n\n%s", o->command, *o->usage ? " " : "", o->usage, o->summary);
-    printf("%s", str_ends_with(o->summary, "\n") ? "\n" : "\n\n");
+    enum { WIDTH = 80, NARROW = 64, INDENT = 32, INDENT_NARROW = 8 };
+    int width = term_is_tty(stdout) ? term_columns() : WIDTH, indent = width < NARROW ? INDENT_NARROW : INDENT;
+    printf("Usage: autarky %s%s%s\n\n", o->command, *o->usage ? " " : "", o->usage);
+    print_summary(o->summary, width);
     for (int i = 0; i < o->n; i++) {
         const struct opt *r = &o->rows[i];
         char value[120], left[160], letter[8] = "    ";
         if (!r->name) {
-            printf("\n%s\n", r->help);
+            putchar('\n');
+            print_words(r->help, 0, width);
             continue;
         }
         help_value(value, sizeof value, r);
         if (r->letter) snprintf(letter, sizeof letter, "-%c, ", r->letter);
         snprintf(left, sizeof left, "  %s--%s%s", letter, r->name, value);
-        if (strlen(left) > INDENT - 2) printf("%s\n%*s", left, INDENT, "");
-        else printf("%-*s", INDENT, left);
-        print_words(r->help, INDENT, width);
+        if ((int)strlen(left) > indent - 2) printf("%s\n%*s", left, indent, "");
+        else printf("%-*s", indent, left);
+        print_help_text(r, indent, width);
     }
-    printf("%-*s%s\n", INDENT, "  -h, --help", "this text");
+    if (indent == INDENT) printf("%-*s%s\n", INDENT, "  -h, --help", "this text");
+    else printf("  -h, --help\n%*s%s\n", indent, "", "this text");
 }
 
 /* *helped: the help was asked for and printed, and nothing else was done. */

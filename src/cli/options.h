@@ -31,6 +31,7 @@ struct opt {
     void *target;
     double lo, hi;
     const char *const *choices; /* NULL-terminated */
+    int (*find)(const char *);  /* NULL allowed: the index of a choice by any of its names, -1: none */
     const char *arg;            /* the value's name in the help */
     const char *help;
     bool *given; /* NULL allowed: set to true when the option occurs */

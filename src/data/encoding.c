@@ -2,21 +2,59 @@
 #include "data/encoding.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include <ctype.h>
 #include <errno.h>
 #include <iconv.h>
+#include <stdio.h>
 #include <string.h>
 
-#define FIRST(name, iconv) name,
-#define SECOND(name, iconv) iconv,
+/* Name in recipes and options, name of iconv, other names as encoding_find compares them. "latin1" is Windows-1252, as on the
+ * web: the two differ where Latin-1 has control characters only. utf-16 asks the byte order mark, or where the zeros stand. */
+#define ENCODINGS(X)                                                                                 \
+    X("utf-8", "UTF-8", "utf8sig utf8bom ascii usascii cp65001")                                     \
+    X("latin1", "CP1252", "iso88591 l1 cp1252 windows1252 win1252 ansi ibm819 cp819")                \
+    X("latin2", "ISO-8859-2", "iso88592 l2")                                                         \
+    X("latin9", "ISO-8859-15", "iso885915 l9 latin0")                                                \
+    X("cp1250", "CP1250", "windows1250 win1250")                                                     \
+    X("cp1251", "CP1251", "windows1251 win1251")                                                     \
+    X("cp1253", "CP1253", "windows1253 win1253")                                                     \
+    X("koi8-r", "KOI8-R", "koi8 cskoi8r")                                                            \
+    X("gb18030", "GB18030", "gbk gb2312 cp936 windows936 euccn")                                     \
+    X("big5", "BIG5", "bigfive cp950 windows950")                                                    \
+    X("shift_jis", "CP932", "sjis cp932 ms932 windows932 windows31j mskanji")                        \
+    X("euc-jp", "EUC-JP", "ujis")                                                                    \
+    X("euc-kr", "CP949", "cp949 uhc windows949 ksc5601 ksc56011987")                                 \
+    X("utf-16", "UTF-16", "ucs2 unicode")                                                            \
+    X("utf-16le", "UTF-16LE", "ucs2le")                                                              \
+    X("utf-16be", "UTF-16BE", "ucs2be")
+#define FIRST(name, iconv, others) name,
+#define SECOND(name, iconv, others) iconv,
+#define THIRD(name, iconv, others) " " others " ",
 const char *const encoding_names[] = {ENCODINGS(FIRST) NULL};
-static const char *const iconv_names[] = {ENCODINGS(SECOND)};
-enum { UNFINISHED = 16, CHUNK = 1 << 14 };
+static const char *const iconv_names[] = {ENCODINGS(SECOND)}, *const other_names[] = {ENCODINGS(THIRD)};
+enum { UNFINISHED = 16, CHUNK = 1 << 14, NAME_MOST = 32 };
+
+/* Letters, made small, and digits of a name, between two blanks. */
+static void bare_name(char out[NAME_MOST + 3], const char *name)
+{
+    size_t n = 0;
+    out[n++] = ' ';
+    for (; *name && n <= NAME_MOST; name++)
+        if (isalnum((unsigned char)*name)) out[n++] = (char)tolower((unsigned char)*name);
+    out[n++] = ' ';
+    out[n] = 0;
+}
 
 int encoding_find(const char *name)
 {
-    for (int i = 0; encoding_names[i]; i++)
-        if (!strcmp(encoding_names[i], name)) return i;
-    return 0;
+    char wanted[NAME_MOST + 3], known[NAME_MOST + 3];
+    bare_name(wanted, name);
+    if (!wanted[2]) return -1; /* nothing but signs */
+    for (int i = 0; encoding_names[i]; i++) {
+        bare_name(known, encoding_names[i]);
+        if (!strcmp(wanted, known) || strstr(other_names[i], wanted)) return i;
+    }
+    return -1;
 }
 
 void encoding_head_add(struct encoding_head *h, const char *data, size_t n)

@@ -8,19 +8,9 @@
 #include <stdint.h>
 #include "base/buf.h"
 
-/* Name in recipes and options, name of iconv. "latin1" is Windows-1252, as on the web: the two differ where Latin-1 has
- * control characters only. utf-16 asks the byte order mark, or where the zeros stand. */
-#define ENCODINGS(X)                                                                                                   \
-    X("utf-8", "UTF-8") X("latin1", "CP1252") X("latin2", "ISO-8859-2") X("latin9", "ISO-8859-15") X("cp1250", "CP1250") \
-    X("cp1251", "CP1251") X("cp1253", "CP1253") X("koi8-r", "KOI8-R") X("gb18030", "GB18030") X("big5", "BIG5")          \
-    X("shift_jis", "CP932") X("euc-jp", "EUC-JP") X("euc-kr", "CP949") X("utf-16", "UTF-16") X("utf-16le", "UTF-16LE")   \
-    X("utf-16be", "UTF-16BE")
-#define ENCODING_WORD(name, iconv) name " "
-/* All names, each between two blanks. */
-#define ENCODING_NAMES " " ENCODINGS(ENCODING_WORD)
-
 extern const char *const encoding_names[]; /* NULL at the end; [0] is utf-8 */
-/* The index of a name that is in ENCODING_NAMES; 0 for any other. */
+/* The index of an encoding by its name here or a usual other one (iso-8859-1, windows-1252, sjis); upper and lower case are
+ * the same, and signs between letters and digits do not count. -1: there is none. */
 int encoding_find(const char *name);
 
 /* The beginning of a file, by which its encoding is guessed for messages. */

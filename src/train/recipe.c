@@ -128,7 +128,9 @@ void recipe_help(struct buf *out)
         if (k->type == KEY_INT) buf_printf(out, " (integer, %.0f to %.0f)", k->lo, k->hi);
         if (k->type == KEY_NUM) buf_printf(out, " (number, %g to %g)", k->lo, k->hi);
         if (k->type == KEY_BOOL) buf_add_str(out, " (true or false)");
-        if (k->choices) buf_printf(out, " (one of%.*s)", (int)strlen(k->choices) - 1, k->choices);
+        if (k->choices) buf_add_str(out, " (one of");
+        for (int c = 0; k->choices && k->choices[c]; c++) buf_printf(out, " %s", k->choices[c]);
+        if (k->choices) buf_add_byte(out, ')');
         if (*k->preset) buf_printf(out, " [%s]", k->preset);
         buf_add_byte(out, '\n');
     }

@@ -76,8 +76,9 @@ void recipe_find_faults(const struct recipe *r, struct faults *f)
     if (micro > 1 << 24)
         FAULT(f, ERR_LIMIT, "%s: micro_batch x seq_len is %" PRId64 " tokens, at most 16777216", r->path, micro);
     else if (r->batch_tokens % micro != 0)
-        FAULT(f, ERR_USAGE, "%s: batch_tokens = %" PRId64 ", expected a multiple of micro_batch x seq_len = %" PRId64, r->path,
-              r->batch_tokens, micro);
+        FAULT(f, ERR_USAGE,
+              "%s: batch_tokens = %" PRId64 ", expected a multiple of micro_batch (%" PRId64 ") x seq_len = %" PRId64, r->path,
+              r->batch_tokens, r->micro_batch, micro);
     if (r->min_lr > r->lr) FAULT(f, ERR_USAGE, "%s: min_lr = %g is above lr = %g", r->path, r->min_lr, r->lr);
     if (r->n_sources == 0) FAULT(f, ERR_USAGE, "%s: no source under [data], expected at least one", r->path);
     for (size_t i = 0; i < r->n_vals; i++)

@@ -13,33 +13,37 @@
 #include "data/encoding.h"
 
 #define AT(f) offsetof(struct recipe, f)
-#define INT(s, n, f, d, lo, hi, fl, h) {s, n, KEY_INT, AT(f), 0, d, lo, hi, fl, NULL, h}
-#define NUM(s, n, f, d, lo, hi, fl, h) {s, n, KEY_NUM, AT(f), 0, d, lo, hi, fl, NULL, h}
-#define BOOL(s, n, f, d, fl, h) {s, n, KEY_BOOL, AT(f), 0, d, 0, 1, fl, NULL, h}
-#define STR(s, n, f, d, fl, h) {s, n, KEY_STR, AT(f), 0, d, 0, 0, fl, NULL, h}
-#define CHOICE(s, n, f, d, c, fl, h) {s, n, KEY_CHOICE, AT(f), 0, d, 0, 0, fl, c, h}
+#define INT(s, n, f, d, lo, hi, fl, h) {s, n, KEY_INT, AT(f), 0, d, lo, hi, fl, NULL, h, NULL}
+#define NUM(s, n, f, d, lo, hi, fl, h) {s, n, KEY_NUM, AT(f), 0, d, lo, hi, fl, NULL, h, NULL}
+#define BOOL(s, n, f, d, fl, h) {s, n, KEY_BOOL, AT(f), 0, d, 0, 1, fl, NULL, h, NULL}
+#define STR(s, n, f, d, fl, h) {s, n, KEY_STR, AT(f), 0, d, 0, 0, fl, NULL, h, NULL}
+#define CHOICE(s, n, f, d, c, fl, h) {s, n, KEY_CHOICE, AT(f), 0, d, 0, 0, fl, c, h, NULL}
+#define WORDS(...) (const char *const[]){__VA_ARGS__, NULL}
 
 /* clang-format off */
 const struct recipe_key recipe_keys[] = {
     INT("tokenizer", "vocab", vocab, "4096", 259, 1 << 20, KEY_CORPUS, "size of the vocabulary, control tokens included"),
-    CHOICE("tokenizer", "digits", digits, "single", " single group ", KEY_CORPUS, "numbers are cut into digits, or by three"),
+    CHOICE("tokenizer", "digits", digits, "single", WORDS("single", "group"), KEY_CORPUS,
+           "numbers are cut into digits, or by three"),
     STR("tokenizer", "file", tokenizer_file, "", KEY_CORPUS, "an existing tokenizer.json instead of training one"),
     NUM("tokenizer", "megabytes", tokenizer_megabytes, "64", 0.001, 1e6, KEY_CORPUS, "text to train it on, by weight"),
 
     STR("data", "root", data_root, ".", KEY_FREE, "folder that inputs are relative to"),
     {"data", "source", KEY_SOURCE, AT(sources), AT(n_sources), "", 0, 0, KEY_CORPUS, NULL,
      "NAME [weight=W] [epochs=E] [encoding=E] INPUT...: text to learn from; INPUT is a file, a folder, a pattern (*.txt) or "
-     "generate:KIND?seed=..&count=..; names with blanks in quotation marks"},
+     "generate:KIND?seed=..&count=..; names with blanks in quotation marks", NULL},
     {"data", "val", KEY_SOURCE, AT(vals), AT(n_vals), "", 0, 0, KEY_CORPUS, NULL,
-     "NAME [encoding=E] INPUT...: text to be measured on only"},
-    CHOICE("data", "encoding", encoding, "utf-8", ENCODING_NAMES, KEY_CORPUS, "of files that are not UTF-8"),
-    CHOICE("data", "bad_lines", bad_lines, "stop", " stop skip ", KEY_CORPUS, "a line of a .jsonl file that cannot be used: an "
-           "error, or left out and counted"),
+     "NAME [encoding=E] INPUT...: text to be measured on only", NULL},
+    {"data", "encoding", KEY_CHOICE, AT(encoding), 0, "utf-8", 0, 0, KEY_CORPUS, encoding_names, "of files that are not UTF-8",
+     encoding_find},
+    CHOICE("data", "bad_lines", bad_lines, "stop", WORDS("stop", "skip"), KEY_CORPUS,
+           "a line of a .jsonl file that cannot be used: an error, or left out and counted"),
     INT("data", "holdout", holdout, "0", 0, 1000000, KEY_CORPUS, "every N-th document is measured on, not learned; 0: none"),
 
     INT("train", "steps", steps, "1000", 1, 1000000000, KEY_FREE, "optimiser steps of the whole run"),
     INT("train", "batch_tokens", batch_tokens, "8192", 1, 1 << 28, 0, "tokens per step"),
-    INT("train", "micro_batch", micro_batch, "16", 1, 65536, 0, "windows computed at once; a step adds up its micro-batches"),
+    INT("train", "micro_batch", micro_batch, "0", 0, 65536, 0, "windows computed at once, of which a step adds up some; 0: as "
+        "many as batch_tokens can be made of, 16 at most"),
     INT("train", "seq_len", seq_len, "256", 2, 1 << 20, 0, "tokens per window"),
     NUM("train", "lr", lr, "2e-3", 0, 10, 0, "highest learning rate"),
     NUM("train", "min_lr", min_lr, "0", 0, 10, 0, "learning rate at the end"),
@@ -51,7 +55,7 @@ const struct recipe_key recipe_keys[] = {
     NUM("train", "weight_decay", weight_decay, "0.1", 0, 10, 0, "decoupled, of matrices only"),
     NUM("train", "clip", clip, "1", 0, 1e9, 0, "largest norm of the gradient; 0: no clipping"),
     INT("train", "seed", seed, "1", 0, 9007199254740992.0, 0, "of the weights and of the order of the data"),
-    CHOICE("train", "compute", compute, "f32", " f32 bf16 ", 0, "format of the inputs of products; sums are f32"),
+    CHOICE("train", "compute", compute, "f32", WORDS("f32", "bf16"), 0, "format of the inputs of products; sums are f32"),
     BOOL("train", "recompute", recompute, "false", 0, "keep less, compute twice: same numbers, less memory"),
     NUM("train", "balance", balance, "1e-4", 0, 10, 0, "weight of the sequence-wise balance loss of experts"),
     NUM("train", "bias_update", bias_update, "1e-3", 0, 1, 0, "step of the router bias towards equal load"),
@@ -62,13 +66,15 @@ const struct recipe_key recipe_keys[] = {
     INT("train", "sample_every", sample_every, "500", 0, 1000000000, KEY_FREE, "steps between samples; 0: at the end only"),
     INT("train", "sample_tokens", sample_tokens, "60", 1, 4096, KEY_FREE, "most tokens of a sample"),
     NUM("train", "temperature", temperature, "0.8", 0, 100, KEY_FREE, "of samples; 0: the likeliest token"),
-    {"train", "prompt", KEY_PROMPT, AT(prompts), AT(n_prompts), "", 0, 0, KEY_FREE, NULL, "a text that a sample goes on from"},
+    {"train", "prompt", KEY_PROMPT, AT(prompts), AT(n_prompts), "", 0, 0, KEY_FREE, NULL, "a text that a sample goes on from", NULL},
     INT("train", "checkpoint_every", checkpoint_every, "200", 0, 1000000000, KEY_FREE, "steps between them; 0: at the end only"),
     INT("train", "checkpoint_keep", checkpoint_keep, "2", 1, 1000, KEY_FREE, "how many of the newest checkpoints stay"),
 
     STR("out", "folder", out, "", KEY_FREE, "run folder, relative to the recipe; empty: runs/NAME in the current folder"),
-    CHOICE("out", "model", export_folder, "f32", " f32 bf16 f16 none ", KEY_FREE, "number format of model/ (safetensors)"),
-    CHOICE("out", "gguf", export_gguf, "q8_0", " f32 bf16 f16 q8_0 none ", KEY_FREE, "number format of model.gguf"),
+    CHOICE("out", "model", export_folder, "f32", WORDS("f32", "bf16", "f16", "none"), KEY_FREE,
+           "number format of model/ (safetensors)"),
+    CHOICE("out", "gguf", export_gguf, "q8_0", WORDS("f32", "bf16", "f16", "q8_0", "none"), KEY_FREE,
+           "number format of model.gguf"),
     BOOL("out", "gguf_f32", export_gguf_f32, "false", KEY_FREE, "also write model-f32.gguf"),
     STR("out", "model_name", model_name, "", KEY_FREE, "name that the GGUF files say; empty: that of the recipe"),
     STR("out", "advise", advise, "", KEY_FREE, "sampling that the files advise, as temperature=0.7 top_p=0.95; empty: none"),
@@ -133,11 +139,13 @@ static int set_string(char **out, const char *value, struct err *e)
 
 static int read_choice(char **out, const struct recipe_key *k, const char *value, const char *where, struct err *e)
 {
-    char word[32];
-    snprintf(word, sizeof word, " %.29s ", value);
-    if (!*value || strchr(value, ' ') || !strstr(k->choices, word))
-        FAIL(e, ERR_USAGE, "%s: %s = \"%s\", expected one of%s", where, k->name, value, k->choices);
-    return set_string(out, value, e);
+    char all[300];
+    int found = k->find ? k->find(value) : -1;
+    for (int i = 0; found < 0 && k->choices[i]; i++)
+        if (!strcmp(value, k->choices[i])) found = i;
+    if (found >= 0) return set_string(out, k->choices[found], e);
+    choices_text(all, sizeof all, value, k->choices);
+    FAIL(e, ERR_USAGE, "%s: %s = \"%s\", %s", where, k->name, value, all);
 }
 
 /* True when word is an option such as "weight=4": letters, then '='. An input with '=' has other characters before. */

@@ -16,11 +16,12 @@ struct recipe_key {
     enum recipe_type type;
     size_t offset;      /* in struct recipe; of the array for sources and prompts */
     size_t count;       /* offset of the number of elements, for those two */
-    const char *preset; /* default, as written in a file; the words to choose from follow in `choices` */
+    const char *preset; /* default, as written in a file */
     double lo, hi;
     int flags;
-    const char *choices; /* " a b c " */
+    const char *const *choices; /* words, NULL at the end */
     const char *help;
+    int (*find)(const char *); /* NULL allowed: the index of a choice by any of its names, -1: none */
 };
 
 extern const struct recipe_key recipe_keys[];

@@ -165,6 +165,14 @@ static int set_name(struct recipe *r, const char *path, const char *dir, struct 
     return OK;
 }
 
+/* The most windows, 16 at most, of which whole micro-batches make a step; 1 if there are none. */
+static int64_t largest_micro_batch(const struct recipe *r)
+{
+    int64_t n = 16;
+    while (n > 1 && r->batch_tokens % (n * r->seq_len) != 0) n--;
+    return n;
+}
+
 static int parse(struct recipe *r, const char *text, size_t len, const char *name, const char *dir, struct err *e)
 {
     struct reader x = {.r = r};
@@ -177,6 +185,7 @@ static int parse(struct recipe *r, const char *text, size_t len, const char *nam
         if (recipe_keys[i].type != KEY_SOURCE && recipe_keys[i].type != KEY_PROMPT)
             TRY(recipe_key_set(r, &recipe_keys[i], recipe_keys[i].preset, "default", e));
     read_text(&x, text, len, name, &f);
+    if (r->micro_batch == 0) r->micro_batch = largest_micro_batch(r);
     recipe_find_faults(r, &f);
     return faults_end(&f, name, e);
 }

@@ -8,7 +8,8 @@
 
 void text_args_add(struct opts *o, struct text_args *a)
 {
-    opts_choice(o, "encoding", &a->encoding, encoding_names, "of texts that are not UTF-8");
+    opts_add(o, (struct opt){"encoding", 0, OPT_CHOICE, &a->encoding, .choices = encoding_names, .find = encoding_find,
+                             .help = "of texts that are not UTF-8"});
     opts_flag(o, "skip-bad-lines", 0, &a->skip_bad, "leave out and count lines of a .jsonl file that cannot be used");
 }
 

@@ -121,10 +121,8 @@ int cmd_quantize(int argc, char **argv)
     struct err e = {0};
     bool to_given = false;
     int n, status, rc;
-    char to[300] = "number format (q8_0):", *at = to + strlen(to);
-    for (int i = 0; mix_names[i]; i++)
-        at += snprintf(at, (size_t)(to + sizeof to - at), "%s%s", i % 10 ? " " : "\n                          ",
-                       mix_names[i]);
+    char to[300] = "number format (q8_0)", *at = to + strlen(to);
+    for (int i = 0; mix_names[i]; i++) at += snprintf(at, (size_t)(to + sizeof to - at), "%s %s", i ? "," : ":", mix_names[i]);
     struct opts o = {
         .command = "quantize",
         .usage = "IN OUT.gguf [FORMAT]",
