@@ -1,7 +1,7 @@
 #!/bin/sh
 # The program from outside: check_cli.sh PROGRAM MODEL FOLDER (called by check_cli.c). Writes "passed failed" into
 # FOLDER/counts; its exit status is the number of failures.
-a=$1 model=$2 dir=$3
+a=${1:?PROGRAM MODEL FOLDER} model=${2:?MODEL} dir=${3:?FOLDER}
 HOME=$dir XDG_STATE_HOME=$dir/state XDG_DATA_HOME=$dir/data NO_COLOR=1 AUTARKY_THREADS=1
 export HOME XDG_STATE_HOME XDG_DATA_HOME NO_COLOR AUTARKY_THREADS
 unset AUTARKY_MODEL CLICOLOR_FORCE
@@ -11,6 +11,11 @@ out=$dir/out err=$dir/err
 
 # help and mistakes
 t 2; has "$err" perplexity; empty "$out"
+# help fits into 80 columns, but for lines that are examples
+for c in chat run pull list show cp rm convert quantize tokenize plan doctor perplexity compare imatrix render train 'tokenizer parity' 'data prepare'; do
+    t 0 $c -h; if awk 'length > 80 && !/^  (autarky|[a-z]+:)/ && !/^  org/ { bad = 1 } END { exit bad }' "$out"; then ok; else bad "$what: a line is longer than 80"; fi
+done
+t 0 quantize -h; has "$out" '--to FORMAT  *number format (q8_0): q8_0, q6_k'
 t 0 help; has "$out" chat; empty "$err"
 t 0 --version; has "$out" '^autarky [0-9]'
 t 0 run -h; has "$out" --max-tokens
@@ -26,7 +31,8 @@ t 2 chta; has "$err" 'did you mean chat'; hasnt "$err" 'autarky chta:'
 t 2 run "$model" hi --temp 9; has "$err" 'autarky run: --temp is 9, expected 0 to 5'; empty "$out"
 t 2 run "$model" hi --tepm 1; has "$err" 'did you mean --temp'
 t 2 run "$model" hi --seed -1; has "$err" 'seed is "-1"'
-t 2 run "$model" hi --form other; has "$err" 'absorbed, plain'
+t 2 run "$model" hi --attention other; has "$err" 'absorbed, plain'
+t 2 run "$model" hi --form other; has "$err" 'absorbed, plain' # its earlier name
 t 2 bench tokenizer; has "$err" 'expected one model'; empty "$out"
 t 0 bench tokenizer "$model" --text tests/fixtures/text/corpus.txt --json; has "$out" '"mb_per_second":'; empty "$err"
 t 2 run "$model" hi --max-tokens; has "$err" 'needs a value'
@@ -53,13 +59,18 @@ t 3 run "$dir/x${esc}[31m.gguf" hi
 
 # names: what is no model here is never taken for a prompt
 t 3 run llama3.2 hi; has "$err" 'no model "llama3.2"'; empty "$out"
-t 3 run smollm2:135m; has "$err" 'no model "smollm2:135m"'; empty "$out"
+t 3 run smollm2:135m; has "$err" 'smollm2:135m is not on this machine; autarky pull'; empty "$out"
 t 3 run mistral 'Tell me a story'; has "$err" 'no model "mistral"'; has "$err" 'run -- mistral'; empty "$out"
 t 3 run modelname 'Tell me a story'; has "$err" 'no model "modelname"'
 t 3 run org/name hi; has "$err" 'autarky pull'
 t 3 run llama3.2 hi; has "$err" 'llama-3.2-1b or llama-3.2-3b'
 t 3 pull llama3.2; has "$err" 'did you mean llama-3.2-1b'
 t 2 pull nosuchmodel; has "$err" 'ORG/MODEL'
+t 2 pull nosuch-coder:0.5b; has "$err" 'ORG/MODEL'
+HF_HUB_OFFLINE=1; export HF_HUB_OFFLINE
+t 5 pull llama3.2:1b; has "$err" 'llama3.2:1b is [A-Za-z]*/Llama-3.2-1B'
+t 3 pull qwen3:latest; has "$err" 'qwen3-0.6b or qwen3-1.7b'
+unset HF_HUB_OFFLINE
 t 3 run no-such-model hi; has "$err" 'no model'
 mkdir -p "$dir/words" && : >"$dir/words/Hello" && mkdir -p "$dir/words/hi" && mkfifo "$dir/words/pipe"
 abs=$(readlink -f "$a") absmodel=$(readlink -f "$model")
@@ -80,6 +91,15 @@ abs=$(readlink -f "$a") absmodel=$(readlink -f "$model")
 t 0 run runs/mine -n 2 hi; t 0 run mine -n 2 hi; t 0 run first -n 2 hi; t 0 show mine; has "$out" deepseek2; t 0 tokenize runs/mine hi; t 0 plan mine
 t 3 run runs/begun hi; has "$err" 'not made its model yet'; t 3 run begun2 hi
 t 0 cp mine copy.gguf; same copy.gguf "$model" 'the copy'
+# names with blanks, paths, and what is nearly a name
+mkdir -p 'runs/ma classe à moi' kept && cp "$model" 'runs/ma classe à moi/model.gguf' && : >'runs/ma classe à moi/recipe.txt'
+t 0 run 'ma classe à moi' -n 2 hi; empty "$err"; t 0 show 'runs/ma classe à moi'; t 0 tokenize 'ma classe à moi' hi
+t 0 cp 'ma classe à moi' copy2.gguf; same copy2.gguf "$model" 'the copy'
+t 0 cp ./copy2.gguf kept; same kept/copy2.gguf "$model" 'the copy'; t 2 cp copy2.gguf kept; has "$err" 'exists already'
+t 2 rm -y copy2.gguf; has "$err" 'deleted as any other file'; is -f copy2.gguf; t 2 rm -y "$dir/copy2.gguf"; has "$err" 'as any other file'
+t 3 rm -y 'ma classe à moi'; is -f 'runs/ma classe à moi/model.gguf'
+t 3 chat mina; has "$err" 'did you mean mine?'; t 3 chat runs/mina; has "$err" 'did you mean runs/mine?'
+t 2 copy2.gguf; has "$err" 'as autarky chat copy2.gguf'; t 2 mine; has "$err" 'as autarky chat mine'
 echo "$passed $failed" >"$dir/sub")
 read -r passed failed <"$dir/sub"
 
@@ -308,7 +328,7 @@ has "$err" 'left out: 2 bad lines, 1 empty texts; the first: .*bad.jsonl:2'
 t 0 perplexity "$model" "$txt/utf.txt" --json; sed 's/.*nats_per_token/nats/; s/"seconds.*//' "$out" >"$dir/utf"
 for f in latin utf16; do
     t 1 perplexity "$model" "$txt/$f.txt"; has "$err" "$f.txt:1: "; has "$err" 'iconv -f'
-    e=latin1; [ $f = latin ] || e=utf-16
+    e=ISO-8859-1; [ $f = latin ] || e=utf16
     t 0 perplexity "$model" "$txt/$f.txt" --encoding $e --json; sed 's/.*nats_per_token/nats/; s/"seconds.*//' "$out" >"$dir/other"
     same "$dir/other" "$dir/utf" 'the same text in UTF-8'
     t 1 imatrix "$model" "$txt/$f.txt" -o "$dir/im3.gguf"; has "$err" "$f.txt:1: "
@@ -347,7 +367,7 @@ vocab = 265
 root = texts
 bad_lines = skip
 source = a bad.jsonl "my letters/one two.txt"
-source = b encoding=latin1 my letters/one two.txt latin.txt utf.txt
+source = b encoding=windows-1252 my letters/one two.txt latin.txt utf.txt
 [train]
 steps = 6
 seq_len = 16
@@ -358,6 +378,8 @@ checkpoint_every = 2
 model = none
 gguf = none
 EOF
+t 2 perplexity "$model" "$txt/latin.txt" --encoding latin-5; has "$err" 'expected one of utf-8, latin1, .*did you mean latin1'
+t 0 train "$dir/run.recipe" -o "$dir/told" --stop-after 1; has "$err" 'as asked'; hasnt "$err" ' of [0-9]*$'
 t 0 train "$dir/run.recipe" -o "$dir/whole" --json; has "$out" '"skipped_lines":2'; has "$err" 'left out a: 2 bad lines, 1 empty'
 sum=$(sed 's/.*weights_sha256":"//; s/".*//' "$out")
 t 0 train "$dir/run.recipe" -o "$dir/part" -q --stop-after 3

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
+#include "cli/model_name.h"
 #include "cli/options.h"
 #include "cli/term.h"
 
@@ -80,6 +81,13 @@ static int unknown_command(const char *name)
                 "a command comes first, then options: autarky run %s ..., or chat; autarky help lists the commands", name);
         return exit_fail(NULL, &e);
     }
+    char found[SETUP_PATH];
+    struct err why = {0};
+    if (model_resolve(found, name, &why) == OK) {
+        err_set(&e, ERR_USAGE, __FILE__, __LINE__,
+                "there is no command \"%s\": a command comes before the model, as autarky chat %s", name, name);
+        return exit_fail(NULL, &e);
+    }
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) names[i] = commands[i].name;
     const char *near = nearest_name(name, names, ARRAY_LEN(commands));
     if (near) err_set(&e, ERR_USAGE, __FILE__, __LINE__, "there is no command \"%s\"; did you mean %s?", name, near);
@@ -118,8 +126,11 @@ static int cmd_version(int argc, char **argv)
 static void warning(void *ctx, const char *line)
 {
     (void)ctx;
+    char text[1100];
+    int n = snprintf(text, sizeof text, "warning: %s", line);
     term_status_end();
-    fprintf(stderr, "warning: %s\n", line);
+    term_say(stderr, text, n < (int)sizeof text ? (size_t)n : sizeof text - 1);
+    fputc('\n', stderr);
 }
 
 int main(int argc, char **argv)

@@ -71,7 +71,10 @@ static bool near_model(char out[SETUP_PATH], const char *word, const struct hub_
     const char *names[256];
     size_t n = 0;
     if (hub_models_list(&m, places, NULL) != OK) return false;
-    for (; n < m.n && n < 256; n++) names[n] = m.v[n].name;
+    for (; n < m.n && n < 256; n++) {
+        bool bare = m.v[n].place == PLACE_RUNS && !strchr(word, '/'); /* NAME is as good as runs/NAME */
+        names[n] = m.v[n].name + (bare ? strcspn(m.v[n].name, "/") + 1 : 0);
+    }
     const char *near = nearest_name(word, names, n);
     if (near) snprintf(out, SETUP_PATH, "%s", near);
     hub_models_free(&m);
@@ -86,7 +89,7 @@ static int not_found(const char *name, const struct hub_places *places, struct e
         FAIL(e, ERR_NOTFOUND, "%s is not on this machine; autarky pull %s fetches it (%s)", name, name, known);
     if (hub_known_near(near, sizeof near, name))
         FAIL(e, ERR_NOTFOUND, "there is no model \"%s\" here; autarky pull fetches %s", name, near);
-    if (!strchr(name, '/') && near_model(near, name, places))
+    if (near_model(near, name, places))
         FAIL(e, ERR_NOTFOUND, "there is no model \"%s\" here; did you mean %s?", name, near);
     FAIL(e, ERR_NOTFOUND, "there is no model \"%s\" here; autarky list shows those that are, autarky pull ORG/MODEL fetches one",
          name);
@@ -108,6 +111,20 @@ int model_resolve(char out[SETUP_PATH], const char *name, struct err *e)
     if (rc == ERR_NOTFOUND && (str_ends_with(name, ".gguf") || str_ends_with(name, ".safetensors")))
         FAIL(e, ERR_NOTFOUND, "%s: there is no such file; autarky list shows the models of this machine", name);
     return rc == ERR_NOTFOUND ? not_found(name, &h.places, e) : err_set(e, why.code, why.file, why.line, "%s", why.msg);
+}
+
+void model_shown(char *out, size_t cap, const char *word)
+{
+    size_t n = strlen(word), at = 0;
+    for (int part = 0; part < 2 && !file_absent(word); part++) {
+        while (n > 1 && word[n - 1] == '/') n--;
+        for (at = n; at > 0 && word[at - 1] != '/';) at--;
+        /* "model" says less than the folder that it lies in */
+        bool bare = (n - at == 5 && !strncmp(word + at, "model", 5)) || (n - at == 10 && !strncmp(word + at, "model.gguf", 10));
+        if (!bare || at < 2 || part == 1) break;
+        n = at;
+    }
+    snprintf(out, cap, "%.*s", (int)(n - at), word + at);
 }
 
 int tokenizer_resolve(struct tokenizer **out, const char *name, struct err *e)
@@ -140,6 +157,14 @@ static bool nearly_a_model(const char *word)
     struct hub_env h;
     char near[SETUP_PATH];
     return strlen(word) >= 4 && hub_env_read(&h, NULL) == OK && near_model(near, word, &h.places);
+}
+
+/* A name with blanks, as `list` shows some. */
+static bool is_listed(const char *word)
+{
+    struct hub_env h;
+    char path[PATH_MAX];
+    return hub_env_read(&h, NULL) == OK && hub_find(path, &h.places, word, NULL) == OK;
 }
 
 /* No blanks, and what names of models have and words of a sentence have not: a digit, ':', '/' or '@' inside, or the name of
@@ -175,7 +200,7 @@ int model_leads(bool *leads, char *const *words, int n, const struct opts_seen *
         *leads = false;
         return OK;
     }
-    if (one_word && model_resolve(found, words[0], &why) == OK) return OK;
+    if (one_word ? model_resolve(found, words[0], &why) == OK : is_listed(words[0])) return OK;
     *leads = false;
     if (!one_word || !looks_like_name(words[0], n > 1 ? words[1] : NULL)) return OK;
     FAIL(e, ERR_NOTFOUND, "%s. If the prompt begins with \"%s\": autarky run -- %s ...", why.msg, words[0], words[0]);

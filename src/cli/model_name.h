@@ -16,6 +16,8 @@ int tokenizer_resolve(struct tokenizer **out, const char *name, struct err *e);
  * beside the program and in the repository it was built in, $XDG_DATA_HOME/autarky/models/first/first.gguf.
  * ERR_NOTFOUND names the places looked at and what to do. */
 int model_default(char out[SETUP_PATH], struct err *e);
+/* What a model is called on a screen: the name that was given, of a path the last part; of a run's files the run. */
+void model_shown(char *out, size_t cap, const char *word);
 /* The folder "models" of those that ship; false when there is none. */
 bool model_shipped_folder(char out[SETUP_PATH]);
 

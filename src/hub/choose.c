@@ -56,6 +56,12 @@ bool hub_is_gguf_head(const char *path)
     return !split_at(path, &part, &of) || part == 1;
 }
 
+bool hub_is_part(const char *path)
+{
+    int part, of;
+    return split_at(path, &part, &of) != NULL;
+}
+
 bool hub_same_split(const char *head, const char *path)
 {
     int part, of, part2, of2;

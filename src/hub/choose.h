@@ -30,6 +30,8 @@ bool hub_quant_of(const char *path, char out[32]);
 bool hub_is_gguf_head(const char *path);
 /* Does `path` belong to the same file as its first part `head`? */
 bool hub_same_split(const char *head, const char *path);
+/* Is it one of several parts? */
+bool hub_is_part(const char *path);
 /* A size for people: "4.37 GB", decimal units as the hubs show them. */
 const char *hub_size_text(char out[24], uint64_t bytes);
 

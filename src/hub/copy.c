@@ -149,7 +149,7 @@ int hub_copy(char out[PATH_MAX], const char *path, const struct hub_ref *ref, co
         rc = copy_folder(&l, NULL, path, out, stop, e);
     } else {
         TRY(copy_name(name, sizeof name, path, ref, e));
-        if (strcmp(name, base_of(path)) != 0) { /* a blob of Ollama's */
+        if (strcmp(name, base_of(path)) != 0 || !hub_is_part(name)) { /* a blob of Ollama's, or a whole file */
             TRY(target(out, to, name, into, e));
             return file_copy(path, out, stop, e);
         }

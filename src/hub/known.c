@@ -72,6 +72,27 @@ static const char *const families[] = {"llama",  "meta-llama", "qwen",   "gemma"
                                        "starcoder", "codestral", "vicuna", "command-r", "glm", "kimi", "minimax", "yi"};
 /* clang-format on */
 
+/* In lower case, letters and digits only. */
+static void plain(char *out, size_t cap, const char *s)
+{
+    size_t n = 0;
+    for (; *s && n + 1 < cap; s++)
+        if (isalnum((unsigned char)*s)) out[n++] = (char)tolower((unsigned char)*s);
+    out[n] = 0;
+}
+
+/* "llama3.2:1b": family and size as Ollama writes them. */
+static const char *known_by_tag(const char *name)
+{
+    char want[64], have[64];
+    plain(want, sizeof want, name);
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        plain(have, sizeof have, known[i].name);
+        if (!strcmp(want, have)) return known[i].ref;
+    }
+    return NULL;
+}
+
 const char *hub_known(const char *name)
 {
     static const char *const endings[] = {"", "-instruct", "-it", "-chat"};
@@ -81,7 +102,7 @@ const char *hub_known(const char *name)
         for (size_t k = 0; k < ARRAY_LEN(endings); k++)
             if (!strcasecmp(name + n, endings[k])) return known[i].ref;
     }
-    return NULL;
+    return strchr(name, ':') && !strpbrk(name, "/@") ? known_by_tag(name) : NULL;
 }
 
 bool hub_known_family(const char *word)
@@ -93,21 +114,13 @@ bool hub_known_family(const char *word)
     return false;
 }
 
-/* In lower case, letters and digits only. */
-static void plain(char *out, size_t cap, const char *s)
-{
-    size_t n = 0;
-    for (; *s && n + 1 < cap; s++)
-        if (isalnum((unsigned char)*s)) out[n++] = (char)tolower((unsigned char)*s);
-    out[n] = 0;
-}
-
 bool hub_known_near(char *out, size_t cap, const char *word)
 {
     enum { MOST = 4 };
-    char want[64], have[64];
-    size_t n = 0, found = 0;
-    plain(want, sizeof want, word);
+    char want[64], have[64], family[64];
+    size_t n = 0, found = 0, tag = strcspn(word, ":");
+    snprintf(family, sizeof family, "%.*s", (int)(tag < sizeof family ? tag : sizeof family - 1), word); /* "qwen3:latest" */
+    plain(want, sizeof want, family);
     *out = 0;
     if (strlen(want) < 4 || strchr(word, '/')) return false;
     for (size_t i = 0; i < ARRAY_LEN(known) && found < MOST && n < cap; i++) {

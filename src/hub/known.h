@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /* The reference (hub_ref_parse) of a short name, as "qwen3-8b", in any case and perhaps with -instruct, -it or -chat behind
- * it; NULL: unknown. */
+ * it, or with ':' before the size as Ollama has it ("llama3.2:1b"); NULL: unknown. */
 const char *hub_known(const char *name);
 /* Does word begin as the names of a known family do ("llama", "qwen", ...)? */
 bool hub_known_family(const char *word);

@@ -354,12 +354,13 @@ int hub_find(char out[PATH_MAX], const struct hub_places *p, const char *name, s
         find_hf, find_own, ollama_find, find_lmstudio, llama_cpp_find, shipped_find, runs_find};
     struct hub_ref ref;
     struct err unclear = {0};
-    if (hub_ref_parse(&ref, name, e) != OK) return e ? (int)(e->code = ERR_NOTFOUND) : (int)ERR_NOTFOUND;
+    if (hub_ref_here(&ref, name, e) != OK) return e ? (int)(e->code = ERR_NOTFOUND) : (int)ERR_NOTFOUND;
     for (int i = 0; i <= PLACES; i++) {
         enum hub_place place = i < PLACES ? (enum hub_place)i : PLACE_OLLAMA;
         const char *root = i < PLACES ? p->root[i] : p->ollama_system;
         struct err why = {0};
         if (!root || (ref.source == HUB_URL && place != PLACE_OWN)) continue;
+        if (ref.file && (place == PLACE_HF || place == PLACE_OLLAMA)) continue;
         int rc = find[place](out, root, &ref, &why);
         if (rc == OK) return OK;
         if (rc != ERR_NOTFOUND && !unclear.code) unclear = why; /* it is there, but which? Another place may know */

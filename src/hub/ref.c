@@ -141,3 +141,12 @@ int hub_ref_parse(struct hub_ref *r, const char *text, struct err *e)
     r->source_named = false;
     return parse_name(r, text, text, e);
 }
+
+int hub_ref_here(struct hub_ref *r, const char *text, struct err *e)
+{
+    int rc = hub_ref_parse(r, text, e);
+    if (!rc || strlen(text) >= sizeof r->repo || strstr(text, "://") || !hub_path_ok(text)) return rc;
+    *r = (struct hub_ref){.file = true};
+    memcpy(r->repo, text, strlen(text) + 1);
+    return OK;
+}

@@ -25,12 +25,15 @@ enum {
 struct hub_ref {
     enum hub_source source;
     bool source_named;           /* by a scheme or a host, not by default */
+    bool file;                   /* repo is the name of a file or folder of this machine, and of no repository */
     char repo[HUB_REPO];         /* "" for HUB_URL */
     char revision[HUB_REVISION]; /* "": the hub's default */
     char pick[HUB_PATH];         /* "": the default choice */
     char url[HUB_URL_MAX];       /* HUB_URL only */
 };
 int hub_ref_parse(struct hub_ref *r, const char *text, struct err *e);
+/* The same for what is on this machine already, where any name of a file (hub_path_ok) is one of a model: "my class". */
+int hub_ref_here(struct hub_ref *r, const char *text, struct err *e);
 
 /* One or two words of letters, digits, '-', '_', '.', joined by '/'; no "--" and no "..", as on the hub. */
 bool hub_repo_ok(const char *repo);

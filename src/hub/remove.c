@@ -308,7 +308,7 @@ int hub_remove(const struct hub_places *p, const struct hub_ref *ref, struct hub
     snprintf(r->name, sizeof r->name, "%s%s%s%s%s", ref->repo, ref->revision[0] ? "@" : "", ref->revision,
              ref->pick[0] ? ":" : "", ref->pick);
     if (ref->source == HUB_URL) FAIL(e, ERR_USAGE, "%.200s: name the file as autarky list does", ref->url);
-    if (!p->root[PLACE_HF]) return remove_own(p->root[PLACE_OWN], ref, r, agree, ctx, e);
+    if (!p->root[PLACE_HF] || ref->file) return remove_own(p->root[PLACE_OWN], ref, r, agree, ctx, e);
     TRY(cache_at(&m.c, p->root[PLACE_HF], ref->repo, e));
     if (file_absent(m.c.repo)) return remove_own(p->root[PLACE_OWN], ref, r, agree, ctx, e);
     if (ref->revision[0] && !local_commit(m.only, &m.c, ref->revision))

@@ -8,6 +8,7 @@
 #include "cli/confirm.h"
 #include "cli/exit.h"
 #include "cli/hub_env.h"
+#include "cli/model_name.h"
 #include "cli/options.h"
 #include "cli/models/packed.h"
 #include "cli/term.h"
@@ -104,14 +105,31 @@ int cmd_list(int argc, char **argv)
 
 static bool stopped(void) { return term_interrupted != 0; }
 
+/* What a copy of the file or folder at path is called. */
+static int ref_of_path(struct hub_ref *ref, const char *path, struct err *e)
+{
+    size_t n = strlen(path), at;
+    while (n > 1 && path[n - 1] == '/') n--;
+    for (at = n; at > 0 && path[at - 1] != '/';) at--;
+    *ref = (struct hub_ref){.file = true};
+    if (n - at >= sizeof ref->repo) FAIL(e, ERR_LIMIT, "%s: the name is too long", path);
+    memcpy(ref->repo, path + at, n - at);
+    return OK;
+}
+
 static int copy(const char *name, const char *to, bool json, struct err *e)
 {
     struct hub_env h;
     struct hub_ref ref;
     char path[PATH_MAX], out[PATH_MAX];
-    TRY(hub_ref_parse(&ref, name, e));
-    TRY(hub_env_read(&h, e));
-    TRY(hub_find(path, &h.places, name, e));
+    if (!file_absent(name)) {
+        TRY(model_resolve(path, name, e));
+        TRY(ref_of_path(&ref, path, e));
+    } else {
+        TRY(hub_ref_here(&ref, name, e));
+        TRY(hub_env_read(&h, e));
+        TRY(hub_find(path, &h.places, name, e));
+    }
     TRY(hub_copy(out, path, &ref, to, stopped, e));
     if (json) {
         json_t *o = json_pack("{s:s,s:s,s:s}", "model", name, "from", path, "path", out);
@@ -132,8 +150,8 @@ int cmd_cp(int argc, char **argv)
     struct opts o = {
         .command = "cp",
         .usage = "MODEL TO",
-        .summary = "Copies a model of autarky list, a file or a folder, to a place of its own and prints its path.\n"
-                   "Nothing that exists is replaced; the copy appears when it is whole.\n"};
+        .summary = "Copies a model (a name of autarky list, a file with all its parts, a folder) to a place of its own and\n"
+                   "prints its path. Nothing that exists is replaced; the copy appears when it is whole.\n"};
     opts_flag(&o, "json", 0, &json, "the result as JSON on stdout");
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
     if (n != 2) rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "MODEL and TO are wanted; %d %s given", n, n == 1 ? "is" : "are");
@@ -161,6 +179,15 @@ static int ask_removal(void *ctx, const struct hub_removal *r, struct err *e)
     return confirm(question, "say -y", "nothing is removed", e);
 }
 
+/* A name that is none of the caches'. */
+static int not_ours(const char *name, struct err *e)
+{
+    struct hub_ref ref;
+    if (file_absent(name)) return hub_ref_here(&ref, name, e);
+    FAIL(e, ERR_USAGE, "%s: rm removes what pull has fetched; what lies elsewhere is deleted as any other file (rm --packed "
+         "MODEL removes what was packed of it)", name);
+}
+
 static int remove_model(const char *name, bool yes, bool json, struct err *e)
 {
     struct hub_env h;
@@ -169,13 +196,14 @@ static int remove_model(const char *name, bool yes, bool json, struct err *e)
     struct removal x = {.yes = yes};
     char size[24];
     uint64_t freed = 0;
-    TRY(hub_ref_parse(&ref, name, e));
+    TRY(hub_ref_here(&ref, name, NULL) ? not_ours(name, e) : OK);
     TRY(hub_env_read(&h, e));
     x.whole = !ref.pick[0] && !ref.revision[0];
     TRY(packed_of_ref(&x.packed, &h.places, &ref, e));
     int rc = hub_remove(&h.places, &ref, &r, ask_removal, &x, e);
     if (!rc) rc = packed_drop(&x.packed, false, &freed, e);
     packed_free(&x.packed);
+    if (rc == ERR_NOTFOUND && !file_absent(name)) return not_ours(name, e);
     TRY(rc);
     if (!json) {
         fprintf(stderr, "%s: removed, %s freed\n", r.name, hub_size_text(size, r.bytes + freed));

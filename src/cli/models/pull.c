@@ -110,7 +110,7 @@ static int parse_ref(const struct pull_args *a, struct hub_ref *ref, const char 
     if (hub_known(name)) {
         if (!a->quiet) fprintf(stderr, "%s is %s\n", name, hub_known(name));
         name = hub_known(name);
-    } else if (!strpbrk(name, "/:")) {
+    } else if (!strchr(name, '/')) {
         char near[200];
         bool is = hub_known_near(near, sizeof near, name);
         FAIL(e, is ? ERR_NOTFOUND : ERR_USAGE, "\"%.100s\" is no name of a published model (autarky plan --list)%s%s%s", name,
