@@ -178,6 +178,13 @@ int term_columns(void)
     return w.ws_col;
 }
 
+int term_rows(void)
+{
+    struct winsize w;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_row == 0) return 24;
+    return w.ws_row;
+}
+
 static bool colored(FILE *f)
 {
     const char *no = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE");
@@ -206,7 +213,9 @@ void term_write(FILE *f, const char *s, size_t n)
     buf_free(&b);
 }
 
-void term_say(FILE *f, const char *s, size_t n)
+void term_say(FILE *f, const char *s, size_t n) { term_say_row(f, s, n, 0); }
+
+void term_say_row(FILE *f, const char *s, size_t n, int indent)
 {
     struct buf b = {0};
     struct wrap w;
@@ -216,6 +225,7 @@ void term_say(FILE *f, const char *s, size_t n)
     }
     text_sanitize_terminal(s, n, &b);
     wrap_init(&w, f, term_columns());
+    w.indent = 2 * indent < w.columns ? indent : 0;
     if (!b.failed && b.len > 0) wrap_add(&w, b.data, b.len);
     wrap_end(&w);
     buf_free(&b);

@@ -38,6 +38,7 @@ void term_paste(bool on);
 
 bool term_is_tty(FILE *f);
 int term_columns(void); /* 80 when unknown */
+int term_rows(void);    /* 24 when unknown */
 /* No colours and nothing that moves the cursor: --plain, or a terminal that cannot (TERM=dumb or none). */
 bool term_plain(void);
 
@@ -60,6 +61,8 @@ const char *term_reset(FILE *f);
 void term_write(FILE *f, const char *s, size_t n);
 /* The same for a message: on a terminal its lines are broken between words. */
 void term_say(FILE *f, const char *s, size_t n);
+/* The same for a row of a list whose text begins in column indent: so do its further lines. */
+void term_say_row(FILE *f, const char *s, size_t n, int indent);
 /* Flushes stdout; false when what was written did not arrive (full disk). */
 bool term_flush(void);
 

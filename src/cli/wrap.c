@@ -20,7 +20,10 @@ static void new_line(struct wrap *w)
 static void put_word(struct wrap *w)
 {
     if (w->word.len == 0) return;
-    if (w->column > 0 && w->column + w->spaces + w->word_cells > w->columns) new_line(w);
+    if (w->column > 0 && w->column + w->spaces + w->word_cells > w->columns) {
+        new_line(w);
+        for (; w->column < w->indent; w->column++) fputc(' ', w->f);
+    }
     for (; w->spaces > 0; w->spaces--, w->column++) fputc(' ', w->f);
     fwrite(w->word.data, 1, w->word.len, w->f);
     w->column += w->word_cells;

@@ -13,6 +13,7 @@
 struct wrap {
     FILE *f;
     int columns;
+    int indent; /* blanks at the beginning of lines that a break begins; 0 unless set */
     int column; /* cells used in this line, without what is held back */
     int spaces; /* held back */
     struct buf word;

@@ -229,21 +229,24 @@ static int loop(struct chat *c, struct err *e)
     return rc;
 }
 
-static void greet(const struct chat *c)
+/* What stands on a narrow terminal: the figures, which /show has too, give way to the hint, then the program's own name does,
+ * then the end of the model's. */
+static void greet(const struct chat *c, const char *model)
 {
+    static const char dot[] = " \xc2\xb7 ", program[] = "autarky " AUTARKY_VERSION, hint[] = "/help";
     const struct engine *en = &c->t.engine;
     if (!term_is_tty(stdin) || !term_is_tty(stderr)) return;
-    const char *name = strrchr(en->path, '/'), *dot = " \xc2\xb7 ";
-    char figures[100];
-    name = name ? name + 1 : en->path;
+    char name[200], figures[100];
+    model_shown(name, sizeof name, model);
     snprintf(figures, sizeof figures, "%.1f M parameters%scontext %" PRId64 "%s",
              (double)config_params(&en->net.config, NULL) / 1e6, dot, c->t.decoder.context, dot);
-    /* On a narrow terminal the figures, which /show has too, give way to the hint. */
-    size_t all = utf8_count(name, strlen(name)) + utf8_count(figures, strlen(figures)) +
-                 strlen("autarky " AUTARKY_VERSION " .  . /help");
-    fprintf(stderr, "%sautarky %s%s%s", term_bold(stderr), AUTARKY_VERSION, term_reset(stderr), dot);
-    term_write(stderr, name, strlen(name));
-    fprintf(stderr, "%s%s/help\n", dot, all <= (size_t)term_columns() ? figures : "");
+    size_t columns = (size_t)term_columns(), least = utf8_count(name, strlen(name)) + strlen(dot) - 1 + strlen(hint);
+    bool first = least + strlen(program) + strlen(dot) - 1 <= columns;
+    bool all = least + strlen(program) + strlen(dot) - 1 + utf8_count(figures, strlen(figures)) <= columns;
+    if (first) fprintf(stderr, "%s%s%s%s", term_bold(stderr), program, term_reset(stderr), dot);
+    int room = (int)columns - (int)(strlen(dot) - 1 + strlen(hint));
+    term_write(stderr, name, term_fit(name, strlen(name), room > 8 ? room : 8));
+    fprintf(stderr, "%s%s%s\n", dot, all ? figures : "", hint);
 }
 
 struct chat_args {
@@ -273,7 +276,7 @@ static int run(struct chat *c, const struct chat_args *a, const char *model, str
     if (a->load && term_is_tty(stderr)) fprintf(stderr, "%zu messages read from %s\n", c->log.n, a->load);
     if (a->system) TRY(chat_log_system(&c->log, a->system, e));
     TRY(line_open(&c->line, &lo, e));
-    greet(c);
+    greet(c, model);
     return loop(c, e);
 }
 

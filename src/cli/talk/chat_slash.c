@@ -306,16 +306,27 @@ const char *const chat_slash_words[] = {"/help",  "/new",    "/clear", "/regen",
                                         "/stats", "/tokens", "/save",  "/load",  "/bye",  "/exit",   "/quit", NULL};
 const char *const chat_slash_on_files[] = {"/save", "/load", NULL};
 
+static void say_help(const struct slash *s)
+{
+    char text[200];
+    if (!s->help) return;
+    int n = snprintf(text, sizeof text, "  %-9s%s\n", s->name, s->help);
+    term_say_row(stderr, text, (size_t)n, 11);
+}
+
 static int do_help(struct chat *c, const char *arg, struct err *e)
 {
     (void)c;
     (void)arg;
     (void)e;
-    for (size_t i = 0; i < ARRAY_LEN(slashes); i++)
-        if (slashes[i].help) say("  %-9s%s\n", slashes[i].name, slashes[i].help);
-    say("  \"\"\"      begins and ends a text of several lines; Alt-Enter also makes a new line\n"
-        "  //...    a message that begins with a slash\n"
-        "  Ctrl-C   stops an answer, twice within a second ends; Tab completes commands and files; Ctrl-R searches\n");
+    static const struct slash keys[] = {
+        {"\"\"\"", "begins and ends a text of several lines; Alt-Enter also makes a new line", NULL},
+        {"//...", "a message that begins with a slash", NULL},
+        {"Ctrl-C", "stops an answer, twice within a second ends", NULL},
+        {"Tab", "completes commands and files; Ctrl-R searches what was typed before", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(slashes); i++) say_help(&slashes[i]);
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) say_help(&keys[i]);
     return OK;
 }
 
