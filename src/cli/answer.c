@@ -120,7 +120,7 @@ static int add_figures(json_t *obj, const struct generate_result *r, const struc
     bad |= json_object_set_new(obj, "level", json_string(cpu_level_name(en->ks.level)));
     bad |= json_object_set_new(obj, "compute", json_string(engine_compute_name(en)));
     bad |= json_object_set_new(obj, "cache", json_string(formats[en->cache].name));
-    bad |= json_object_set_new(obj, "form", json_string(en->net.absorbed ? "absorbed" : "plain"));
+    bad |= json_object_set_new(obj, "attention", json_string(en->net.absorbed ? "absorbed" : "plain"));
     bad |= json_object_set_new(obj, "threads", json_integer(pool_threads(en->pool)));
     bad |= json_object_set_new(obj, "version", json_string(AUTARKY_VERSION));
     if (bad) return json_bad("the result", e);

@@ -18,6 +18,7 @@ static const struct other_option others[] = {
     {" ctx-size num-ctx context-length n-ctx ",      OTHER_SAME,    OTHER_VALUE, "ctx"},
     {" n-predict predict num-predict max-new-tokens n ", OTHER_SAME, OTHER_VALUE, "max-tokens"},
     {" repeat-penalty repetition-penalty ",          OTHER_SAME,    OTHER_VALUE, "repeat"},
+    {" form ",                                       OTHER_SAME,    OTHER_VALUE, "attention"},
     {" repeat-last-n ",                              OTHER_SAME,    OTHER_VALUE, "repeat-window"},
     {" s ",                                          OTHER_SAME,    OTHER_VALUE, "seed"},
     {" sys system-prompt system-message ",           OTHER_SAME,    OTHER_VALUE, "system"},

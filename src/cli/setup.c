@@ -26,7 +26,7 @@ static int64_t default_threads(void)
     return n;
 }
 
-static const char *const form_names[] = {"absorbed", "plain", NULL};
+static const char *const attention_names[] = {"absorbed", "plain", NULL};
 static const char *const thinking_names[] = {"default", "off", "on", NULL}; /* enum chat_thinking */
 static const char *const compute_names[] = {"auto", "f32", "bf16", "int8", NULL}; /* enum engine_compute */
 static const char *const cache_names[] = {"auto", "f32", "bf16", "q8_0", NULL};   /* enum engine_cache */
@@ -44,7 +44,7 @@ void model_args_add(struct opts *o, struct model_args *m)
     opts_choice(o, "compute", &m->compute, compute_names, "numbers of products");
     opts_choice(o, "cache", &m->cache, cache_names,
                 "numbers of what is remembered (auto: bf16; with f32 products f32; latents with int8 products q8_0)");
-    opts_choice(o, "form", &m->form, form_names, "form of attention");
+    opts_choice(o, "attention", &m->attention, attention_names, "of latents: how it is computed");
     opts_add(o, (struct opt){"level", 0, OPT_STR, &m->level, .arg = "NAME",
                              .help = "kernels: c, avx2, ... (default: the best)"});
     opts_flag(o, "no-panels", 0, &m->no_panels, "keep no file of packed weights");
@@ -161,7 +161,7 @@ struct engine_options model_engine_options(const char *path, const struct model_
     return (struct engine_options){.model = path,
                                    .compute = (enum engine_compute)m->compute,
                                    .cache = (enum engine_cache)m->cache,
-                                   .plain = m->form == 1,
+                                   .plain = m->attention == 1,
                                    .threads = (int)m->threads,
                                    .level = m->level,
                                    .decoder = {.context = m->ctx, .chunk = m->chunk},

@@ -13,7 +13,7 @@ enum { SETUP_PATH = 4096 };
 struct model_args {
     int64_t ctx, threads, chunk, memory;
     const char *level;
-    int form, compute, cache; /* indices of the choices */
+    int attention, compute, cache; /* indices of the choices */
     bool no_panels;
     const char *template_name; /* form of chats; this and the next only where chat_args_add was called, too */
     int thinking;

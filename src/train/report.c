@@ -26,15 +26,8 @@ int report_open(struct report *r, const char *run, struct err *e)
     return OK;
 }
 
-static void end_line(struct report *r)
-{
-    if (r->line_open) fputs("\r\033[K", stderr);
-    r->line_open = false;
-}
-
 void report_close(struct report *r)
 {
-    if (r->line_open) fputc('\n', stderr);
     mem_free(r->metrics);
     mem_free(r->samples);
     buf_free(&r->line);
@@ -100,8 +93,8 @@ void report_say(struct report *r, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    end_line(r);
-    fprintf(stderr, "%s\n", text);
+    if (r->out.line) r->out.line(text);
+    else fprintf(stderr, "%s\n", text);
 }
 
 /* "key":number, or null when it is not finite: JSON has no NaN. */
@@ -149,7 +142,7 @@ static void step_line(const struct report *r, const struct step_stats *s, char *
     double gflops = r->tokens_per_second * r->flops_per_token * 1e-9;
     print_left(left, sizeof left, r->seconds_per_step * (double)(r->steps - s->step));
     if (r->peak > 1e9 * gflops) snprintf(share, sizeof share, " (%.0f%% of the kernel)", 1e11 * gflops / r->peak);
-    if (r->columns && room >= 60) {
+    if (r->out.columns && room >= 60) {
         int done = (int)(s->step * BAR / r->steps);
         memset(bar, '.', BAR);
         memset(bar, '#', (size_t)done);
@@ -172,7 +165,6 @@ static void watch_loss(struct report *r, int64_t step)
 {
     r->above = r->guess > 0 && r->loss > r->guess ? r->above + 1 : 0;
     if (r->above < PATIENCE || step < r->warmup + PATIENCE) return;
-    end_line(r);
     log_warn("step %" PRId64 ": the loss, %.2f, stays above that of a uniform guess, %.2f: the model learns nothing; lr or "
              "init_std may be too large, or the text may be no text", step, r->loss, r->guess);
     r->guess = 0;
@@ -183,13 +175,14 @@ static void progress(struct report *r, const struct step_stats *s)
     double now = clock_seconds();
     bool last = s->step == r->steps;
     char line[LINE + 1];
-    if (r->quiet || (!last && r->last_line > 0 && now - r->last_line < (r->columns ? TTY_INTERVAL : PLAIN_INTERVAL)))
+    if (r->quiet || (!last && r->last_line > 0 && now - r->last_line < (r->out.columns ? TTY_INTERVAL : PLAIN_INTERVAL)))
         return;
     r->last_line = now;
-    int columns = r->columns ? r->columns() - 1 : LINE;
+    int columns = r->out.columns ? r->out.columns() - 1 : LINE;
     step_line(r, s, line, (size_t)(columns < 20 ? 20 : columns > LINE ? LINE : columns));
-    fprintf(stderr, "%s%s%s", r->columns ? "\r\033[K" : "", line, r->columns ? "" : "\n");
-    r->line_open = r->columns != NULL;
+    if (r->out.columns) r->out.status(line);
+    else if (r->out.line) r->out.line(line);
+    else fprintf(stderr, "%s\n", line);
 }
 
 int report_step(struct report *r, const struct trainer *t, const struct step_stats *s, int64_t total_tokens, double seconds,

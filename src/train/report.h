@@ -9,10 +9,17 @@
 #include <stdbool.h>
 #include "train/trainer.h"
 
+/* Where lines for people go. All NULL: to stderr, whole lines now and then. */
+struct report_out {
+    int (*columns)(void);             /* of a terminal; NULL: there is none */
+    void (*line)(const char *text);   /* without an end of line; NULL: to stderr */
+    void (*status)(const char *text); /* a line that the next one replaces; where there are columns */
+};
+
 struct report {
     char *metrics, *samples; /* paths, owned */
     int64_t metrics_bytes, samples_bytes;
-    int (*columns)(void); /* of the terminal; NULL: stderr is none, so whole lines now and then */
+    struct report_out out;
     bool quiet;
     int64_t steps;           /* of the whole run */
     double flops_per_token, peak; /* peak 0: unknown */
@@ -20,12 +27,11 @@ struct report {
     double seconds_per_step, last_line;
     double guess;     /* loss of a uniform guess; 0: unknown */
     int64_t warmup, above; /* steps of the rising rate; steps in a row of a loss above the guess */
-    bool line_open;          /* the terminal's cursor is behind a progress line */
     struct buf line;
 };
 
 int report_open(struct report *r, const char *run, struct err *e);
-void report_close(struct report *r); /* accepts a zeroed report; ends an open progress line */
+void report_close(struct report *r); /* accepts a zeroed report */
 /* Cuts both logs to the lengths that they had at a checkpoint. A log that is shorter, missing or not as it was loses what
  * is later than the checkpoint's step and half a line at its end; a warning says so. */
 int report_rewind(struct report *r, int64_t step, int64_t metrics_bytes, int64_t samples_bytes, struct err *e);
@@ -37,7 +43,7 @@ int report_step(struct report *r, const struct trainer *t, const struct step_sta
 /* names and results of n val sources. */
 int report_eval(struct report *r, const struct trainer *t, const struct eval_stats *s, size_t n, struct err *e);
 int report_sample(struct report *r, int64_t step, const char *text, size_t len, struct err *e);
-/* A line for people, above the progress line. Nothing when quiet. */
+/* A line for people, above the line of progress. Nothing when quiet. */
 void report_say(struct report *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -177,7 +177,7 @@ static int start(struct session *s, struct err *e)
     TRY(report_open(&s->report, o->run, e));
     TRY(trainer_open(&s->trainer, &t, e));
     s->report.quiet = o->quiet;
-    s->report.columns = o->columns;
+    s->report.out = o->out;
     s->report.steps = o->recipe->steps;
     s->report.guess = log((double)s->config.vocab);
     s->report.warmup = o->recipe->warmup;

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include "train/corpus.h"
+#include "train/report.h"
 #include "train/trainer.h"
 
 struct train_options {
@@ -14,7 +15,7 @@ struct train_options {
     const char *run; /* folder, exists */
     bool resume;     /* go on from the newest good checkpoint; else a folder with checkpoints is an error */
     bool quiet;
-    int (*columns)(void); /* of the terminal that progress goes to; NULL: it goes to none */
+    struct report_out out; /* where lines for people go */
     const char *trace;  /* file for the operations of the second step of this process; NULL: none */
     int64_t stop_after; /* steps of this process, then a checkpoint; 0: no limit */
     const volatile sig_atomic_t *stop; /* looked at between steps: checkpoint and ERR_INTERRUPTED. NULL allowed */

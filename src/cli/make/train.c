@@ -43,7 +43,6 @@ static void catch_signals(void)
 
 struct preparing {
     bool quiet, tty;
-    bool open; /* the cursor stands behind an unfinished line */
     double last;
 };
 
@@ -52,12 +51,21 @@ static void show_preparing(void *ctx, const char *what, uint64_t done, uint64_t 
     struct preparing *p = ctx;
     double now = clock_seconds();
     char of[32] = "";
-    if (p->quiet || (done != total && now - p->last < (p->tty ? 0.1 : 10))) return;
+    if (p->quiet || now - p->last < (p->tty ? 0.1 : 10)) return;
     p->last = now;
     if (total > 0) snprintf(of, sizeof of, " of %" PRIu64, total);
-    p->open = p->tty && done != total;
-    fprintf(stderr, "%s%s: %" PRIu64 "%s%s", p->tty ? "\r\033[K" : "", what, done, of, p->open ? "" : "\n");
+    if (p->tty) term_status("%s: %" PRIu64 "%s", what, done, of);
+    else fprintf(stderr, "%s: %" PRIu64 "%s\n", what, done, of);
 }
+
+static void show_line(const char *text)
+{
+    term_status_end();
+    term_say(stderr, text, strlen(text));
+    fputc('\n', stderr);
+}
+
+static void show_status(const char *text) { term_status("%s", text); }
 
 static int run_folder(char *out, size_t cap, const struct recipe *r, const struct args *a, struct err *e)
 {
@@ -128,7 +136,7 @@ static int open_job(struct job *j, const struct args *a, struct err *e)
 static int run_job(struct job *j, const struct args *a, struct err *e)
 {
     bool tty = term_is_tty(stderr) && !term_plain();
-    struct preparing p = {.quiet = a->quiet, .tty = tty};
+    struct preparing p = {.quiet = a->quiet, .tty = tty, .last = clock_seconds()};
     bool any;
     TRY(open_job(j, a, e));
     TRY(checkpoint_any(&any, j->run, e));
@@ -140,7 +148,7 @@ static int run_job(struct job *j, const struct args *a, struct err *e)
                                .progress_ctx = &p,
                                .stop = &stop_signal};
     int rc = corpus_open(&j->corpus, &c, e);
-    if (p.open) fputs("\r\033[K", stderr);
+    term_status_end();
     if (rc) return rc;
     if (a->fresh) TRY(start_fresh(j->run, e)); /* not before: a text that cannot be read must not cost the earlier run */
     struct train_options o = {.recipe = &j->recipe,
@@ -150,7 +158,7 @@ static int run_job(struct job *j, const struct args *a, struct err *e)
                               .run = j->run,
                               .resume = a->resume,
                               .quiet = a->quiet,
-                              .columns = tty ? term_columns : NULL,
+                              .out = {.columns = tty ? term_columns : NULL, .line = show_line, .status = show_status},
                               .trace = a->trace,
                               .stop_after = a->stop_after,
                               .stop = &stop_signal};
@@ -191,11 +199,20 @@ static int print_json(const struct job *j, struct err *e)
 static void print_result(const struct job *j, bool quiet)
 {
     const struct train_result *r = &j->res;
-    if (r->finished && !quiet)
-        fprintf(stderr, "done: %" PRId64 " steps, %.2f M tokens in %.0f s; the model is in %s/model and %s/model.gguf\n", r->step,
-                1e-6 * (double)r->tokens, r->seconds, j->run, j->run);
-    if (!r->finished && !quiet)
-        fprintf(stderr, "stopped after step %" PRId64 " of %" PRId64 " as asked; go on with --resume\n", r->step, r->steps);
+    struct buf b = {0};
+    if (r->finished) {
+        bool folder = strcmp(j->recipe.export_folder, "none") != 0, gguf = strcmp(j->recipe.export_gguf, "none") != 0;
+        buf_printf(&b, "done: %" PRId64 " steps, %.2f M tokens in %.0f s", r->step, 1e-6 * (double)r->tokens, r->seconds);
+        if (r->loss > 0) buf_printf(&b, ", loss %.4f", r->loss); /* 0: no step was left to do */
+        if (folder) buf_printf(&b, "; the model is in %s/model", j->run);
+        if (gguf) buf_printf(&b, "%s %s/model.gguf", folder ? " and" : "; the model is in", j->run);
+        if (folder || gguf) buf_printf(&b, "\nto talk with it: autarky chat %s%s%s", strchr(j->run, ' ') ? "\"" : "", j->run,
+                                       strchr(j->run, ' ') ? "\"" : "");
+    } else {
+        buf_printf(&b, "stopped after step %" PRId64 " of %" PRId64 " as asked; go on with --resume", r->step, r->steps);
+    }
+    if (!quiet && !b.failed) show_line(b.data);
+    buf_free(&b);
     printf("weights sha256: %s\n", r->weights_hash);
 }
 
@@ -254,6 +271,7 @@ int cmd_train(int argc, char **argv)
     j->lock = -1;
     catch_signals();
     int rc = run_job(j, &a, &e);
+    term_status_end();
     if (!rc && a.json) rc = print_json(j, &e);
     else if (!rc) print_result(j, a.quiet);
     close_job(j);

@@ -128,7 +128,7 @@ static int report(const struct ppl *p, const char *file, bool json, struct err *
                   (json_int_t)p->t.engine.net.config.vocab, "begin_token", p->w.bos >= 0,
                   "nats_per_token", nats, "perplexity", exp(nats), "bits_per_byte", bits, "seconds", p->seconds,
                   "level", cpu_level_name(p->t.engine.ks.level), "compute", engine_compute_name(&p->t.engine), "cache",
-                  formats[p->t.engine.cache].name, "form", p->t.engine.net.absorbed ? "absorbed" : "plain");
+                  formats[p->t.engine.cache].name, "attention", p->t.engine.net.absorbed ? "absorbed" : "plain");
     if (!o) return json_bad("the result", e);
     return answer_print_json(o, e);
 }

@@ -85,7 +85,7 @@ static void make_words(struct words *w, const struct opts *o, const struct share
     number(w, "--cache-tokens", a->cache_tokens);
     choice(w, o, "--compute", m->compute);
     choice(w, o, "--cache", m->cache);
-    choice(w, o, "--form", m->form);
+    choice(w, o, "--attention", m->attention);
     choice(w, o, "--think", m->thinking);
     string(w, "--level", m->level);
     string(w, "--template", m->template_name);
