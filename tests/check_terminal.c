@@ -159,7 +159,8 @@ static void rows_text(const struct screen *s, struct buf *b)
         int n = row->n;
         while (n > 0 && row->cell[n - 1] == ' ') n--;
         for (int c = 0; begun && c < n; c++)
-            if (row->cell[c] != BEHIND) buf_add(b, utf8, (size_t)utf8proc_encode_char(row->cell[c], (utf8proc_uint8_t *)utf8));
+            if (row->cell[c] != BEHIND)
+                buf_add(b, utf8, (size_t)utf8proc_encode_char(row->cell[c], (utf8proc_uint8_t *)utf8));
         if (begun && n > 0) end = b->len;
         if (begun) buf_add_byte(b, '\n');
     }
@@ -278,8 +279,8 @@ static void end_chat(struct screen *s, pid_t pid)
     close(s->fd);
 }
 
-/* Types a text, another before it, and steps back; changes the width to each of n, the first is that of the start. A key behind each
- * shows when all is drawn. */
+/* Types a text, another before it, and steps back; changes the width to each of n, the first is that of the start. A key
+ * behind each shows when all is drawn. */
 static void check_text(struct screen *s, const char *text, const char *before, int back, const int *widths, size_t n)
 {
     struct buf b = {0};
@@ -314,10 +315,10 @@ int main(void)
 {
     static const char words[] = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
                                 "sixteen seventeen eighteen nineteen twenty and so on until the line is really long";
-    static const char wide[] = "\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xb8\x96\xe7\x95\x8c hello \xe4\xbd\xa0\xe5\xa5\xbd\xe4\xb8\x96\xe7\x95\x8c"
-                               "\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xb8\x96\xe7\x95\x8c\xe4\xbd\xa0\xe5\xa5\xbd \xc3\xa9t\xc3\xa9 a b c d e f "
-                               "\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xb8\x96\xe7\x95\x8c\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xb8\x96\xe7\x95\x8c";
-    static const int wider[] = {30, 50, 51, 52, 80, 120}, narrower[] = {120, 80, 79, 50, 31, 30}, both[] = {80, 40, 100, 33, 34, 90};
+#define HELLO "\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xb8\x96\xe7\x95\x8c" /* four characters, two cells each */
+    static const char wide[] = HELLO " hello " HELLO HELLO HELLO " \xc3\xa9t\xc3\xa9 a b c d e f " HELLO HELLO;
+    static const int wider[] = {30, 50, 51, 52, 80, 120}, narrower[] = {120, 80, 79, 50, 31, 30};
+    static const int both[] = {80, 40, 100, 33, 34, 90};
     struct screen *s = mem_alloc(sizeof *s);
     folder_make();
     CHECK(s != NULL, "no memory");
