@@ -50,7 +50,7 @@ REPLAY := $(patsubst $(B)/fuzz/fuzz_%,$(B)/fuzz/replay_%,$(FUZZ))
 
 .PHONY: all tests check fuzzers replay layers style headers clean
 all: $(B)/autarky
-tests: $(TEST)
+tests: $(TEST) $(B)/tests/scripted_server
 check: all tests replay
 	@tools/run-tests.sh
 layers:

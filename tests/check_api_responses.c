@@ -104,15 +104,15 @@ static void check_stream(void)
     CALL_END(&s, 0, 1);
     DONE(&s, 0, TURN_CALLS, 12, 8, 5);
     SAME(events(),
-         "created in_progress output_item.added reasoning_text.delta reasoning_text.delta reasoning_text.done "
+         "created in_progress output_item.added content_part.added reasoning_text.delta reasoning_text.delta reasoning_text.done content_part.done "
          "output_item.done "
          "output_item.added content_part.added output_text.delta output_text.delta output_text.done content_part.done "
          "output_item.done output_item.added function_call_arguments.delta function_call_arguments.done "
          "output_item.done "
          "output_item.added custom_tool_call_input.delta custom_tool_call_input.done output_item.done completed");
     CHECK(!strstr(script_out(&s), "[DONE]"), "a [DONE]");
-    SAME(script_stream(&s, "output_index"), "0|0|0|0|0|1|1|1|1|1|1|1|2|2|2|2|3|3|3|3");
-    SAME(script_stream(&s, "content_index"), "0|0|0|0|0|0|0|0");
+    SAME(script_stream(&s, "output_index"), "0|0|0|0|0|0|0|1|1|1|1|1|1|1|2|2|2|2|3|3|3|3");
+    SAME(script_stream(&s, "content_index"), "0|0|0|0|0|0|0|0|0|0");
     SAME(script_stream(&s, "item.name"), "f|f|patch|patch");
     SAME(script_stream(&s, "item.arguments"), "{\"x\":1}"); /* the empty one before it joins without a bar */
     SAME(script_stream(&s, "item.input"), "*** \"x");

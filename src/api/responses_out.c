@@ -30,6 +30,14 @@ static void tokens(struct api_answer *a, struct jw *w, struct api_choice *c, boo
     if (move) c->told = c->tokens.n;
 }
 
+static void reasoning_part(struct jw *w, const char *key, const char *s, size_t len)
+{
+    jw_open(w, key, '{');
+    jw_str(w, "type", "reasoning_text");
+    jw_text(w, "text", s, len);
+    jw_close(w, '}');
+}
+
 static void reasoning_item(struct api_answer *a, struct jw *w, const char *key, int64_t index, const char *s,
                            size_t len, bool whole)
 {
@@ -41,12 +49,7 @@ static void reasoning_item(struct api_answer *a, struct jw *w, const char *key, 
     jw_open(w, "summary", '[');
     jw_close(w, ']');
     jw_open(w, "content", '[');
-    if (whole) {
-        jw_open(w, NULL, '{');
-        jw_str(w, "type", "reasoning_text");
-        jw_text(w, "text", s, len);
-        jw_close(w, '}');
-    }
+    if (whole) reasoning_part(w, NULL, s, len);
     jw_close(w, ']');
     if (whole && a->work->wish.seals) {
         struct buf b = {0};
@@ -285,6 +288,18 @@ static void whole_item(struct api_answer *a, struct api_choice *c, struct jw *w,
     else call_item(a, w, key, c->index, &c->calls[c->n_calls - 1], true);
 }
 
+static void reasoning_done(struct api_answer *a, struct api_choice *c, struct buf *out)
+{
+    const char *s = c->reasoning.data + c->from;
+    size_t len = c->reasoning.len - c->from;
+    struct jw w = item_event(a, c, out, "response.reasoning_text.done", "rs");
+    jw_text(&w, "text", s, len);
+    event_close(&w);
+    w = item_event(a, c, out, "response.content_part.done", "rs");
+    reasoning_part(&w, "part", s, len);
+    event_close(&w);
+}
+
 static void text_done(struct api_answer *a, struct api_choice *c, struct buf *out)
 {
     const char *s = c->text.data + c->from;
@@ -323,11 +338,7 @@ static void item_close(struct api_answer *a, struct api_choice *c, const char *s
     if (c->part == NOTHING) return;
     if (c->part == MESSAGE) text_done(a, c, out);
     if (c->part == CALL) call_done(a, c, out);
-    if (c->part == REASONING) {
-        struct jw r = item_event(a, c, out, "response.reasoning_text.done", "rs");
-        jw_text(&r, "text", c->reasoning.data + c->from, c->reasoning.len - c->from);
-        event_close(&r);
-    }
+    if (c->part == REASONING) reasoning_done(a, c, out);
     struct jw w = event_open(a, out, "response.output_item.done");
     jw_int(&w, "output_index", c->index);
     whole_item(a, c, &w, "item", status);
@@ -353,9 +364,10 @@ static void item_open(struct api_answer *a, struct api_choice *c, int part, cons
     else if (part == MESSAGE) message_item(a, &w, "item", c->index, "", 0, "in_progress", NULL);
     else call_item(a, &w, "item", c->index, &c->calls[c->n_calls - 1], false);
     event_close(&w);
-    if (part != MESSAGE) return;
-    w = item_event(a, c, out, "response.content_part.added", "msg");
-    text_part(a, &w, "part", "", 0, NULL);
+    if (part == CALL) return;
+    w = item_event(a, c, out, "response.content_part.added", part == MESSAGE ? "msg" : "rs");
+    if (part == MESSAGE) text_part(a, &w, "part", "", 0, NULL);
+    else reasoning_part(&w, "part", "", 0);
     event_close(&w);
 }
 
