@@ -1,4 +1,5 @@
 /* The HTTP server over real sockets of this machine: requests and answers, refusals, connections, listening, its end. */
+#include <ifaddrs.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include "tests/folder.h"
@@ -112,6 +113,12 @@ static void test_refusals(void)
     CHECK(has(a, " 421 ") && strstr(a, "\r\n\r\n")[4] == '\0', "%s", a);
     int handled = read_count(&f, &f.handled);
     CHECK(handled == 1, "%d of them came to the handler", handled);
+    /* bodies of the handler's own; the log knows why */
+    a = ask(&f, "PUT /own/x HTTP/1.1\r\nHost: localhost\r\n\r\n", &b);
+    CHECK(has(a, " 405 ") && has(a, "\r\n\r\n{\"own\":405}"), "%s", a);
+    for (int i = 0; i < 400 && strcmp(f.last_path, "/own/x") != 0; i++) clock_sleep(0.005);
+    CHECK(!strcmp(f.last_path, "/own/x") && has(f.last_reason, "takes GET") && f.last.status == 405, "%s: %s", f.last_path,
+          f.last_reason);
     /* admit: the body is not waited for, and the answer is not lost */
     a = ask(&f,
             "POST /echo HTTP/1.1\r\nHost: localhost\r\nX-Deny: 1\r\nContent-Type: application/json\r\nContent-Length: "
@@ -349,6 +356,81 @@ static void test_listening(void)
           "no sockets were handed over");
 }
 
+/* An address of this machine that is not its own only; clients of it count as others. */
+static bool find_address(char out[NET_IP_TEXT])
+{
+    struct ifaddrs *all, *one;
+    bool found = false;
+    if (getifaddrs(&all) != 0) return false;
+    for (one = all; one && !found; one = one->ifa_next) {
+        if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET) continue;
+        struct net_ip ip = {0};
+        memcpy(ip.bytes, &((struct sockaddr_in *)one->ifa_addr)->sin_addr, 4);
+        found = !net_ip_is_loopback(&ip);
+        if (found) net_ip_text(out, &ip);
+    }
+    freeifaddrs(all);
+    return found;
+}
+
+static void job_listen(struct fixture *f, void *ctx)
+{
+    struct err e = {0};
+    f->port = 0;
+    CHECK_OK(http_server_listen(f->s, ctx, &f->port, NULL, &e), &e);
+}
+
+static int dial_at(const struct fixture *f, const char *address)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)f->port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(inet_pton(AF_INET, address, &a.sin_addr) == 1 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0,
+          "%s: no connection", address);
+    return fd;
+}
+
+static void test_peers(void)
+{
+    struct fixture f;
+    struct buf b = {0};
+    struct http_config c;
+    char address[NET_IP_TEXT], text[100];
+    if (!find_address(address)) {
+        test_skip("this machine has no address but its own");
+        return;
+    }
+    config_for_tests(&c);
+    c.per_peer = 2;
+    start(&f, &c, NULL);
+    on_loop(&f, job_listen, address);
+    int fds[3];
+    for (int i = 0; i < 3; i++) fds[i] = dial_at(&f, address);
+    CHECK(take(fds[2], &b, 2, NULL) && has(b.data, "HTTP/1.1 429 ") && has(b.data, "Retry-After: 1\r\n"), "%s", b.data);
+    /* its name is the address that was connected to */
+    snprintf(text, sizeof text, "GET /hi HTTP/1.1\r\nHost: %s:%d\r\n" CLOSE, address, f.port);
+    buf_clear(&b);
+    put(fds[1], text);
+    CHECK(take(fds[1], &b, 2, NULL) && has(b.data, " 200 OK"), "%s", b.data);
+    buf_clear(&b);
+    put(fds[0], "GET /hi HTTP/1.1\r\nHost: 9.9.9.9\r\n" CLOSE);
+    CHECK(take(fds[0], &b, 2, NULL) && has(b.data, " 421 "), "%s", b.data);
+    for (int i = 0; i < 3; i++) close(fds[i]);
+    stop(&f);
+    buf_free(&b);
+    static const struct {
+        const char *a, *b;
+        bool near;
+    } pairs[] = {
+        {"10.0.0.1", "10.0.0.1", true}, {"10.0.0.1", "10.0.0.2", false}, {"2001:db8::1", "2001:db8:0:0:9::2", true},
+        {"2001:db8::1", "2001:db8:0:1::1", false}, {"10.0.0.1", "::ffff:10.0.0.1", true}, {"10.0.0.1", "a00:1::", false},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        struct net_ip x, y;
+        bool good = net_ip_parse(&x, pairs[i].a) && net_ip_parse(&y, pairs[i].b);
+        CHECK(good && net_ip_is_near(&x, &y) == pairs[i].near, "%s and %s", pairs[i].a, pairs[i].b);
+    }
+}
+
 static void test_path(void)
 {
     struct fixture f;
@@ -438,6 +520,7 @@ int main(void)
     test_drain();
     test_listening();
     test_path();
+    test_peers();
     test_leaks();
     folder_remove();
     return test_end();

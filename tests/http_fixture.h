@@ -189,6 +189,13 @@ static inline void handle(void *ctx, struct http_request *r)
     }
 }
 
+/* Of some paths, in words of their own. */
+static inline void refuse(void *ctx, const struct http_request *r, const struct http_refusal *why, struct buf *json)
+{
+    (void)ctx;
+    if (strncmp(r->path, "/own/", 5) == 0) buf_printf(json, "{\"own\":%d}", why->status);
+}
+
 static inline void on_log(void *ctx, const struct http_done *d)
 {
     struct fixture *f = ctx;
@@ -259,7 +266,8 @@ static inline void open_at(struct fixture *f, const struct http_config *config, 
     pthread_cond_init(&f->done, NULL);
     if (config) f->config = *config;
     else config_for_tests(&f->config);
-    f->config.handler = (struct http_handler){.ctx = f, .route = route, .admit = admit, .handle = handle, .log = on_log};
+    f->config.handler = (struct http_handler){
+        .ctx = f, .route = route, .admit = admit, .handle = handle, .refuse = refuse, .log = on_log};
     CHECK_OK(http_loop_open(&f->loop, &e), &e);
     CHECK_OK(http_server_open(&f->s, f->loop, &f->config, &e), &e);
     if (path) CHECK_OK(http_server_listen_path(f->s, path, &e), &e);
