@@ -229,6 +229,39 @@ static void check_marker(void)
     grammar_free(g);
 }
 
+/* Grammars that can be read in ever more ways end in an error, soon. */
+static void check_limits(void)
+{
+    static const char *const wide[] = {"root ::= x\nx ::= y z | z y | [^b]\ny ::= [^a] x?\nz ::= [^c] x? [^d]?", NULL};
+    struct buf many = {0};
+    buf_add_str(&many, "root ::= a0\n");
+    for (int i = 0; i < 300; i++) buf_printf(&many, "a%d ::= [^z]{60000} \"%d\" | a%d\n", i, i, i + 1);
+    buf_add_str(&many, "a300 ::= \"x\"\n");
+    for (int i = 0; i < 2; i++) {
+        const char *text = wide[i] ? wide[i] : many.data;
+        struct grammar *g;
+        struct grammar_matcher *m = NULL;
+        struct grammar_state *s = NULL;
+        struct tokens ids = {0};
+        const uint32_t *mask;
+        CHECK_OK(grammar_from_gbnf(&g, text, strlen(text), "gbnf", &e), &e);
+        CHECK_OK(tokenizer_encode(tok, "Some words that are many", 24, &ids, &e), &e);
+        if (g) CHECK_OK(grammar_matcher_new(&m, g, vocab, &e), &e);
+        if (m) CHECK_OK(grammar_begin(&s, m, &e), &e);
+        int rc = OK;
+        for (size_t k = 0; s && k < ids.n && !rc; k++) {
+            rc = grammar_mask(s, &mask, &e);
+            if (!rc) rc = grammar_accept(s, ids.ids[k], &e);
+        }
+        CHECK(rc == ERR_LIMIT && strstr(e.msg, "ways"), "%s", rc ? e.msg : "no error");
+        tokens_free(&ids);
+        grammar_state_free(s);
+        grammar_matcher_free(m);
+        grammar_free(g);
+    }
+    buf_free(&many);
+}
+
 /* Every allocation fails once: an error each time, and nothing is left. */
 static void check_memory(void)
 {
@@ -343,6 +376,7 @@ int main(int argc, char **argv)
         check_walks();
         check_calls();
         check_marker();
+        check_limits();
         check_memory();
     }
     grammar_vocab_free(vocab);

@@ -12,7 +12,9 @@ enum {
     GRAMMAR_MAX_BYTES = 4 << 20,     /* of literals */
     GRAMMAR_MAX_NFA = 1 << 18,       /* states of one rule before they are made deterministic */
     GRAMMAR_MAX_STATES = 1 << 16,    /* of a grammar */
-    GRAMMAR_MAX_WORK = 30 << 20,     /* steps of compiling: about 100 ms */
+    GRAMMAR_MAX_WORK = 16 << 20,     /* steps of compiling: about 100 ms */
+    GRAMMAR_FIRST_STEPS = 64 << 20,  /* of looking for tokens in one answer: about a second, */
+    GRAMMAR_TOKEN_STEPS = 1 << 20,   /* and so many more for each token of it */
     GRAMMAR_MAX_COUNT = 1 << 24,     /* of a repetition with a bound */
     GRAMMAR_MAX_DEPTH = 256,         /* rules in rules while matching; for JSON JSON_DEPTH */
     GRAMMAR_JSON_DEPTH = 120,        /* what base/json.h reads, with some to spare for what stands around the text */

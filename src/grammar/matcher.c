@@ -190,6 +190,7 @@ int matcher_walk(struct grammar_matcher *m, struct paths *w, uint32_t lo, uint32
     levels[0] = start;
     for (uint32_t i = lo; i < hi;) {
         const struct trie_node *node = &nodes[i];
+        uint64_t before = w->steps;
         if (is_left_out(m->v, i, &sink.plain)) {
             i = node->end;
             continue;
@@ -199,6 +200,9 @@ int matcher_walk(struct grammar_matcher *m, struct paths *w, uint32_t lo, uint32
         frames_reset(&w->frames, up->frames);
         size_t to = up->n == 1 ? step_one(m, w, w->v[up->from], node->byte) : paths_step(w, up->from, up->n, node->byte, true);
         size_t n = w->n - to;
+        if (w->steps - before >= m->steps_left)
+            FAIL(e, ERR_LIMIT, "grammar: it takes too long to find the tokens that may follow: it can be read in too many ways");
+        m->steps_left -= w->steps - before + 1;
         if (n == 1 && !w->unknown && stays(m, i, w->v[to].state)) {
             TRY(take_tokens(m, i, node->end, sink.mask, e));
             i = node->end;

@@ -46,6 +46,7 @@ struct grammar_matcher {
     const uint16_t *need;
     uint16_t *own_need; /* where the vocabulary lacks bytes */
     struct paths w;      /* for entries */
+    uint64_t steps_left; /* that the answer at hand may cost */
     struct level levels[VOCAB_MAX_TOKEN + 1];
     struct row rows[N_ROWS]; /* of the states met last; a state has one place */
     struct entry *entries;

@@ -80,6 +80,7 @@ void paths_add(struct paths *w, size_t from, uint32_t state, uint32_t frame)
     need += w->frames.v[frame].depth;
     if (need > w->reach) w->reach = need;
     if (need > w->g->max_depth) return;
+    w->steps += 1 + (w->n - from) / 8;
     for (size_t i = from; i < w->n; i++)
         if (w->v[i].state == state && w->v[i].frame == frame) return;
     if (w->n - from >= GRAMMAR_MAX_CONFIGS) {

@@ -36,6 +36,7 @@ struct paths {
     struct frames frames;
     struct config *v;
     size_t n, cap;
+    uint64_t steps;  /* done so far */
     uint32_t reach;  /* the greatest depth met, with what was needed there */
     bool ended;      /* the text may end here */
     bool unknown;    /* what is around frame 1 may go on here */

@@ -14,6 +14,7 @@ struct grammar_state {
     uint32_t *mask;
     bool may_end, ended, have_mask;
     size_t kept_frames; /* after they were last put together */
+    uint64_t steps_left; /* of the work that an answer may cost */
 };
 
 int grammar_begin(struct grammar_state **out, struct grammar_matcher *m, struct err *e)
@@ -22,6 +23,7 @@ int grammar_begin(struct grammar_state **out, struct grammar_matcher *m, struct 
     struct grammar_state *s = mem_alloc(sizeof *s);
     if (!s) FAIL(e, ERR_MEMORY, "grammar: out of memory for a state");
     s->m = m;
+    s->steps_left = GRAMMAR_FIRST_STEPS;
     int rc = paths_init(&s->w, m->g, m->need, e);
     if (!rc && !(s->mask = mem_array(m->v->words, sizeof *s->mask)))
         rc = err_set(e, ERR_MEMORY, __FILE__, __LINE__, "grammar: out of memory for a set of tokens");
@@ -65,6 +67,7 @@ int grammar_copy(struct grammar_state **out, const struct grammar_state *s, stru
     c->may_end = s->may_end;
     c->ended = s->ended;
     c->kept_frames = s->kept_frames;
+    c->steps_left = s->steps_left;
     return OK;
 }
 
@@ -116,11 +119,13 @@ int grammar_mask(struct grammar_state *s, const uint32_t **mask, struct err *e)
     size_t n = s->w.n, frames = s->w.frames.n;
     memset(s->mask, 0, v->words * sizeof *s->mask);
     int rc = OK;
+    s->m->steps_left = s->steps_left + GRAMMAR_TOKEN_STEPS;
     for (size_t i = 0; i < n && !rc && !s->ended; i++) {
         rc = add_config(s, s->w.v[i], e);
         s->w.n = n;
         frames_reset(&s->w.frames, frames);
     }
+    s->steps_left = s->m->steps_left < GRAMMAR_FIRST_STEPS ? s->m->steps_left : GRAMMAR_FIRST_STEPS;
     TRY(rc);
     for (size_t i = 0; i < v->n_ends && (s->may_end || s->ended); i++) s->mask[v->ends[i] >> 5] |= 1u << (v->ends[i] & 31);
     uint32_t any = 0;
