@@ -116,6 +116,8 @@ static int new_job(struct scheduler *s, struct job **out, const struct job_param
         return rc;
     }
     memcpy(j->ids, p->ids, (size_t)p->n * sizeof *j->ids);
+    if (s->o.cache && !p->no_cache)
+        j->tenant = prefix_cache_join(s->o.cache, p->name[FAIR_TENANT].s, p->name[FAIR_TENANT].len);
     j->entry.priority = p->priority;
     j->entry.arrival = s->arrivals++;
     j->entry.user = j;
@@ -144,15 +146,18 @@ int scheduler_add(struct scheduler *s, struct job **out, const struct job_params
     return OK;
 }
 
-/* Its session is free for others; what it evaluated is forgotten. */
+/* Its session is free for others; what it evaluated is kept as long as nobody needs the pages. */
 static void release(struct scheduler *s, struct job *j)
 {
     if (!j->s) return;
     struct err e;
+    scheduler_keep(s, j, true);
     session_rewind(j->s, 0);
     session_reserve(j->s, 0, &e); /* fewer than before cannot fail */
     s->used[j->s - s->session] = false;
     j->s = NULL;
+    j->fetching = false;
+    j->whole = 0;
 }
 
 void scheduler_end(struct scheduler *s, struct job *j, enum job_end how, const struct err *e)
@@ -162,6 +167,7 @@ void scheduler_end(struct scheduler *s, struct job *j, enum job_end how, const s
     *at = j->next;
     s->n_jobs--;
     release(s, j);
+    if (j->tenant) prefix_cache_leave(s->o.cache, j->tenant);
     fair_leave(s->fair, j->entry.account);
     j->ended = clock_seconds();
     s->counts.done += how == JOB_ANSWERED;
@@ -204,9 +210,16 @@ bool scheduler_preempt(struct scheduler *s, const struct job *than)
 static bool begin(struct scheduler *s, struct job *j, struct err *e)
 {
     struct session *x = free_session(s);
-    if (!x || session_reserve(x, promised_rows(j), e)) return false;
+    if (!x) return false;
+    scheduler_attach(s, j, x);
+    if (scheduler_reserve(s, x, promised_rows(j), e)) {
+        session_reset(x);
+        return false;
+    }
     s->used[x - s->session] = true;
     j->s = x;
+    j->fetching = j->tenant != NULL;
+    scheduler_found(s, j, 0);
     return true;
 }
 
@@ -234,14 +247,13 @@ int scheduler_begin(struct scheduler *s, struct err *e)
     for (int i = 0; i < s->n_jobs; i++) {
         struct job *j = s->order[i]->user;
         struct err why;
-        if (j->s || j->paused) continue;
+        if (j->s || j->paused || scheduler_waits(s, i)) continue;
         bool there = begin(s, j, &why);
         while (!there && take_place(s, j)) there = begin(s, j, &why);
         if (!there) break; /* nobody overtakes it: it would never get a large part */
         if (j->started > 0) continue;
         j->started = clock_seconds();
         s->counts.prompt_tokens += j->prompt;
-        s->counts.cached_tokens += j->cached;
         if (j->sink.began) TRY(j->sink.began(j->sink.ctx, j, e));
     }
     return OK;

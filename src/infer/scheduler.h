@@ -13,6 +13,7 @@
 #define INFER_SCHEDULER_H
 
 #include "infer/decoder.h"
+#include "infer/prefix_cache.h"
 #include "infer/queue.h"
 #include "infer/writer.h"
 
@@ -21,6 +22,7 @@ struct scheduler_options {
     int jobs;            /* jobs at once, waiting ones included; 0: 1024 */
     int64_t waiting;     /* tokens that may wait to be evaluated or written, by estimate; 0: 64 times the context */
     int64_t prompt_rows; /* rows of prompts in a pass in which somebody writes; 0: 64 */
+    struct prefix_cache *cache; /* where rows are kept and found again; borrowed, NULL: nowhere */
     double prompt_cost, write_cost; /* of a row, for shares; 0: measured, in milliseconds */
     bool no_guesses;       /* never guess tokens ahead; it changes no bit, only the time */
     bool always_guess;     /* for tests: also where it does not pay */
@@ -56,6 +58,7 @@ struct job_params {
     double deadline;        /* seconds: not begun by then, it ends as JOB_LATE; 0: none */
     const int32_t *ids;     /* (n) the prompt, copied */
     int64_t n;
+    bool no_cache;          /* neither finds what is kept, nor is kept */
     struct writer_params writer; /* what it points to stays until `done` */
     bool logprobs;          /* with every token */
     int n_top;              /* and of so many others, at most SCHEDULER_TOP */
@@ -77,6 +80,10 @@ struct job {
     int64_t most;      /* rows it can have at all */
     int64_t cached;    /* of the prompt, not evaluated by this job */
     struct session *s; /* its part of the cache; NULL: none now */
+    struct prefix_tenant *tenant; /* whose rows it may use; NULL: no rows are kept for it */
+    bool fetching;     /* rows that are kept are still being brought */
+    uint64_t looked;   /* prefix_cache.changes when it last looked for more of them */
+    int64_t whole;     /* pages that are kept already */
     struct writer w;
     bool writing;      /* the prompt was evaluated once: w is begun */
     bool cancelled, paused;

@@ -67,10 +67,11 @@ static int64_t plan(struct scheduler *s, struct err *e, int *rc)
     }
     queue_plan(s->order, n, &l); /* for the order */
     *rc = scheduler_begin(s, e);
+    scheduler_fetch(s);
     for (size_t i = 0; i < n; i++) {
         struct job *j = s->order[i]->user;
         int64_t left = j->s ? j->n - j->s->n : 0;
-        j->entry.held = !j->s || j->paused || j->cancelled;
+        j->entry.held = !j->s || j->paused || j->cancelled || j->fetching;
         j->entry.prompt = j->writing && left == 1 ? 0 : left;
         j->entry.most = told_rows(j) ? s->dec->most_logits : 0;
         j->entry.draft = 0;
@@ -89,7 +90,7 @@ static int make_room(struct scheduler *s)
             const struct job *j = s->order[i]->user;
             if (j->s && j->entry.rows) lacks += session_lacks(j->s, j->s->n + j->entry.rows);
         }
-        if (lacks <= s->dec->pages.n_free) break;
+        if (lacks <= s->dec->pages.n_free || scheduler_give(s, lacks)) break;
         const struct job *first = s->order[0]->user;
         if (!scheduler_preempt(s, first)) break;
     }
@@ -289,6 +290,7 @@ int scheduler_step(struct scheduler *s, bool *worked, struct err *e)
     TRY(decoder_eval(s->dec, s->pieces, n, e));
     account(s, n, clock_seconds() - t0);
     draw_all(s, n);
+    for (struct job *j = s->jobs; j; j = j->next) scheduler_keep(s, j, false);
     *worked = true;
     return OK;
 }

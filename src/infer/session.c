@@ -114,6 +114,35 @@ void session_attach(struct session *s, const int32_t *ids, const int32_t *pages,
     s->n_pages = n_pages;
 }
 
+void session_took(struct session *s, const int32_t *ids, int64_t n)
+{
+    assert(n <= s->dec->context && cache_pages(n) <= s->n_pages);
+    if (n <= s->n) return;
+    memcpy(s->ids + s->n, ids + s->n, (size_t)(n - s->n) * sizeof *ids);
+    s->n = n;
+    s->has_logits = false;
+}
+
+void session_share(struct session *s, const int32_t *ids, int32_t page)
+{
+    int32_t i = (int32_t)(s->n / PAGE_ROWS);
+    pages_share(&s->dec->pages, page);
+    if (i < s->n_pages) pages_release(&s->dec->pages, s->pages[i]);
+    else s->n_pages++;
+    s->pages[i] = page;
+    session_took(s, ids, (int64_t)(i + 1) * PAGE_ROWS);
+}
+
+void session_copy(struct session *s, const int32_t *ids, int32_t page, int64_t n)
+{
+    const struct cache *k = &s->dec->cache;
+    int64_t i = s->n / PAGE_ROWS;
+    size_t row = cache_row_bytes(k), from = (size_t)(s->n - i * PAGE_ROWS) * row, rows = (size_t)max_i64(0, n - s->n);
+    assert(n <= (i + 1) * PAGE_ROWS && !pages_shared(&s->dec->pages, s->pages[i]));
+    for (int l = 0; l < k->layers; l++) memcpy(cache_rows(k, s->pages[i], l) + from, cache_rows(k, page, l) + from, rows * row);
+    session_took(s, ids, n);
+}
+
 int64_t session_frees(const struct session *s)
 {
     int64_t n = 0;

@@ -54,6 +54,14 @@ int session_fork(struct session *dst, const struct session *src, int64_t n, stru
  * is written. What s had, and had reserved, is given back; it has no logits. n is at most the context. */
 void session_attach(struct session *s, const int32_t *ids, const int32_t *pages, int64_t n);
 
+/* Rows that others have evaluated become part of s, which has no logits afterwards. ids: the text, of which s has the first s->n
+ * rows. session_share: the page with the rows up to the next multiple of PAGE_ROWS, shared; one that s kept there is given back.
+ * session_copy: rows up to n, no further than that, copied into the page that s keeps there for itself (session_reserve).
+ * session_took: rows up to n, which were written into such a page. */
+void session_share(struct session *s, const int32_t *ids, int32_t page);
+void session_copy(struct session *s, const int32_t *ids, int32_t page, int64_t n);
+void session_took(struct session *s, const int32_t *ids, int64_t n);
+
 /* Appends ids (n) to the session, in chunks; logits of the last. ERR_LIMIT before anything is evaluated when there are not
  * enough
  * pages for all. */

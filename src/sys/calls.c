@@ -99,6 +99,7 @@ int sys_close(int fd)
 
 ssize_t sys_read(int fd, void *p, size_t n) { MOVE(FAULT_READ, n, read(fd, p, n)); }
 ssize_t sys_pread(int fd, void *p, size_t n, uint64_t at) { MOVE(FAULT_READ, n, pread(fd, p, n, (off_t)at)); }
+ssize_t sys_pwrite(int fd, const void *p, size_t n, uint64_t at) { MOVE(FAULT_WRITE, n, pwrite(fd, p, n, (off_t)at)); }
 ssize_t sys_write(int fd, const void *p, size_t n) { MOVE(FAULT_WRITE, n, write(fd, p, n)); }
 ssize_t sys_copy(int from, int to, size_t n) { MOVE(FAULT_WRITE, n, copy_file_range(from, NULL, to, NULL, n, 0)); }
 

@@ -20,6 +20,7 @@ int sys_above_standard(int fd);
 int sys_close(int fd); /* the descriptor is gone in every case */
 ssize_t sys_read(int fd, void *p, size_t n);
 ssize_t sys_pread(int fd, void *p, size_t n, uint64_t at);
+ssize_t sys_pwrite(int fd, const void *p, size_t n, uint64_t at);
 ssize_t sys_write(int fd, const void *p, size_t n);
 ssize_t sys_copy(int from, int to, size_t n); /* copy_file_range, from where both are */
 int sys_fsync(int fd);

@@ -37,6 +37,7 @@ struct worker {
     struct link link; /* to the front */
     struct engine en;
     struct decoder dec;
+    struct prefix_cache cache;
     struct scheduler sched;
     struct request *requests;
     struct shape *shapes;

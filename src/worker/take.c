@@ -65,7 +65,7 @@ static int read_params(struct request *r, struct job_params *p, struct err *e)
                              .n_top = (int)max_i64(0, min_i64(t->top_logprobs, SCHEDULER_TOP)),
                              .scores = t->echo && (t->want_logprobs || t->want_ids),
                              .only_prompt = t->max_tokens == 0 || t->kind == TURN_EMBED,
-                             .no_guesses = t->no_speculation};
+                             .no_guesses = t->no_speculation, .no_cache = t->no_cache};
     p->name[FAIR_TENANT] = (struct fair_name){t->tenant.s, t->tenant.len};
     p->name[FAIR_USER] = (struct fair_name){t->user.s, t->user.len};
     p->name[FAIR_SESSION] = (struct fair_name){t->session.s, t->session.len};

@@ -167,7 +167,8 @@ int tell_counts(struct worker *w, struct err *e)
 {
     struct scheduler_counts c = scheduler_counts(&w->sched);
     struct turn_counts n = {.running = c.running, .waiting = c.waiting, .pages = w->dec.pages.n,
-                            .pages_used = w->dec.pages.n - w->dec.pages.n_free, .prompt_tokens = c.prompt_tokens,
+                            .pages_used = w->dec.pages.n - w->dec.pages.n_free,
+                            .cache_pages = w->cache.tree.in[PREFIX_PAGE], .prompt_tokens = c.prompt_tokens,
                             .cached_tokens = c.cached_tokens, .answer_tokens = c.answer_tokens,
                             .requests = c.done + c.failed + c.cancelled, .failed = c.failed, .cancelled = c.cancelled,
                             .preempted = c.preempted, .drafted = c.drafted, .kept = c.kept,

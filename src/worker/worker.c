@@ -8,6 +8,8 @@
 #include "worker/inside.h"
 
 enum { OUT_HIGH = 8 << 20 }; /* bytes that wait for the front: above it nothing is computed */
+#define KEEP_SLICE 0.002 /* seconds for writing what is kept, after a pass; */
+#define KEEP_AT_END 2.0  /* and before the process ends */
 
 /* ---- frames ---- */
 
@@ -65,11 +67,11 @@ static int take_frames(struct worker *w, struct err *e)
 
 /* ---- the loop ---- */
 
-/* Waits while there is nothing to do, looks only otherwise. */
-static int wait_for(struct worker *w, struct err *e)
+/* Waits while there is nothing to do, looks only otherwise. keeps: there is something to write meanwhile. */
+static int wait_for(struct worker *w, bool keeps, struct err *e)
 {
     bool came, idle = link_waiting(&w->link) > OUT_HIGH || !scheduler_busy(&w->sched);
-    TRY(link_wait(&w->link, idle ? -1 : 0, &came, e));
+    TRY(link_wait(&w->link, idle && !keeps ? -1 : 0, &came, e));
     if (!came) return OK;
     TRY(link_receive(&w->link, FRAME_MOST, e));
     return take_frames(w, e);
@@ -77,11 +79,13 @@ static int wait_for(struct worker *w, struct err *e)
 
 static int loop(struct worker *w, struct err *e)
 {
+    bool keeps = false;
     while (!w->link.gone) {
         bool worked;
         TRY(link_transmit(&w->link, e));
-        TRY(wait_for(w, e));
+        TRY(wait_for(w, keeps, e));
         if (link_waiting(&w->link) <= OUT_HIGH) TRY(scheduler_step(&w->sched, &worked, e));
+        keeps = prefix_cache_write(&w->cache, clock_seconds() + KEEP_SLICE);
         if (w->draining && !w->requests && link_waiting(&w->link) == 0) return OK;
     }
     return OK;
@@ -95,6 +99,17 @@ static void on_progress(void *ctx, int64_t done, int64_t total)
     struct worker *w = ctx;
     struct err e;
     if (!frame_loading(&w->link.out, &(struct frame_loading){done, total}, &e)) link_transmit(&w->link, &e);
+}
+
+/* Without a store it works too, and says so. */
+static int open_jobs(struct worker *w, const struct worker_options *o, struct err *e)
+{
+    struct scheduler_options so = o->scheduler;
+    struct err why;
+    TRY(prefix_cache_open(&w->cache, &w->dec, &o->cache, &why, e));
+    if (why.code && o->engine.warn) o->engine.warn(o->engine.ctx, why.msg);
+    so.cache = &w->cache;
+    return scheduler_open(&w->sched, &w->dec, &so, e);
 }
 
 static int open_all(struct worker *w, const struct worker_options *o, struct err *e)
@@ -111,7 +126,7 @@ static int open_all(struct worker *w, const struct worker_options *o, struct err
     if (!rc) rc = engine_open(&w->en, &eo, &fits, e);
     model_file_close(&file);
     if (!rc) rc = decoder_open(&w->dec, &w->en, &fits, e);
-    if (!rc) rc = scheduler_open(&w->sched, &w->dec, &o->scheduler, e);
+    if (!rc) rc = open_jobs(w, o, e);
     if (!rc) rc = tell_model(w, &about, e);
     about_free(&about);
     return rc;
@@ -140,6 +155,8 @@ int worker_run(int fd, const struct worker_options *o, struct err *e)
     scheduler_close(&w->sched); /* requests go with their jobs */
     while (w->requests) request_free(w->requests);
     shapes_free(w);
+    prefix_cache_write(&w->cache, clock_seconds() + KEEP_AT_END);
+    prefix_cache_close(&w->cache);
     decoder_close(&w->dec);
     engine_close(&w->en);
     link_close(&w->link);

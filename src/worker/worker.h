@@ -10,7 +10,8 @@
 
 struct worker_options {
     struct engine_options engine; /* its callbacks are the worker's */
-    struct scheduler_options scheduler;
+    struct scheduler_options scheduler; /* its cache is the worker's */
+    struct prefix_options cache;
 };
 
 /* Answers what comes over the socket fd until the other end is closed or a drain is complete. A model that cannot be opened

@@ -11,6 +11,7 @@
 #include "cli/setup.h"
 #include "serve/serve.h"
 #include "sys/process.h"
+#include "sys/store.h"
 #include "worker/worker.h"
 
 enum {
@@ -21,13 +22,16 @@ enum {
     MOST_MODELS = 64,
     MOST_PORTS = 8,
     WORD = 64,
+    KV_OF_DISK = 20, /* the store of evaluated tokens takes no more than this part of the disk, */
 };
+#define KV_MOST (UINT64_C(8) << 30) /* and no more than this, unless more is asked for */
 
 /* ---- options that serve and its workers share ---- */
 
 struct shared_args {
     struct model_args model;
-    int64_t parallel, cache_tokens;
+    int64_t parallel, cache_tokens, kv_bytes;
+    const char *kv_folder;
 };
 
 static void shared_args_add(struct opts *o, struct shared_args *a)
@@ -40,6 +44,11 @@ static void shared_args_add(struct opts *o, struct shared_args *a)
                              .help = "texts that grow side by side in one pass (16)"});
     opts_add(o, (struct opt){"cache-tokens", 0, OPT_I64, &a->cache_tokens, 256, 1 << 28,
                              .help = "tokens that all texts together may hold (65536, fewer where memory is short)"});
+    a->kv_bytes = -1;
+    opts_add(o, (struct opt){"kv-cache", 0, OPT_STR, &a->kv_folder, .arg = "DIR",
+                             .help = "where evaluated tokens are kept for later runs (in the user's cache, autarky/kv)"});
+    opts_add(o, (struct opt){"kv-cache-bytes", 0, OPT_I64, &a->kv_bytes, 0, (double)(INT64_C(1) << 50),
+                             .help = "most that they take, all models together (8G, or a 20th of the disk; 0: none are kept)"});
 }
 
 /* The same options as words, for a worker. */
@@ -90,6 +99,9 @@ static void make_words(struct words *w, const struct opts *o, const struct share
     string(w, "--level", m->level);
     string(w, "--template", m->template_name);
     string(w, "--date", m->date);
+    string(w, "--kv-cache", a->kv_folder);
+    if (a->kv_bytes == 0) string(w, "--kv-cache-bytes", "0");
+    else if (a->kv_bytes > 0) number(w, "--kv-cache-bytes", a->kv_bytes);
     if (m->no_panels) word(w, "--no-panels");
 }
 
@@ -109,8 +121,21 @@ static int64_t tokens_that_fit(const struct engine_options *o)
     return n;
 }
 
+/* Without a folder, or a disk that tells its size, nothing is kept. */
+static struct kv_store_options kv_options(const struct shared_args *a, char folder[SETUP_PATH])
+{
+    struct err ignored;
+    uint64_t disk;
+    struct kv_store_options o = {.folder = a->kv_folder, .bytes = a->kv_bytes > 0 ? (uint64_t)a->kv_bytes : 0};
+    if (!o.folder && xdg_path(folder, "XDG_CACHE_HOME", ".cache", "autarky/kv")) o.folder = folder;
+    if (a->kv_bytes < 0 && o.folder && !file_disk_size(o.folder, &disk, &ignored))
+        o.bytes = disk / KV_OF_DISK < KV_MOST ? disk / KV_OF_DISK : KV_MOST;
+    return o;
+}
+
 int cmd_worker(int argc, char **argv)
 {
+    char folder[SETUP_PATH];
     struct shared_args a = {0};
     struct err e = {0};
     int n, status, rc;
@@ -127,6 +152,7 @@ int cmd_worker(int argc, char **argv)
     w.engine.context_most = CONTEXT_MOST;
     w.engine.shorten = true;
     w.engine.decoder.pages = (a.cache_tokens ? a.cache_tokens : tokens_that_fit(&w.engine)) / PAGE_ROWS;
+    w.cache.store = kv_options(&a, folder);
     rc = worker_run(PROCESS_FD, &w, &e);
     return rc ? exit_fail("worker", &e) : EXIT_OK;
 }
