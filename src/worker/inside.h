@@ -87,6 +87,10 @@ int shape_calls(struct grammar **out, const struct worker *w, const struct turn 
 
 /* The ids of the turn's prompt into r->ids. *kind says what sort of failure it was. */
 int prompt_make(struct request *r, enum turn_error *kind, struct err *e);
+/* Answers of earlier turns as the ids that the model wrote (replay.c), where they are kept. Wanted: there could be some; then
+ * learn is what chat_form_encode said of r->ids. */
+bool replay_wanted(const struct request *r);
+int replay(struct request *r, const struct buf *learn, struct err *e);
 /* Has the model marks for a gap between a prefix and a suffix? */
 bool prompt_can_infill(const struct tokenizer *t);
 

@@ -112,8 +112,13 @@ static int chat(struct request *r, enum turn_error *kind, struct err *e)
     if (!c->form) FAIL(e, ERR_UNSUPPORTED, "this model is not made for chats: %s", c->why.msg);
     *kind = TURN_REFUSED;
     if (r->turn.chat.n_msgs == 0) FAIL(e, ERR_USAGE, "a chat needs at least one message");
-    TRY(chat_form_encode(c->form, en->tok, &r->turn.chat, &r->ids, NULL, e));
-    return r->turn.truncate ? shorten(r, c->form, en->tok, r->w->dec.context - 1, e) : OK;
+    struct buf learn = {0};
+    bool again = replay_wanted(r);
+    int rc = chat_form_encode(c->form, en->tok, &r->turn.chat, &r->ids, again ? &learn : NULL, e);
+    if (!rc && r->turn.truncate) rc = shorten(r, c->form, en->tok, r->w->dec.context - 1, e);
+    if (!rc && again && r->dropped == 0) rc = replay(r, &learn, e); /* without its beginning it is another text */
+    buf_free(&learn);
+    return rc;
 }
 
 int prompt_make(struct request *r, enum turn_error *kind, struct err *e)
