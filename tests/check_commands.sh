@@ -79,6 +79,34 @@ try() {
         if cat "$out" "$err" | grep -qE -- "$pattern"; then ok; else bad "$line: no \"$pattern\""; fi
     done
 }
+# serving 'LINE' [PATTERN...]: the same for a server: on ports that are free, until its model is loaded; told to end, it ends well.
+serving() {
+    line=$1
+    shift
+    if grep -qxF -- "$line" "$list"; then
+        grep -vxF -- "$line" "$list" >"$list.new"
+        mv "$list.new" "$list"
+    else
+        bad "no document has the line: $line"
+        return
+    fi
+    : >"$out" >"$err"
+    printf '%s\n' 'autarky() { shift; exec "$AUTARKY" serve --port 0 "$@"; }' "$line" | sed 's/--also-port [0-9]*//' >line.sh
+    AUTARKY=$a sh line.sh >"$out" 2>"$err" </dev/null &
+    server=$!
+    tries=600
+    while ! grep -q 'loaded in' "$err" && kill -0 $server 2>/dev/null && [ $tries -gt 0 ]; do
+        sleep 0.1
+        tries=$((tries - 1))
+    done
+    kill $server
+    wait $server
+    rc=$?
+    if [ $rc = 0 ]; then ok; else bad "$line: status $rc, expected 0"; fi
+    for pattern in 'loaded in' 'http://127.0.0.1:' "$@"; do
+        if grep -qE -- "$pattern" "$err"; then ok; else bad "$line: no \"$pattern\""; fi
+    done
+}
 # Takes minutes: run by "long" only.
 slow() {
     if [ "$long" = long ]; then

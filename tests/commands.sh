@@ -72,6 +72,11 @@ for name in qwen3-0.6b llama-3.2-1b deepseek-r1-distill-qwen-1.5b qwen3-4b qwen3
     try 5 "autarky pull $name" 'HF_HUB_OFFLINE' "$name is [A-Za-z]*/"
 done
 
+# ---- the server ----
+serving 'autarky serve MODEL.gguf' 'offers MODEL'
+serving 'autarky serve model.gguf' 'offers model'
+serving 'autarky serve model.gguf --also-port 11434' 'offers model'
+
 # ---- minutes each ----
 slow 0 'autarky bench kernels' 'GFLOP'
 slow 0 'autarky bench train' 'tokens/s'
