@@ -19,6 +19,7 @@ enum {
     PARALLEL = 16,            /* sequences in one pass */
     CONTEXT_MOST = 32768,     /* unless --ctx asks for more */
     CACHE_TOKENS = 65536,     /* of all answers together, where they fit */
+    MORE_LOGITS = 64,         /* rows of a pass for guesses and for tokens of prompts that are told */
     MOST_MODELS = 64,
     MOST_PORTS = 8,
     WORD = 64,
@@ -32,6 +33,7 @@ struct shared_args {
     struct model_args model;
     int64_t parallel, cache_tokens, kv_bytes;
     const char *kv_folder;
+    bool no_guesses;
 };
 
 static void shared_args_add(struct opts *o, struct shared_args *a)
@@ -42,6 +44,7 @@ static void shared_args_add(struct opts *o, struct shared_args *a)
     a->parallel = PARALLEL;
     opts_add(o, (struct opt){"parallel", 0, OPT_I64, &a->parallel, 1, 256,
                              .help = "texts that grow side by side in one pass (16)"});
+    opts_flag(o, "no-guesses", 0, &a->no_guesses, "never guess tokens ahead (no answer changes, only the time)");
     opts_add(o, (struct opt){"cache-tokens", 0, OPT_I64, &a->cache_tokens, 256, 1 << 28,
                              .help = "tokens that all texts together may hold (65536, fewer where memory is short)"});
     a->kv_bytes = -1;
@@ -103,6 +106,7 @@ static void make_words(struct words *w, const struct opts *o, const struct share
     if (a->kv_bytes == 0) string(w, "--kv-cache-bytes", "0");
     else if (a->kv_bytes > 0) number(w, "--kv-cache-bytes", a->kv_bytes);
     if (m->no_panels) word(w, "--no-panels");
+    if (a->no_guesses) word(w, "--no-guesses");
 }
 
 /* ---- worker ---- */
@@ -149,6 +153,8 @@ int cmd_worker(int argc, char **argv)
     }
     struct worker_options w = {.engine = model_engine_options(argv[1], &a.model)};
     w.engine.decoder.slots = (int)a.parallel;
+    w.engine.decoder.more_logits = MORE_LOGITS;
+    w.scheduler.no_guesses = a.no_guesses;
     w.engine.context_most = CONTEXT_MOST;
     w.engine.shorten = true;
     w.engine.decoder.pages = (a.cache_tokens ? a.cache_tokens : tokens_that_fit(&w.engine)) / PAGE_ROWS;
