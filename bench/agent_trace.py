@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Plays the trace of a coding agent against a server with Anthropic's interface, and prints for every turn how many tokens the prompt
-had, how many of them were reused, and the time to the first token.
+"""Plays the trace of a coding agent against a server with Anthropic's interface, and prints for every turn how many tokens the
+prompt had, how many of them were reused, and the time to the first token.
 
     bench/agent_trace.py --name NAME -- COMMAND...     starts the server (its port as {port}) and plays
     bench/agent_trace.py --name NAME --url URL         plays against one that runs
 
-The trace is made by rule: the same for every server. Each turn the agent resends everything: a system prompt whose first line changes
-(x-anthropic-billing-header), tools, all answers so far as a client prints them again (calls of tools with their keys sorted), results
-of tools that make the prompt grow to about --tokens. Every tenth turn an older result is edited; --restart N starts the server anew
-before turn N. An answer is what the server said, so its later rendering is put to the test.
+The trace is made by rule: the same for every server. Each turn the agent resends everything: a system prompt whose first line
+changes (x-anthropic-billing-header), tools, all answers so far as a client prints them again (calls of tools with their keys
+sorted), results of tools that make the prompt grow to about --tokens. Every tenth turn an older result is edited; --restart N
+starts the server anew before turn N. An answer is what the server said, so its later rendering is put to the test.
 
-A full evaluation is a turn that reuses less than nine tenths of what stands before its first change. Exit status 1: there was one.
+A full evaluation is a turn that reuses less than nine tenths of what stands before its first change. Exit status 1: there was
+one.
 """
 import argparse
 import http.client
@@ -182,8 +183,9 @@ def play(a):
             server.stop()
             server.start()
         share = agent.ask(turn)
-        t = Turn(server.url, {"model": a.model, "max_tokens": a.answer, "temperature": 0, "stream": True, "system": agent.system(),
-                              "tools": TOOLS, "messages": agent.messages}, {"x-api-key": a.key} if a.key else {})
+        body = {"model": a.model, "max_tokens": a.answer, "temperature": 0, "stream": True, "system": agent.system(),
+                "tools": TOOLS, "messages": agent.messages}
+        t = Turn(server.url, body, {"x-api-key": a.key} if a.key else {})
         agent.take(t.answer())
         cached = t.usage.get("cache_read_input_tokens") or 0
         new = t.usage.get("input_tokens") or 0
@@ -198,8 +200,8 @@ def play(a):
         rows.append((prompt, cached, t.first or t.all))
         previous = prompt
     server.stop()
-    print(f"{a.name}: {full} full evaluations; {sum(r[0] - r[1] for r in rows)} of {sum(r[0] for r in rows)} tokens evaluated; first "
-          f"tokens together {sum(r[2] for r in rows):.1f} s, worst {max(r[2] for r in rows):.3f} s")
+    print(f"{a.name}: {full} full evaluations; {sum(r[0] - r[1] for r in rows)} of {sum(r[0] for r in rows)} tokens evaluated; "
+          f"first tokens together {sum(r[2] for r in rows):.1f} s, worst {max(r[2] for r in rows):.3f} s")
     return 1 if full else 0
 
 

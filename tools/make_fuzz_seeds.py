@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the first inputs of the fuzz targets `gguf`, `parts`, `folder`, `config`, `model` and `state` into fuzz/corpora (deterministic).
+"""Writes the first inputs of the fuzz targets `gguf`, `parts`, `folder`, `config`, `model`, `state` and `kv` into fuzz/corpora (deterministic).
 
     make_fuzz_seeds.py FOLDER       FOLDER/parts, FOLDER/folder, ...
 """
@@ -138,10 +138,22 @@ def make_state(folder):
     write(folder, "state", "unmended", b"-" + bytes(300))
 
 
+def make_kv(folder):
+    """Records of a store (fuzz_kv.c, which puts the hashes in): used, rows, depth; parent: the number of a record, 255 the tenant."""
+    def record(used, rows, depth, parent):
+        return (struct.pack("<4Q", used, rows, depth, 0) + bytes(64) + bytes([parent]) + bytes(63) +
+                b"".join(struct.pack("<i", (3 * i + depth) % 16) for i in range(256)) + bytes(64))
+    for name, records in (("one", [record(1, 256, 0, 255)]), ("cut", [record(4, 200, 0, 255)]),
+                          ("chain", [record(7, 256, 0, 255), record(6, 256, 1, 0), record(5, 88, 2, 1)]),
+                          ("twice", [record(7, 256, 0, 255)] * 2 + [record(9, 100, 1, 0), record(3, 256, 2, 5)])):
+        write(folder, "kv", name, b"+" + bytes([len(records)]) + b"".join(records) + bytes(range(256)) * 4)
+    write(folder, "kv", "one-unmended", b"-\1" + record(1, 256, 0, 255))
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for make in (make_gguf, make_parts, make_folder, make_config, make_model, make_state):
+    for make in (make_gguf, make_parts, make_folder, make_config, make_model, make_state, make_kv):
         make(sys.argv[1])
 
 

@@ -43,6 +43,9 @@ struct worker {
     struct shape *shapes;
     struct grammar_vocab *vocab; /* NULL: nobody has needed it yet */
     uint64_t shape_clock;
+    void (*warn)(void *ctx, const char *message); /* NULL: nobody wants it */
+    void *warn_ctx;
+    bool told_trouble;           /* of the store of kept tokens */
     bool draining;
     double began; /* by clock_seconds */
 };

@@ -77,6 +77,15 @@ static int wait_for(struct worker *w, bool keeps, struct err *e)
     return take_frames(w, e);
 }
 
+/* The disk does not take what is to be kept: who runs the server is told once. */
+static void tell_trouble(struct worker *w)
+{
+    const struct kv_store *s = w->cache.store;
+    if (!s || !s->trouble.code || w->told_trouble) return;
+    w->told_trouble = true;
+    if (w->warn) w->warn(w->warn_ctx, s->trouble.msg);
+}
+
 static int loop(struct worker *w, struct err *e)
 {
     bool keeps = false;
@@ -86,6 +95,7 @@ static int loop(struct worker *w, struct err *e)
         TRY(wait_for(w, keeps, e));
         if (link_waiting(&w->link) <= OUT_HIGH) TRY(scheduler_step(&w->sched, &worked, e));
         keeps = prefix_cache_write(&w->cache, clock_seconds() + KEEP_SLICE);
+        tell_trouble(w);
         if (w->draining && !w->requests && link_waiting(&w->link) == 0) return OK;
     }
     return OK;
@@ -107,7 +117,7 @@ static int open_jobs(struct worker *w, const struct worker_options *o, struct er
     struct scheduler_options so = o->scheduler;
     struct err why;
     TRY(prefix_cache_open(&w->cache, &w->dec, &o->cache, &why, e));
-    if (why.code && o->engine.warn) o->engine.warn(o->engine.ctx, why.msg);
+    if (why.code && w->warn) w->warn(w->warn_ctx, why.msg);
     so.cache = &w->cache;
     return scheduler_open(&w->sched, &w->dec, &so, e);
 }
@@ -148,7 +158,7 @@ int worker_run(int fd, const struct worker_options *o, struct err *e)
 {
     struct worker *w = mem_array(1, sizeof *w);
     if (!w) FAIL(e, ERR_MEMORY, "out of memory");
-    *w = (struct worker){.began = clock_seconds()};
+    *w = (struct worker){.began = clock_seconds(), .warn = o->engine.warn, .warn_ctx = o->engine.ctx};
     int rc = link_open(&w->link, fd, e);
     if (!rc && (rc = open_all(w, o, e))) say_why(w, e);
     else if (!rc) rc = loop(w, e);
