@@ -1,11 +1,18 @@
 """Constrained decoding against the package "jsonschema": 65-schemas.sh tells what is compared.
 
-schemas.py MODEL...    a vocabulary each; the first takes all schemas, the others every fifth"""
+schemas.py PROGRAM MODEL...            walks over the vocabulary of each model, the first with all schemas, the others with every fifth;
+                                       then every fifth schema is asked of the server with the first, and all of them with the second
+schemas.py --serve PROGRAM N MODEL...  only the server, with N schemas and each model"""
+import concurrent.futures
 import decimal
 import json
+import os
 import random
+import re
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 
 import jsonschema
 
@@ -321,6 +328,91 @@ def run(model, schemas):
     program.p.wait()
 
 
+# ---- the server ----
+
+PROMPTS = ["Answer as JSON: tell me about a town.", "Give me an example.", "Fill in the form for a person you know.", "Be brief."]
+TOKENS = 160
+
+
+def request(base, number, schema):
+    """The body of the answer, or None and the error."""
+    body = {"messages": [{"role": "user", "content": PROMPTS[number % len(PROMPTS)]}], "temperature": 1, "seed": number, "max_tokens": TOKENS}
+    text = plain(body)
+    if schema is not None:
+        text = text[:-1] + ',"response_format":{"type":"json_schema","json_schema":{"name":"s","schema":' + plain(schema) + "}}}"
+    r = urllib.request.Request(base + "/v1/chat/completions", text.encode(), {"Content-Type": "application/json"})
+    try:
+        return json.load(urllib.request.urlopen(r, timeout=600)), None
+    except urllib.error.HTTPError as e:
+        return None, e.read().decode()
+
+
+def processor_time(pid):
+    """Seconds of a process and those that it started."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    family, seconds = {pid}, 0
+    for line in listed.splitlines():
+        one, parent = map(int, line.split())
+        if parent in family:
+            family.add(one)
+    for one in family:
+        with open(f"/proc/{one}/stat", encoding="utf-8") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        seconds += int(fields[11]) + int(fields[12])
+    return seconds / os.sysconf("SC_CLK_TCK")
+
+
+def speed(pid, base, schema, n):
+    """Milliseconds of processor time a token, over n answers one after another: other programs do not count."""
+    start, tokens = processor_time(pid), 0
+    for i in range(n):
+        answer, error = request(base, i, schema)
+        check(answer is not None, f"{error}")
+        tokens += answer["usage"]["completion_tokens"] if answer else 0
+    return 1000 * (processor_time(pid) - start) / max(tokens, 1)
+
+
+def serve(program, model, schemas):
+    server = subprocess.Popen([program, "serve", model, "--port", "0", "-c", "1024", "-q", "-t", "1"], stderr=subprocess.PIPE, text=True)
+    base = None
+    for line in server.stderr:
+        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        base = found.group() if found else base
+        if "loaded" in line:
+            break
+        if "http://" not in line and "offers" not in line:
+            check(False, line)
+            server.terminate()
+            return
+    done, cut, refused = 0, 0, 0
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda x: request(base, x[0], x[1][0]), enumerate(schemas)))
+    for number, ((schema, _), (answer, error)) in enumerate(zip(schemas, answers)):
+        if answer is None:
+            refused += 1
+            check(("contradicts" in error or "keywords that look into it" in error) and refused <= 1 + len(schemas) // 40,
+                  f"schema {number} {plain(schema)}: {error}")
+            continue
+        choice = answer["choices"][0]
+        if choice["finish_reason"] == "length":
+            cut += 1
+            continue
+        done += 1
+        validator = jsonschema.Draft202012Validator(read(plain(schema)), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
+        check(is_valid(validator, choice["message"]["content"]), f"schema {number} {plain(schema)}: invalid: {choice['message']['content']}")
+    # Any text as one JSON string costs as many tokens as text without a grammar.
+    text = {"type": "string", "minLength": 4 * TOKENS}
+    speed(server.pid, base, text, 1)
+    turns = [(speed(server.pid, base, None, 3), speed(server.pid, base, text, 3)) for _ in range(5)]
+    free, held = (sorted(x)[len(turns) // 2] for x in zip(*turns))
+    print(f"{model}: served {len(schemas)} schemas: {done} answers ended, {cut} cut, {refused} refused; "
+          f"processor time {free:.2f} ms a token, with a schema {held:.2f} ({100 * (held / free - 1):+.1f} %)", file=sys.stderr)
+    server.terminate()
+    for _ in server.stderr:
+        pass
+    server.wait()
+
+
 def main():
     schemas = [(s, False) for s in COLLECTED]
     for seed in range(MADE):
@@ -329,8 +421,15 @@ def main():
         if maker.defs:
             s = {**s, "$defs": maker.defs}
         schemas.append((s, maker.exact))
-    for i, model in enumerate(sys.argv[1:]):
-        run(model, schemas if i == 0 else schemas[::5])
+    if sys.argv[1:2] == ["--serve"]:
+        step = max(1, len(schemas) // int(sys.argv[3]))
+        for model in sys.argv[4:]:
+            serve(sys.argv[2], model, schemas[::step])
+    else:
+        for i, model in enumerate(sys.argv[2:]):
+            run(model, schemas if i == 0 else schemas[::5])
+        for i, model in enumerate(sys.argv[2:4]):
+            serve(sys.argv[1], model, schemas[::5] if i == 0 else schemas)
     print(f"{passed} passed, {failed} failed, 0 skipped")
     sys.exit(failed > 0)
 
