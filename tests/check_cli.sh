@@ -162,7 +162,9 @@ for k in '"text":"' '"stop":"' '"seed":3' '"tokens":20' '"prompt_tokens":' '"lev
 if [ "$(wc -l <"$out")" = 1 ]; then ok; else bad "$what: not one line"; fi
 t 0 run "$model" --seed 3 -n 5 --jsonl Tell me; has "$out" '^{"text":"'; has "$out" '"done":true'
 t 0 run "$model" -n 20 --json Tell me; has "$out" '"seed":[0-9]'
-t 0 doctor --json; has "$out" '"kernel_level":"'; has "$out" 'first.gguf'; has "$out" 'curl [0-9]'
+t 0 doctor --json; has "$out" '"kernel_level":"'; has "$out" 'first.gguf'; has "$out" '"curl":"[0-9]'
+has "$out" '"free_bytes":[0-9]'; has "$out" '"weights_bytes":[0-9]'; has "$out" '"threads":[0-9]'; has "$out" '"columns":80'
+t 0 show "$model" --json; has "$out" '"chat": {"form": "deepseek-v3", "thinking": false'
 abs=$(readlink -f "$a")
 (cd "$dir" && a=$abs && t 0 doctor --json; has "$out" 'models/first/first.gguf'; hasnt "$out" '/\.\./'; echo "$passed $failed" >"$dir/sub")
 read -r passed failed <"$dir/sub"

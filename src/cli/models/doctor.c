@@ -20,17 +20,23 @@
 #include "cli/term.h"
 #include "sys/meminfo.h"
 
-/* One line of the report: also one member of the JSON object. */
 struct doctor {
-    json_t *out;
+    json_t *lines;   /* for people: key and text, or [text, hint] */
+    json_t *figures; /* for machines: the same keys */
     int problems;
 };
 
-/* hint: what to do; NULL: nothing is wrong. */
+/* One line of the report, and the same for machines (given away). hint: what to do; NULL: nothing is wrong. */
+static void tell_as(struct doctor *d, const char *key, const char *text, json_t *value, const char *hint)
+{
+    json_put(d->lines, key, hint ? json_pack("[s,s]", text, hint) : json_string(text));
+    json_put(d->figures, key, hint ? json_pack("{s:o,s:s}", "value", value, "hint", hint) : value);
+    d->problems += hint != NULL;
+}
+
 static void tell(struct doctor *d, const char *key, const char *value, const char *hint)
 {
-    json_put(d->out, key, hint ? json_pack("{s:s,s:s}", "value", value, "hint", hint) : json_string(value));
-    d->problems += hint != NULL;
+    tell_as(d, key, value, json_string(value), hint);
 }
 
 static void tell_machine(struct doctor *d)
@@ -47,18 +53,26 @@ static void tell_machine(struct doctor *d)
         snprintf(text, sizeof text, "%d thread%s on %d processors; the quota is %.2f (%s)", cpus.count,
                  cpus.count == 1 ? "" : "s", cpus.allowed, cpus.quota, cpus.from);
     else snprintf(text, sizeof text, "%d for this process", cpus.allowed);
-    tell(d, "processors", text, NULL);
-    for (int i = 0; i <= (int)best; i++) buf_printf(&all, "%s%s", i ? ", " : "", cpu_level_name((enum cpu_level)i));
+    tell_as(d, "processors", text,
+            json_pack("{s:i,s:i,s:o,s:s?}", "threads", cpus.count, "allowed", cpus.allowed, "quota",
+                      cpus.quota > 0 ? json_real(cpus.quota) : json_null(), "quota_from", *cpus.from ? cpus.from : NULL), NULL);
+    json_t *levels = json_array();
+    for (int i = 0; i <= (int)best; i++) {
+        buf_printf(&all, "%s%s", i ? ", " : "", cpu_level_name((enum cpu_level)i));
+        json_add(levels, json_string(cpu_level_name((enum cpu_level)i)));
+    }
     tell(d, "kernel_level", cpu_level_name(best),
          best == CPU_C ? "this processor has neither AVX2 nor NEON: everything works, slowly" : NULL);
-    tell(d, "kernel_levels", all.failed ? "?" : all.data, NULL);
+    tell_as(d, "kernel_levels", all.failed ? "?" : all.data, levels, NULL);
     buf_free(&all);
     meminfo_read(&m);
     bool two = strcmp(m.available_from, m.total_from) != 0;
     snprintf(text, sizeof text, "%.0f MiB free of %.0f MiB (%s%s%s)", (double)m.available / (1 << 20),
              (double)m.total / (1 << 20), m.available_from, two ? ", " : "", two ? m.total_from : "");
-    tell(d, "memory", m.known ? text : "unknown",
-         m.known ? NULL : "/proc/meminfo cannot be read: models are not checked for size");
+    tell_as(d, "memory", m.known ? text : "unknown",
+            m.known ? json_pack("{s:I,s:I,s:s,s:s}", "free_bytes", (json_int_t)m.available, "total_bytes", (json_int_t)m.total,
+                                "free_from", m.available_from, "total_from", m.total_from) : json_null(),
+            m.known ? NULL : "/proc/meminfo cannot be read: models are not checked for size");
 }
 
 static void tell_kernels(struct doctor *d)
@@ -68,7 +82,9 @@ static void tell_kernels(struct doctor *d)
     kernels_init(&ks, kernels_max_level());
     snprintf(text, sizeof text, "f32 %dx%d tiles, bf16 %dx%d tiles, int8 panels of %d rows", ks.gemm_f32.mr,
              ks.gemm_f32.nr, ks.gemm_bf16.mr, ks.gemm_bf16.nr, QP_ROWS);
-    tell(d, "kernels", text, NULL);
+    tell_as(d, "kernels", text,
+            json_pack("{s:[i,i],s:[i,i],s:i}", "f32_tile", ks.gemm_f32.mr, ks.gemm_f32.nr, "bf16_tile", ks.gemm_bf16.mr,
+                      ks.gemm_bf16.nr, "int8_rows", QP_ROWS), NULL);
 }
 
 static void tell_libraries(struct doctor *d)
@@ -77,7 +93,12 @@ static void tell_libraries(struct doctor *d)
     snprintf(text, sizeof text, "jansson %s, utf8proc %s, %s, zstd %s, libedit %d.%d, curl %s",
              jansson_version_str(), utf8proc_version(), OpenSSL_version(OPENSSL_VERSION), ZSTD_versionString(),
              LIBEDIT_MAJOR, LIBEDIT_MINOR, curl_version_info(CURLVERSION_NOW)->version);
-    tell(d, "libraries", text, NULL);
+    const char *openssl = OpenSSL_version(OPENSSL_VERSION), *curl = curl_version_info(CURLVERSION_NOW)->version;
+    char libedit[24];
+    snprintf(libedit, sizeof libedit, "%d.%d", LIBEDIT_MAJOR, LIBEDIT_MINOR);
+    tell_as(d, "libraries", text,
+            json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "jansson", jansson_version_str(), "utf8proc", utf8proc_version(), "openssl",
+                      openssl, "zstd", ZSTD_versionString(), "libedit", libedit, "curl", curl), NULL);
     tell(d, "compiler", __VERSION__, NULL);
 }
 
@@ -104,7 +125,11 @@ static void tell_model(struct doctor *d)
     snprintf(text, sizeof text, "weights %.1f MiB for products in %s + cache %.1f MiB in %s + computing %.1f MiB%s",
              (double)m.weights / (1 << 20), m.int8 ? "int8" : "f32", (double)m.cache / (1 << 20), formats[m.cache_type].name,
              (double)m.run / (1 << 20), shorter);
-    tell(d, "model_memory", text, NULL);
+    tell_as(d, "model_memory", text,
+            json_pack("{s:I,s:s,s:I,s:s,s:I,s:I,s:I}", "weights_bytes", (json_int_t)m.weights, "products",
+                      m.int8 ? "int8" : "f32", "cache_bytes", (json_int_t)m.cache, "cache_format",
+                      formats[m.cache_type].name, "computing_bytes", (json_int_t)m.run, "context", (json_int_t)m.context,
+                      "context_of_model", (json_int_t)m.wanted), NULL);
 }
 
 static void tell_terminal(struct doctor *d)
@@ -114,19 +139,22 @@ static void tell_terminal(struct doctor *d)
     bool tty = term_is_tty(stdin) && term_is_tty(stdout);
     snprintf(text, sizeof text, "%s, TERM=%s, %d columns, colours %s", tty ? "interactive" : "not interactive",
              term ? term : "", term_columns(), *term_bold(stdout) ? "on" : "off");
-    tell(d, "terminal", text, NULL);
+    tell_as(d, "terminal", text,
+            json_pack("{s:b,s:s,s:i,s:b}", "interactive", (int)tty, "TERM", term ? term : "", "columns", term_columns(), "colors",
+                      (int)(*term_bold(stdout) != 0)), NULL);
     bool home = xdg_path(history, "XDG_STATE_HOME", ".local/state", "autarky/history");
-    tell(d, "history", home ? history : "none", home ? NULL : "HOME is not set: typed lines are not remembered");
+    tell_as(d, "history", home ? history : "none", home ? json_string(history) : json_null(),
+            home ? NULL : "HOME is not set: typed lines are not remembered");
 }
 
 static void print(const struct doctor *d)
 {
     const char *key;
     json_t *v;
-    json_object_foreach(d->out, key, v)
+    json_object_foreach(d->lines, key, v)
     {
-        const char *value = json_is_object(v) ? json_string_value(json_object_get(v, "value")) : json_string_value(v);
-        const char *hint = json_string_value(json_object_get(v, "hint"));
+        const char *value = json_string_value(json_is_array(v) ? json_array_get(v, 0) : v);
+        const char *hint = json_string_value(json_array_get(v, 1));
         if (!value) continue;
         printf("%-15s", key);
         term_write(stdout, value, strlen(value));
@@ -157,22 +185,24 @@ int cmd_doctor(int argc, char **argv)
         return exit_fail("doctor", &e);
     }
     term_setup((enum term_color)look.color, look.plain);
-    d.out = json_object();
-    if (!d.out) return EXIT_FAILED;
+    d.lines = json_object();
+    d.figures = json_object();
+    if (!d.lines || !d.figures) return EXIT_FAILED;
     tell(&d, "version", AUTARKY_VERSION, NULL);
     tell_machine(&d);
     tell_kernels(&d);
     tell_libraries(&d);
     tell_model(&d);
     tell_terminal(&d);
-    json_put(d.out, "problems", json_integer(d.problems));
+    json_put(d.figures, "problems", json_integer(d.problems));
     if (json) {
-        rc = answer_print_json(json_incref(d.out), &e);
+        rc = answer_print_json(json_incref(d.figures), &e);
     } else {
         print(&d);
         if (!term_flush()) rc = err_set(&e, ERR_IO, __FILE__, __LINE__, "stdout: cannot write");
     }
-    json_decref(d.out);
+    json_decref(d.figures);
+    json_decref(d.lines);
     if (rc) return exit_fail("doctor", &e);
     return d.problems ? EXIT_FAILED : EXIT_OK;
 }

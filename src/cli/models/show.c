@@ -358,6 +358,26 @@ static void print_json_metadata(struct show *s)
     buf_add_str(&s->b, "},\n");
 }
 
+/* The lines "key: value" as an object: blanks in keys become underscores, "no" false. */
+static void print_json_chat(struct show *s)
+{
+    buf_add_str(&s->b, " \"chat\": {");
+    bool any = false;
+    for (const char *line = s->chat.data, *end; line && *line; line = *end ? end + 1 : end) {
+        end = line + strcspn(line, "\n");
+        const char *colon = memmem(line, (size_t)(end - line), ": ", 2), *from = colon ? colon + 2 : line;
+        const char *key = !strncmp(line, "chat form: ", 11) ? line + 5 : line;
+        size_t n = (size_t)(end - from);
+        buf_add_str(&s->b, any ? ", \"" : "\"");
+        for (const char *p = key; colon && p < colon; p++) buf_add_byte(&s->b, *p == ' ' ? '_' : *p);
+        buf_add_str(&s->b, colon ? "\": " : "note\": ");
+        if (n == 2 && !memcmp(from, "no", 2)) buf_add_str(&s->b, "false");
+        else add_json_str(&s->b, from, n);
+        any = true;
+    }
+    buf_add_str(&s->b, "},\n");
+}
+
 static void print_json(struct show *s)
 {
     const struct tf *f = &s->m.tf;
@@ -371,11 +391,7 @@ static void print_json(struct show *s)
     buf_printf(&s->b, " \"tensor_count\": %zu, \"parameters\": %" PRIu64 ", \"packed_bytes\": %" PRIu64 ",\n", f->n_tensors,
                count_parameters(f), s->packed.bytes);
     print_json_metadata(s);
-    if (s->chat.len) {
-        buf_add_str(&s->b, " \"chat\": ");
-        add_json_str(&s->b, s->chat.data, s->chat.len);
-        buf_add_str(&s->b, ",\n");
-    }
+    if (s->chat.len) print_json_chat(s);
     buf_add_str(&s->b, " \"tensors\": [");
     for (size_t i = 0; i < f->n_tensors; i++) {
         const struct tf_tensor *t = &f->tensors[i];
