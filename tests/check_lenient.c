@@ -94,6 +94,11 @@ static const struct config_case config_cases[] = {
     {"llama", "rope_parameters", ROPE("\"rope_type\": \"longrope\", \"factor\": 2.0"), "!longrope"},
     {"qwen3", "rope_parameters", ROPE("\"rope_type\": \"yarn\", \"factor\": 4.0"), "yarn has no \"original_max_position_embeddings\""},
     {"qwen3", "rope_parameters", ROPE("\"rope_type\": \"yarn\""), "!needs \"factor\""},
+    {"qwen3", "rope_parameters", ROPE("\"rope_type\": \"yarn\", \"factor\": null, \"original_max_position_embeddings\": 16"),
+     "the \"factor\" of yarn is null; as for transformers it is 4,"},
+    {"qwen3", "rope_parameters", ROPE("\"rope_type\": \"linear\", \"factor\": null"), "!needs \"factor\""},
+    {"llama", "x", "1, \"y\": 2, \"x\": NaN", "duplicate object key near '\"x\"': the last one counts"},
+    {"llama", "vocab_size", "7, \"vocab_size\": 48", "the last one counts"},
     {"llama", "rope_parameters", ROPE("\"rope_type\": \"llama3\", \"factor\": 4.0, \"low_freq_factor\": 1, \"high_freq_factor\": 4"),
      "llama3 has no \"original_max_position_embeddings\""},
     {"llama", "attn_logit_softcapping", "30.0", "!attn_logit_softcapping"},
@@ -130,6 +135,8 @@ static void check_configs(void)
         bool plain = strstr(x->value, "dynamic") || strstr(x->want, "no \"rope_type\"");
         if (original)
             CHECK(c.rope_original_context == 64 && c.rope_factor == 4, "%s: %lld", what, (long long)c.rope_original_context);
+        if (strstr(x->want, "it is 4,")) CHECK(c.rope_factor == 4, "%s: %g", what, c.rope_factor);
+        if (!strcmp(x->key, "vocab_size") && *x->want != '!') CHECK(c.vocab == 48, "%s: %lld", what, (long long)c.vocab);
         if (plain) CHECK(!config_rope_scaled(&c), "%s: stretched", what);
     }
     config_text(&b, "llama", "x", "1");
@@ -454,6 +461,48 @@ static void check_folders(void)
     }
 }
 
+/* Members that are not read, as deep as Python reads them; what is deeper is refused before anything is made of it. */
+static void check_deep(void)
+{
+    static const int depths[] = {128, 900, 5000};
+    for (size_t i = 0; i < ARRAY_LEN(depths); i++) {
+        struct buf b = {0}, v = {0};
+        struct config c;
+        struct err e = {0};
+        for (int k = 0; k < depths[i]; k++) buf_add_str(&v, k % 2 ? "[" : "{\"a\":");
+        buf_add_byte(&v, '1');
+        for (int k = depths[i]; k-- > 0;) buf_add_byte(&v, k % 2 ? ']' : '}');
+        config_text(&b, "llama", "x", v.data);
+        int rc = read_config(&c, &b, &e);
+        CHECK(depths[i] < 1000 ? rc == OK : rc == ERR_LIMIT && strstr(e.msg, "nested deeper"), "%d: %s", depths[i], e.msg);
+        buf_free(&b);
+        buf_free(&v);
+    }
+}
+
+/* It only advises: what cannot be read of it keeps no model from opening. */
+static void check_generation_config(void)
+{
+    static const char *const texts[] = {"{\"eos_token_id\": 1,}", "", "not JSON", "[1]"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct model_file m = {0};
+        struct generation g;
+        struct buf b = {0};
+        struct err e = {0};
+        CHECK_OK(file_mkdirs(in_dir("g"), &e), &e);
+        config_text(&b, "llama", "x", "1");
+        CHECK_OK(file_replace(in_dir("g/config.json"), b.data, b.len, &e), &e);
+        CHECK_OK(file_replace(in_dir("g/generation_config.json"), texts[i], strlen(texts[i]), &e), &e);
+        CHECK_OK(model_file_open(&m, in_dir("g"), &e), &e);
+        listen();
+        CHECK_OK(model_generation(&g, &m, 48, &e), &e);
+        CHECK(strstr(warned, "generation_config.json") && strstr(warned, "it is ignored"), "%s: \"%s\"", texts[i], warned);
+        model_file_close(&m);
+        buf_free(&b);
+        CHECK_OK(dir_remove_tree(in_dir("g"), &e), &e);
+    }
+}
+
 static void check_no_tokenizer(void)
 {
     struct tokenizer *t;
@@ -727,6 +776,8 @@ int main(void)
     check_other_tensors();
     check_kinds();
     check_folders();
+    check_deep();
+    check_generation_config();
     check_no_tokenizer();
     check_cut();
     check_foreign();

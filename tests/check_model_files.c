@@ -305,7 +305,7 @@ static const struct {
     {"quantization_config", "{\"quant_method\": \"fp8\"}", "quantization_config", false},
     {"rope_scaling", "[1]", "an object", false},
     {"type", "\"linear\"", "yarn", true},
-    {"factor", "null", "factor", true},
+    {"factor", "\"4\"", "factor", true},
     {"factor", "0.5", "1 to", true},
     {"original_max_position_embeddings", "0", "1 to", true},
     {"beta_fast", "1", "beta_slow", true},

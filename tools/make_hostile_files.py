@@ -418,7 +418,8 @@ def make_configs():
     case("config-epsilon.json", "config-json", "A: division by zero", "rms_norm_eps", config(rms_norm_eps=0))
     case("config-heads-no-divisor.json", "config-json", "A: index beyond the heads", "num_key_value_heads",
          config(num_key_value_heads=3))
-    case("config-twice.json", "config-json", "A: the same key twice", "duplicate", config()[:-1] + ', "hidden_size": 64}')
+    case("config-twice.json", "config-json", "A: the same key twice", "warning: the last one counts",
+         config()[:-1] + ', "hidden_size": 64}')
     case("config-deep.json", "config-json", "A: nesting without limit", "nested deeper", '{"a":' + "[" * 4000)
     case("config-utf8.json", "config-json", "A: bytes that are not Unicode", "not valid JSON",
          config().encode().replace(b"silu", b"si\xff"))
@@ -474,7 +475,7 @@ def make_tokenizers():
     case("tokenizer-no-model.json", "tokenizer-json", "A: null pointer for a missing key, CVE-2025-0312", "model", "{}")
     case("tokenizer-post.json", "tokenizer-json", "A: token that is not there", "post-processor",
          tokenizer(post_processor={"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<none>", "type_id": 0}}], "pair": [], "special_tokens": {}}))
-    case("tokenizer-deep.json", "tokenizer-json", "A: nesting without limit", "nested deeper", '{"model":' + "{\"a\":" * 700)
+    case("tokenizer-deep.json", "tokenizer-json", "A: nesting without limit", "nested deeper", '{"model":' + "[" * 4000)
     case("tokenizer-added-empty.json", "tokenizer-json", "A: empty token matches everywhere", "warning: added_tokens",
          tokenizer(added_tokens=[{"id": 94, "content": ""}]))
 

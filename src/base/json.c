@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/checked.h"
 #include "base/libs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 
 /* MAX_TREE: bytes that the tree of a message may take, and that of a file: a vocabulary of 262,144 tokens with 514,906 merges
  * takes 220 MiB. */
-enum { JSON_MAX_DEPTH = 128, REQUEST_MAX_DEPTH = 64, MAX_TREE = 128 << 20, MAX_FILE_TREE = 512 << 20 };
+enum { JSON_MAX_DEPTH = 128, REQUEST_MAX_DEPTH = 64, FILE_MAX_DEPTH = 990 /* as Python */ };
+enum { MAX_TREE = 128 << 20, MAX_FILE_TREE = 512 << 20 };
 
 /* What jansson allocates for each, with what malloc adds. */
 enum { ARRAY_BYTES = 128, OBJECT_BYTES = 224, TEXT_BYTES = 88, ELEMENT_BYTES = 32 };
@@ -138,6 +140,16 @@ static void rewrite(struct buf *b, const char *s, size_t len, bool file)
     }
 }
 
+/* In a file the last of two members with one name counts, as for Python. */
+static int load(json_t **out, const char *text, size_t len, size_t flags, bool file, json_error_t *je, const char *name,
+                struct err *e)
+{
+    TRY(libs_json_load(out, text, len, flags | JSON_REJECT_DUPLICATES, je, name, e));
+    if (*out || !file || json_error_code(je) != json_error_duplicate_key) return OK;
+    log_warn("%s: line %d: %s: the last one counts", name, je->line, je->text);
+    return libs_json_load(out, text, len, flags, je, name, e);
+}
+
 static int parse(json_t **out, const char *text, size_t len, const struct limits *most, const char *name, struct err *e)
 {
     json_error_t je = {0};
@@ -146,15 +158,15 @@ static int parse(json_t **out, const char *text, size_t len, const struct limits
     size_t flags = most->flags;
     *out = NULL;
     TRY(check_size(text, len, most, name, &words, e));
-    flags |= JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+    flags |= JSON_ALLOW_NUL;
     bool again = file && words; /* jansson refuses them, whatever else there is */
-    if (!again) TRY(libs_json_load(out, text, len, flags, &je, name, e));
+    if (!again) TRY(load(out, text, len, flags, file, &je, name, e));
     bool half = file && !*out && strstr(je.text, "Unicode") != NULL;
     again = again || half || (!*out && json_error_code(&je) == json_error_numeric_overflow);
     if (again) {
         rewrite(&b, text, len, file);
         int rc = buf_check(&b, name, e);
-        if (!rc) rc = libs_json_load(out, b.data ? b.data : "", b.len, flags, &je, name, e);
+        if (!rc) rc = load(out, b.data ? b.data : "", b.len, flags, file, &je, name, e);
         buf_free(&b);
         TRY(rc);
     }
@@ -182,7 +194,7 @@ int json_parse_any(json_t **out, const char *text, size_t len, const char *name,
 int json_parse_file(json_t **out, const char *text, size_t len, const char *name, struct err *e)
 {
     bool mark = len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3);
-    const struct limits most = {MAX_FILE_TREE, JSON_MAX_DEPTH, 0, true};
+    const struct limits most = {MAX_FILE_TREE, FILE_MAX_DEPTH, 0, true};
     return parse(out, text + 3 * mark, len - 3 * mark, &most, name, e);
 }
 

@@ -1,5 +1,5 @@
-/* JSON through jansson, with the strictness that outside data needs: duplicate keys refused, depth limited,
- * sizes limited, and getters whose errors name the place, the value found and the value wanted. */
+/* JSON through jansson, with the strictness that outside data needs: duplicate keys refused (in files of models: warned of),
+ * depth limited, sizes limited, and getters whose errors name the place, the value found and the value wanted. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -21,7 +21,8 @@ int json_parse_request(json_t **out, const char *text, size_t len, const char *n
 
 /* A file that came with a model, as Python writes it: a byte order mark is skipped; NaN, Infinity and numbers beyond a
  * double become texts, which are no trouble in a member that nobody reads, and which the getters of numbers refuse by
- * name. The tree may be large, as that of a tokenizer is. */
+ * name. Of two members with one name the last counts, with a warning. The tree may be large, as that of a tokenizer is, and
+ * nested as deep as Python reads it. */
 int json_parse_file(json_t **out, const char *text, size_t len, const char *name, struct err *e);
 
 /* Getters on an object. `where` names the object in messages. A missing key is an error in json_get_*, and leaves

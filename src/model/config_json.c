@@ -175,9 +175,15 @@ static int read_rope_object(struct config *c, const json_t *rope, const json_t *
         const struct field *f = &config_fields[i];
         if (rope_field_used(c, f)) TRY(read_field(c, f, rope, rope_key(f), where, e));
     }
-    if (!json_is_number(json_object_get(rope, "factor")))
-        FAIL(e, ERR_FORMAT, "%s: %s needs \"factor\"", where, rope_kind_names[kind]);
+    const json_t *factor = json_object_get(rope, "factor");
+    bool derived = kind == ROPE_YARN && json_is_null(factor);
+    if (!json_is_number(factor) && !derived) FAIL(e, ERR_FORMAT, "%s: %s needs \"factor\"", where, rope_kind_names[kind]);
     if (kind != ROPE_LINEAR) TRY(read_original(c, rope, root, where, e));
+    if (derived) { /* as transformers: how much longer the context became */
+        c->rope_factor = (double)c->context / (double)c->rope_original_context;
+        log_warn("%s: the \"factor\" of yarn is null; as for transformers it is %g, the context by that before", where,
+                 c->rope_factor);
+    }
     return kind == ROPE_YARN && !c->arch->mla && c->arch->bit != ARCH_MISTRAL3 ? read_magnitude(c, rope, where, e) : OK;
 }
 

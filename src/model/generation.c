@@ -103,8 +103,11 @@ void generation_from_json(struct generation *g, const json_t *root, int64_t voca
 static int from_folder(struct generation *g, struct model_file *m, int64_t vocab, struct err *e)
 {
     const struct model_json_file *j;
-    TRY(model_file_json(&j, m, MODEL_GENERATION_CONFIG, e));
-    if (j->root) generation_from_json(g, j->root, vocab, j->path);
+    struct err why = {0};
+    int rc = model_file_json(&j, m, MODEL_GENERATION_CONFIG, &why);
+    if (rc == ERR_FORMAT) log_warn("%s: it is ignored, as by transformers", why.msg); /* it holds nothing but advice */
+    else if (rc) FAIL(e, why.code, "%s", why.msg);
+    if (!rc && j->root) generation_from_json(g, j->root, vocab, j->path);
     TRY(model_file_json(&j, m, MODEL_CONFIG, e));
     if (j->root) read_ends(g, j->root, vocab, j->path);
     return OK;
