@@ -278,6 +278,12 @@ static void check_folders(void)
     CHECK_OK(file_append(in_dir("log"), "one\n", 4, NULL, &e), &e);
     CHECK_OK(file_append(in_dir("log"), "two\n", 4, NULL, &e), &e);
     CHECK(holds(in_dir("log"), "one\ntwo\n"), "appended");
+    struct stat st = {0};
+    mode_t mask = umask(022);
+    CHECK_OK(file_append_shared(in_dir("log2"), "one\n", 4, NULL, &e), &e);
+    umask(mask);
+    CHECK(stat(in_dir("log"), &st) == 0 && (st.st_mode & 0777) == 0600, "mode %o", (unsigned)st.st_mode);
+    CHECK(stat(in_dir("log2"), &st) == 0 && (st.st_mode & 0777) == 0644, "mode %o", (unsigned)st.st_mode);
     CHECK_OK(file_truncate(in_dir("log"), 4, &e), &e);
     CHECK(holds(in_dir("log"), "one\n"), "cut");
     CHECK_OK(file_truncate(in_dir("missing"), 0, &e), &e);

@@ -228,11 +228,11 @@ int file_replace(const char *path, const void *data, size_t n, struct err *e)
 }
 
 /* The file of lines, open for appending; *size of it, and whether its last line has no end. */
-static int open_lines(int *fd, uint64_t *size, bool *cut, const char *path, struct err *e)
+static int open_lines(int *fd, uint64_t *size, bool *cut, const char *path, int mode, struct err *e)
 {
     struct stat st;
     char last = '\n';
-    *fd = sys_open(path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK, 0600);
+    *fd = sys_open(path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK, mode);
     if (*fd < 0) FAIL(e, call_error(errno), "%s: cannot open: %s", path, strerror(errno));
     int no = sys_fstat(&st, *fd) ? errno : 0;
     if (!no && S_ISREG(st.st_mode) && st.st_size > 0 && sys_pread(*fd, &last, 1, (uint64_t)st.st_size - 1) < 0) no = errno;
@@ -256,12 +256,12 @@ static int append_whole(int fd, uint64_t size, const void *data, size_t n, const
     FAIL(e, ERR_IO, "%s: cannot append %zu bytes: %s", path, n, k < 0 ? strerror(no) : "the disk is full");
 }
 
-int file_append(const char *path, const void *data, size_t n, uint64_t *size, struct err *e)
+static int append(const char *path, int mode, const void *data, size_t n, uint64_t *size, struct err *e)
 {
     int fd;
     bool cut = false;
     uint64_t before = 0;
-    TRY(open_lines(&fd, &before, &cut, path, e));
+    TRY(open_lines(&fd, &before, &cut, path, mode, e));
     char *whole = cut ? mem_alloc(n + 1) : NULL;
     int rc = OK;
     if (cut && !whole) {
@@ -275,6 +275,16 @@ int file_append(const char *path, const void *data, size_t n, uint64_t *size, st
     mem_free(whole);
     sys_close(fd);
     return rc;
+}
+
+int file_append(const char *path, const void *data, size_t n, uint64_t *size, struct err *e)
+{
+    return append(path, 0600, data, n, size, e);
+}
+
+int file_append_shared(const char *path, const void *data, size_t n, uint64_t *size, struct err *e)
+{
+    return append(path, 0666, data, n, size, e);
 }
 
 /* An existing file, open for writing; *fd is -1 when there is none. */

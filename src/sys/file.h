@@ -48,9 +48,11 @@ void file_out_abort(struct file_out *o);                /* no effect after commi
 /* All at once. */
 int file_replace(const char *path, const void *data, size_t n, struct err *e);
 
-/* Appends n bytes that end a line, in one write, creating the file; for metrics and histories. mode 0600. What is written in part
+/* Appends n bytes that end a line, in one write, creating the file with mode 0600. What is written in part
  * only is taken back; behind a line that a crash has cut, a new one begins. *size (NULL allowed): of the file afterwards. */
 int file_append(const char *path, const void *data, size_t n, uint64_t *size, struct err *e);
+/* The same, with the mode that other files of the user have. */
+int file_append_shared(const char *path, const void *data, size_t n, uint64_t *size, struct err *e);
 /* Cuts the file to size bytes; a missing file is OK when size is 0. */
 int file_truncate(const char *path, uint64_t size, struct err *e);
 /* Makes what was appended survive a power cut; a missing file is OK. */

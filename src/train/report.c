@@ -109,7 +109,7 @@ static int append_metrics(struct report *r, struct err *e)
     buf_add_str(&r->line, "}\n");
     TRY(buf_check(&r->line, "a line of metrics", e));
     uint64_t size;
-    TRY(file_append(r->metrics, r->line.data, r->line.len, &size, e));
+    TRY(file_append_shared(r->metrics, r->line.data, r->line.len, &size, e));
     r->metrics_bytes = (int64_t)size;
     return OK;
 }
@@ -258,7 +258,7 @@ int report_sample(struct report *r, int64_t step, const char *text, size_t len, 
     buf_add_str(b, "\n\n");
     TRY(buf_check(b, "a sample", e));
     uint64_t size;
-    TRY(file_append(r->samples, b->data, b->len, &size, e));
+    TRY(file_append_shared(r->samples, b->data, b->len, &size, e));
     r->samples_bytes = (int64_t)size;
     char shown[900];
     size_t n = len < sizeof shown - 1 ? len : sizeof shown - 1;
