@@ -110,9 +110,10 @@ static void custom_input(struct jw *w, const char *key, const struct api_call *c
 
 static void name_members(struct api_answer *a, struct jw *w, const struct api_call *call)
 {
+    const char *name = call->name.len ? call->name.data : "";
     size_t space = responses_space(a, call), skip = space ? space + strlen("__") : 0;
-    jw_text(w, "name", call->name.data + skip, call->name.len - skip);
-    if (space) jw_text(w, "namespace", call->name.data, space);
+    jw_text(w, "name", name + skip, call->name.len - skip);
+    if (space) jw_text(w, "namespace", name, space);
 }
 
 static void call_item(struct api_answer *a, struct jw *w, const char *key, int64_t index, const struct api_call *call,
