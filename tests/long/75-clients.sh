@@ -4,7 +4,7 @@
 # that is there is used as it is. Prints a line for each client with its version. Without the registries everything is skipped.
 cd "$(dirname "$0")/../.." || exit 1
 at=$PWD/build/clients port=$((20000 + $$ % 20000)) passed=0 failed=0 skipped=0
-python_clients='openai anthropic ollama litellm langchain-openai schemathesis'
+python_clients='openai anthropic ollama litellm langchain-openai langchain-deepseek schemathesis'
 eval_clients='lm-eval inspect-ai tenacity openai' # programs that want versions of their own, by the folders they go to
 aider_clients=aider-chat
 node_clients='openai @anthropic-ai/sdk ollama ai'

@@ -175,5 +175,16 @@ def try_langchain_openai():
     same("responses", ChatOpenAI(base_url=BASE + "/v1", api_key="x", model=MODEL, use_responses_api=True).invoke("hi").text, HELLO)
 
 
+def try_langchain_deepseek():
+    from langchain_deepseek import ChatDeepSeek
+    chat = ChatDeepSeek(model=MODEL, api_key="x", api_base=BASE)
+    r = chat.invoke("hi")
+    same("invoke", (r.content, r.additional_kwargs["reasoning_content"]), (HELLO, "hm"))
+    total = None
+    for chunk in chat.stream("hi"):
+        total = chunk if total is None else total + chunk
+    same("stream", (total.content, total.additional_kwargs["reasoning_content"], total.usage_metadata["total_tokens"]), (HELLO, "hm", 25))
+
+
 globals()["try_" + CLIENT.replace("-", "_")]()
 sys.exit(failed > 0)
