@@ -100,6 +100,19 @@ static void check_later(const struct arch *arch, size_t form)
     CHECK(evaluate(&x, text, want, "read twice") == N - 1, "what memory forgot lies in the file");
     kept_close(&x);
 
+    kept_open_as(&x, arch, form, 1 << 30, "a");
+    int brought = 0;
+    while (prefix_cache_warm(&x.c)) brought++;
+    CHECK(brought == 3 && x.k.dec.pages.n_free == 9, "%d blocks are brought when there is time", brought);
+    CHECK(evaluate(&x, text, want, "brought before") == N - 1 && prefix_cache_counts(&x.c).read == 3, "each is read once");
+    struct session s = opened(&x.k);
+    CHECK_OK(session_reserve(&s, 900, &e), &e);
+    prefix_cache_clear(&x.c, false);
+    while (prefix_cache_warm(&x.c)) brought++;
+    CHECK(brought == 3 + 2 && x.k.dec.pages.n_free == 6, "half of the pages are left: %d", x.k.dec.pages.n_free);
+    session_close(&s);
+    kept_close(&x);
+
     kept_open_as(&x, arch, form, 1 << 30, "b");
     CHECK(evaluate(&x, text, want, "of another tenant") == 0, "what another asked is not found");
     prefix_cache_clear(&x.c, true);

@@ -318,19 +318,41 @@ bool kv_store_step(struct kv_store *s, bool *well)
 
 /* ---- reading ---- */
 
-static int read_rows(struct kv_store *s, const struct prefix_block *b, int32_t page, uint64_t *sum, struct err *e)
+struct reading {
+    const struct kv_store *s;
+    const struct prefix_block *b;
+    int32_t page;
+    struct layer_read {
+        int rc;
+        uint64_t sum;
+    } *layer; /* (layers) */
+};
+
+static void read_layer(void *ctx, int64_t l, int worker)
 {
-    const struct cache *k = &s->dec->cache;
-    size_t bytes = layer_bytes(s, b->rows);
+    const struct reading *r = ctx;
+    size_t bytes = layer_bytes(r->s, r->b->rows);
+    char *to = cache_rows(&r->s->dec->cache, r->page, (int)l);
+    struct err ignored;
+    (void)worker;
+    r->layer[l].rc = block_file_read(&r->s->rows, layer_at(r->s, r->b->slot, r->b->rows, (int)l), to, bytes, &ignored);
+    if (!r->layer[l].rc) r->layer[l].sum = sum64(to, bytes);
+}
+
+/* By all threads: copying, and the memory of pages that are touched for the first time, take longer than the disk does. */
+static int read_rows(const struct kv_store *s, const struct prefix_block *b, int32_t page, uint64_t *sum, struct err *e)
+{
+    int layers = s->dec->cache.layers, rc = OK;
     uint64_t *sums;
-    TRY(mem_new((void **)&sums, (size_t)k->layers * sizeof *sums, "sums", e));
-    int rc = OK;
-    for (int l = 0; !rc && l < k->layers; l++) {
-        char *to = cache_rows(k, page, l);
-        rc = block_file_read(&s->rows, layer_at(s, b->slot, b->rows, l), to, bytes, e);
-        if (!rc) sums[l] = sum64(to, bytes);
+    struct reading r = {.s = s, .b = b, .page = page};
+    TRY(mem_new((void **)&sums, (size_t)layers * (sizeof *sums + sizeof *r.layer), "sums", e));
+    r.layer = (struct layer_read *)(void *)(sums + layers);
+    pool_for(s->dec->en->pool, layers, read_layer, &r);
+    for (int l = 0; l < layers; l++) {
+        if (!rc) rc = r.layer[l].rc;
+        sums[l] = r.layer[l].sum;
     }
-    *sum = sum64(sums, (size_t)k->layers * sizeof *sums);
+    *sum = sum64(sums, (size_t)layers * sizeof *sums);
     mem_free(sums);
     return rc;
 }

@@ -269,6 +269,32 @@ bool prefix_cache_extend(struct prefix_cache *c, struct prefix_tenant *t, struct
     return more && s->n < n;
 }
 
+/* Who was used last comes first, and what he stands behind before him. */
+static struct prefix_block *next_to_warm(const struct prefix_cache *c)
+{
+    for (const struct prefix_tenant *t = c->tree.tenants; t; t = t->next)
+        for (struct prefix_block *b = t->use[PREFIX_FILE].newest; b; b = b->older[PREFIX_FILE])
+            if (!b->in[PREFIX_PAGE] && (!b->parent || b->parent->in[PREFIX_PAGE])) return b;
+    return NULL;
+}
+
+bool prefix_cache_warm(struct prefix_cache *c)
+{
+    struct pages *all = &c->dec->pages;
+    if (!c->store || all->n_free <= all->n / 2 || c->tree.in[PREFIX_PAGE] >= c->most) return false;
+    struct prefix_block *b = next_to_warm(c);
+    if (!b) return false;
+    int32_t page = pages_take(all);
+    if (kv_store_read(c->store, b, page)) {
+        enter_memory(c, b, page);
+    } else {
+        leave_file(c, b, false); /* it is wiped */
+        forget_if_lost(c, b);
+    }
+    pages_release(all, page);
+    return true;
+}
+
 /* ---- what came behind a text ---- */
 
 struct follow {

@@ -58,6 +58,9 @@ void prefix_cache_clear(struct prefix_cache *c, bool file);
 
 /* Writes what waits, a piece of about 1 MiB at a time, until the time is up. True: there is more to write. */
 bool prefix_cache_write(struct prefix_cache *c, double until);
+/* For times without work: brings one block from the file, of those used last, as long as half of the decoder's pages are free.
+ * False: there is nothing to bring. */
+bool prefix_cache_warm(struct prefix_cache *c);
 struct prefix_counts prefix_cache_counts(const struct prefix_cache *c);
 
 /* What came behind ids (n) in texts that are kept: fn gets it, text by text, until it returns false; at most `most` ids each. */

@@ -95,6 +95,7 @@ static int loop(struct worker *w, struct err *e)
         TRY(wait_for(w, keeps, e));
         if (link_waiting(&w->link) <= OUT_HIGH) TRY(scheduler_step(&w->sched, &worked, e));
         keeps = prefix_cache_write(&w->cache, clock_seconds() + KEEP_SLICE);
+        if (!keeps && !scheduler_busy(&w->sched)) keeps = prefix_cache_warm(&w->cache);
         tell_trouble(w);
         if (w->draining && !w->requests && link_waiting(&w->link) == 0) return OK;
     }
