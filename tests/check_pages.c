@@ -1,6 +1,5 @@
 /* The pages of a cache, on tiny random networks of every architecture: the same bits whatever pages a text has, in which order,
  * with whom it shares them, beside whom it is evaluated; and a cache that runs empty says so, with nothing changed or lost. */
-#include "infer/prefix.h"
 #include "tests/tiny_kit.h"
 
 /* What the texts give alone, in a decoder of their own. */
@@ -111,42 +110,6 @@ static void check_fork(const struct arch *arch, size_t form, const struct wanted
     kit_close(&k);
 }
 
-/* A prefix outlives its session; two go on from it, one from the middle of a page, and in pages that were read from elsewhere. */
-static void check_prefix(const struct arch *arch, size_t form, const struct wanted *w)
-{
-    struct err e = {0};
-    struct kit k;
-    struct prefix p, copy;
-    kit_open(&k, arch, form, (struct decoder_options){.chunk = 64, .slots = 2, .pages = 9});
-    scatter(&k.dec.pages, 3);
-    struct session a = opened(&k), b = opened(&k);
-    CHECK_OK(session_eval(&a, text, N, &e), &e);
-    CHECK_OK(prefix_take(&p, &a, N, &e), &e);
-    CHECK(p.n == 2 * PAGE_ROWS && k.dec.pages.n_free == 6, "a prefix of %d rows, %d pages free", (int)p.n, k.dec.pages.n_free);
-    session_rewind(&a, 0);
-    CHECK_OK(session_eval(&a, third, N, &e), &e); /* into pages that the prefix does not have */
-    prefix_attach(&b, &p, CUT);
-    CHECK(k.dec.pages.n_free == 4, "attaching takes pages: %d free", k.dec.pages.n_free);
-    CHECK_OK(session_eval(&b, other + CUT, N - CUT, &e), &e);
-    same(&k, &b, w->other, "after the middle of a prefix");
-    prefix_attach(&a, &p, p.n);
-    CHECK_OK(session_eval(&a, text + p.n, N - p.n, &e), &e);
-    same(&k, &a, w->text, "after a prefix");
-    CHECK_OK(prefix_new(&copy, &k.dec, p.ids, p.n, &e), &e);
-    for (int i = 0; i < 2; i++) memcpy(prefix_page(&copy, i), prefix_page(&p, i), prefix_page_bytes(&k.dec));
-    prefix_release(&p);
-    prefix_attach(&b, &copy, copy.n);
-    prefix_release(&copy);
-    CHECK_OK(session_sync(&b, text, N, NULL, &e), &e);
-    same(&k, &b, w->text, "in pages from elsewhere");
-    session_close(&a);
-    session_close(&b);
-    CHECK_OK(prefix_new(&p, &k.dec, text, PAGE_ROWS - 1, &e), &e);
-    CHECK(p.n == 0 && k.dec.pages.n_free == 9, "less than a page has %d rows", (int)p.n);
-    prefix_release(&p);
-    kit_close(&k);
-}
-
 /* ---- a cache that runs empty ---- */
 
 static bool refused(int rc, const struct err *e) { return rc == ERR_LIMIT && strstr(e->msg, "the cache is full"); }
@@ -218,7 +181,6 @@ int main(void)
             find_wanted(&w, archs[a], f);
             check_mixed(archs[a], f, &w);
             check_fork(archs[a], f, &w, f % 2 ? CUT : PAGE_ROWS);
-            check_prefix(archs[a], f, &w);
             if (f == 0) check_many(archs[a], f, &w);
             if (f == 0 && archs[a] == &arch_llama) llama = w;
         }

@@ -494,6 +494,56 @@ static void test_killed(void)
     CHECK(kill(worker, 0) < 0, "the worker is still there");
 }
 
+/* Tokens of the prompt, and those that were not evaluated for it; returns those of the answer. */
+static int64_t count_prompt(const char *body, int64_t *prompt, int64_t *cached, struct buf *text)
+{
+    json_t *v = post("/v1/chat/completions", body, 200), *usage = json_object_get(v, "usage");
+    const char *s = NULL;
+    *prompt = json_integer_value(json_object_get(usage, "prompt_tokens"));
+    *cached = json_integer_value(json_object_get(json_object_get(usage, "prompt_tokens_details"), "cached_tokens"));
+    json_unpack(v, "{s:[{s:{s:s}}]}", "choices", "message", "content", &s);
+    buf_clear(text);
+    buf_add_str(text, s ? s : "");
+    int64_t written = json_integer_value(json_object_get(usage, "completion_tokens"));
+    json_decref(v);
+    return written;
+}
+
+/* What was evaluated is found again, by a later run too, and changes no answer. */
+static void test_kept(void)
+{
+    static const char *const first = "{\"messages\":[{\"role\":\"user\",\"content\":\"Where did the old dog go last night?\"}],"
+                                     "\"max_tokens\":12,\"seed\":4}";
+    struct buf text = {0}, again = {0}, next = {0};
+    int64_t prompt, cached;
+    start_server();
+    count_prompt(first, &prompt, &cached, &text);
+    CHECK(prompt > 8 && cached < prompt - 4, "%d of %d tokens are new", (int)(prompt - cached), (int)prompt);
+    int64_t written = count_prompt(first, &prompt, &cached, &again);
+    CHECK(written > 2 && cached == prompt - 1, "all but the last is found: %d of %d", (int)cached, (int)prompt);
+    CHECK(again.len == text.len && !strcmp(again.data, text.data), "\"%s\", then \"%s\"", text.data, again.data);
+    json_t *m = json_pack("{s:[{s:s,s:s},{s:s,s:s},{s:s,s:s}],s:i}", "messages", "role", "user", "content",
+                          "Where did the old dog go last night?", "role", "assistant", "content", text.data, "role", "user",
+                          "content", "And then?", "max_tokens", 4);
+    char body[1000];
+    body[json_dumpb(m, body, sizeof body - 1, 0)] = 0;
+    int64_t before = prompt;
+    count_prompt(body, &prompt, &cached, &next);
+    CHECK(cached >= before + written - 1, "the answer is found too: %d of %d", (int)cached, (int)prompt);
+    CHECK(has_said("loaded", 1), "it is up");
+    clock_sleep(0.5); /* what is kept is written when there is nothing else to do */
+    end_server(SIGTERM);
+    start_server();
+    count_prompt(first, &prompt, &cached, &again);
+    CHECK(cached == prompt - 1, "in a later run: %d of %d", (int)cached, (int)prompt);
+    CHECK(again.len == text.len && !strcmp(again.data, text.data), "\"%s\", later \"%s\"", text.data, again.data);
+    end_server(SIGTERM);
+    json_decref(m);
+    buf_free(&text);
+    buf_free(&again);
+    buf_free(&next);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -515,6 +565,7 @@ int main(int argc, char **argv)
     test_crash();
     test_ending();
     test_killed();
+    test_kept();
     buf_free(&said);
     folder_remove();
     return test_end();

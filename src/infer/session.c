@@ -101,7 +101,8 @@ void session_reset(struct session *s)
     s->has_logits = false;
 }
 
-void session_attach(struct session *s, const int32_t *ids, const int32_t *pages, int64_t n)
+/* s becomes n rows, ids (n), that lie in these pages, which somebody else has: all are shared. */
+static void attach(struct session *s, const int32_t *ids, const int32_t *pages, int64_t n)
 {
     struct pages *all = &s->dec->pages;
     int32_t n_pages = (int32_t)cache_pages(n);
@@ -157,7 +158,7 @@ int session_fork(struct session *dst, const struct session *src, int64_t n, stru
     if (dst == src || d != src->dec) FAIL(e, ERR_USAGE, "a session cannot become part of itself, nor of another decoder's");
     if (n < 0 || n > src->n) FAIL(e, ERR_USAGE, "%lld rows of a session that has %lld", (long long)n, (long long)src->n);
     if (cut && d->pages.n_free + session_frees(dst) < 1) return decoder_no_pages(d, 1, e);
-    session_attach(dst, src->ids, src->pages, n);
+    attach(dst, src->ids, src->pages, n);
     if (cut) dst->pages[n / PAGE_ROWS] = own_page(dst, n / PAGE_ROWS);
     dst->has_logits = n == src->n && src->has_logits;
     if (dst->has_logits) memcpy(dst->logits, src->logits, (size_t)d->en->net.config.vocab * sizeof *dst->logits);

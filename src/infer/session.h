@@ -49,11 +49,6 @@ void session_take_pages(struct session *s, int64_t n);
  * copied; the logits too, where n is all of src. What dst had, and had reserved, is given back. ERR_LIMIT when there is no page
  * for the copy, with nothing changed. */
 int session_fork(struct session *dst, const struct session *src, int64_t n, struct err *e);
-/* s becomes n rows, ids (n), that lie in these pages, which somebody else has: all are shared, one that is cut is copied
- * once it
- * is written. What s had, and had reserved, is given back; it has no logits. n is at most the context. */
-void session_attach(struct session *s, const int32_t *ids, const int32_t *pages, int64_t n);
-
 /* Rows that others have evaluated become part of s, which has no logits afterwards. ids: the text, of which s has the first s->n
  * rows. session_share: the page with the rows up to the next multiple of PAGE_ROWS, shared; one that s kept there is given back.
  * session_copy: rows up to n, no further than that, copied into the page that s keeps there for itself (session_reserve).
