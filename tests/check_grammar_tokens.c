@@ -136,6 +136,69 @@ static void check_walks(void)
     }
 }
 
+/* Every byte, and tokens that leave several rules at once. */
+static struct tokenizer *bytes_and_ends(void)
+{
+    static const char *const longer[] = {"\"}",       "\"},",    "\"}]",   "\"}],", "\"}], \"", "\", \"",
+                                         "ab\", \"v", "\"]]",    "]]",     "]}",    "}, {\"",   "a",
+                                         "ab",        "abc\"}]", "\\n\"}", "1]",    "1, "};
+    enum { N = 257 + ARRAY_LEN(longer) };
+    static const char *tokens[N];
+    static char names[256][8];
+    static size_t lens[N];
+    static int32_t types[N];
+    static float scores[N];
+    struct tokenizer_parts p = {.n_tokens = N, .tokens = tokens, .token_len = lens, .types = types, .scores = scores,
+                                .bos = -1, .eos = 0, .pad = -1, .model = TOKENIZER_SPM};
+    struct tokenizer *t = NULL;
+    for (size_t i = 0; i < N; i++) {
+        if (i && i <= 256) snprintf(names[i - 1], 8, "<0x%02X>", (unsigned)i - 1);
+        tokens[i] = i == 0 ? "<end>" : i <= 256 ? names[i - 1] : longer[i - 257];
+        lens[i] = strlen(tokens[i]);
+        types[i] = i == 0 ? 3 : i <= 256 ? 6 : 1; /* control, byte, normal */
+    }
+    CHECK_OK(tokenizer_from_parts(&t, &p, "bytes", &e), &e);
+    return t;
+}
+
+/* All tokens are looked at after each token of a text. */
+static void check_places(void)
+{
+    static const struct {
+        const char *schema, *text;
+    } places[] = {
+        {"{\"$ref\":\"#/$defs/t\",\"$defs\":{\"t\":{\"type\":\"object\",\"properties\":{\"kids\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/t\"}},"
+         "\"v\":{\"type\":\"string\",\"minLength\":2,\"maxLength\":20}},\"required\":[\"v\"]}}}",
+         "{\"kids\": [{\"kids\":[{\"v\":\"as far as it goes\"}], \"v\":\"a\\n\"}], \"v\": \"xy\"}"},
+        {"{\"type\":\"array\",\"items\":{\"anyOf\":[{\"type\":\"string\",\"maxLength\":12},{\"type\":\"number\"},{\"$ref\":\"#\"}]},\"maxItems\":40}",
+         "[\"once upon\", -1.5e3, [[0], \"\"], [\"a time\"]]"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        struct grammar *g;
+        struct grammar_matcher *m = NULL;
+        struct grammar_state *s = NULL;
+        struct tokens ids = {0};
+        const uint32_t *mask;
+        json_t *v;
+        CHECK_OK(json_parse(&v, places[i].schema, strlen(places[i].schema), "schema", &e), &e);
+        CHECK_OK(grammar_from_schema(&g, v, "schema", &e), &e);
+        json_decref(v);
+        CHECK_OK(tokenizer_encode(tok, places[i].text, strlen(places[i].text), &ids, &e), &e);
+        if (g) CHECK_OK(grammar_matcher_new(&m, g, vocab, &e), &e);
+        if (m) CHECK_OK(grammar_begin(&s, m, &e), &e);
+        for (size_t k = 0; s && k < ids.n; k++) {
+            CHECK_OK(grammar_mask(s, &mask, &e), &e);
+            check_mask(s, mask);
+            CHECK_OK(grammar_accept(s, ids.ids[k], &e), &e);
+        }
+        CHECK(s && grammar_may_end(s), "%s", places[i].text);
+        tokens_free(&ids);
+        grammar_state_free(s);
+        grammar_matcher_free(m);
+        grammar_free(g);
+    }
+}
+
 /* ---- calls of tools ---- */
 
 static void check_texts(const struct grammar *g, const char *const *texts, size_t n, bool good)
@@ -374,6 +437,22 @@ int main(int argc, char **argv)
     if (argc > 1) return vocab ? answer_lines() : 1;
     if (vocab) {
         check_walks();
+        check_places();
+        struct tokenizer *old_tok = tok;
+        struct grammar_vocab *old_vocab = vocab;
+        int32_t old_eos = eos;
+        tok = bytes_and_ends();
+        eos = 0;
+        n_tokens = tok ? tokenizer_vocab(tok) : 0;
+        vocab = NULL;
+        if (tok) CHECK_OK(grammar_vocab_new(&vocab, tok, 0, &eos, 1, &e), &e);
+        if (vocab) check_places();
+        grammar_vocab_free(vocab);
+        tokenizer_free(tok);
+        tok = old_tok;
+        vocab = old_vocab;
+        eos = old_eos;
+        n_tokens = tokenizer_vocab(tok);
         check_calls();
         check_marker();
         check_limits();
