@@ -17,7 +17,7 @@ SIMDE  ?=
 comma  := ,
 B      := build/$(CONFIG)$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(SIMDE),-simde)$(if $(filter clang%,$(notdir $(CC))),-clang)$(if $(CROSS),-$(firstword $(subst -, ,$(CROSS))))
 
-PKGS   := jansson libutf8proc libcrypto libssl libzstd libedit libcurl libevent libevent_openssl
+PKGS   := jansson libutf8proc libcrypto libssl libzstd libedit libcurl libevent libevent_openssl sqlite3 libseccomp
 CFLAGS_release := -O2 -g
 CFLAGS_debug   := -O0 -g3
 # Refused: -march=native (unportable binaries, hides dispatch errors), -ffast-math (the order of arithmetic is part

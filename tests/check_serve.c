@@ -1,155 +1,13 @@
 /* The server as a whole, as a client sees it: the shipped model behind a port, answers equal to those of `autarky run`, clients
  * that go away, processes that are killed, an orderly end. */
-#include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include "base/buf.h"
 #include "base/checked.h"
 #include "base/mem.h"
-#include "sys/clock.h"
-#include "tests/folder.h"
+#include "tests/serve_fixture.h"
 
-#define MODEL "models/first/first.gguf"
-enum { SECONDS = 120, CLIENTS = 12 };
-
-static char program[PATH_MAX];
-static int port;
-static pid_t server;
-static int server_err; /* what it says */
-static struct buf said;
-
-/* ---- the server ---- */
-
-static void read_said(double seconds)
-{
-    struct pollfd p = {.fd = server_err, .events = POLLIN};
-    char text[4096];
-    while (poll(&p, 1, (int)(1000 * seconds)) > 0) {
-        ssize_t n = read(server_err, text, sizeof text);
-        if (n <= 0) return;
-        buf_add(&said, text, (size_t)n);
-        seconds = 0;
-    }
-}
-
-static bool has_said(const char *words, double seconds)
-{
-    double end = clock_seconds() + seconds;
-    do {
-        read_said(0.05);
-        if (said.data && strstr(said.data, words)) return true;
-    } while (clock_seconds() < end);
-    return false;
-}
-
-static void start_server(void)
-{
-    const char *args[] = {program, "serve", MODEL, "--port", "0", "--threads", "1", "--ctx", "1024", "--drain", "20", NULL};
-    int fd[2];
-    buf_clear(&said);
-    CHECK(pipe(fd) == 0, "pipe: %s", strerror(errno));
-    fflush(NULL);
-    server = fork();
-    if (server == 0) {
-        alarm(SECONDS);
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        setenv("HOME", dir, 1);
-        dup2(fd[1], 2);
-        for (int i = 3; i < 64; i++) close(i);
-        execv(program, (char *const *)(uintptr_t)args);
-        _exit(126);
-    }
-    close(fd[1]);
-    server_err = fd[0];
-    CHECK(has_said("http://127.0.0.1:", 30), "it tells where it listens: %s", said.data);
-    const char *at = said.data ? strstr(said.data, "127.0.0.1:") : NULL;
-    port = at ? (int)strtol(at + 10, NULL, 10) : 0;
-    CHECK(has_said("loaded in", 60), "the model is loaded: %s", said.data);
-}
-
-static int end_server(int signal_number)
-{
-    int status = -1;
-    kill(server, signal_number);
-    waitpid(server, &status, 0);
-    read_said(0);
-    close(server_err);
-    return status;
-}
-
-/* ---- clients ---- */
-
-static int dial(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connect(fd, (struct sockaddr *)&a, sizeof a)) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-static int ask_with(const char *method, const char *path, const char *headers, const char *body)
-{
-    struct buf b = {0};
-    int fd = dial();
-    size_t n = body ? strlen(body) : 0;
-    buf_printf(&b, "%s %s HTTP/1.1\r\nConnection: close\r\n%s", method, path, headers);
-    if (body) buf_printf(&b, "Content-Type: application/json\r\nContent-Length: %zu\r\n", n);
-    buf_printf(&b, "\r\n%s", body ? body : "");
-    if (fd >= 0 && write(fd, b.data, b.len) != (ssize_t)b.len) {
-        close(fd);
-        fd = -1;
-    }
-    buf_free(&b);
-    return fd;
-}
-
-static int ask(const char *method, const char *path, const char *body)
-{
-    return ask_with(method, path, "Host: localhost\r\n", body);
-}
-
-/* Everything to the end; returns the status, *body (owned by the caller) without the framing of chunks. */
-static int answer(int fd, struct buf *body)
-{
-    struct buf all = {0};
-    char text[4096];
-    ssize_t n;
-    int status = 0;
-    *body = (struct buf){0};
-    while (fd >= 0 && (n = read(fd, text, sizeof text)) > 0) buf_add(&all, text, (size_t)n);
-    if (fd >= 0) close(fd);
-    const char *at = all.data ? strstr(all.data, "\r\n\r\n") : NULL;
-    if (at) {
-        status = (int)strtol(all.data + 9, NULL, 10);
-        bool chunked = strstr(all.data, "chunked") && strstr(all.data, "chunked") < at;
-        at += 4;
-        if (!chunked) buf_add_str(body, at);
-        for (size_t size; chunked && (size = (size_t)strtoul(at, NULL, 16)) > 0;) {
-            at = strstr(at, "\r\n") + 2;
-            buf_add(body, at, size);
-            at += size + 2;
-        }
-    }
-    buf_add_str(body, "");
-    buf_free(&all);
-    return status;
-}
-
-static int get(const char *path, struct buf *body) { return answer(ask("GET", path, NULL), body); }
+enum { CLIENTS = 12 };
 
 /* A request of OpenAI's chat with everything that decides the answer. */
 static void chat_body(char out[400], int i, bool stream)
@@ -430,17 +288,6 @@ static void test_gone(void)
     buf_free(&text);
 }
 
-/* The process that computes: the only child of the server. */
-static pid_t worker_of(pid_t parent)
-{
-    char path[64], text[64] = "";
-    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
-    int fd = open(path, O_RDONLY);
-    if (fd >= 0 && read(fd, text, sizeof text - 1) < 0) text[0] = 0;
-    if (fd >= 0) close(fd);
-    return (pid_t)strtol(text, NULL, 10);
-}
-
 /* The worker is killed under a request: that one gets an error, the next one an answer from a new worker. */
 static void test_crash(void)
 {
@@ -486,7 +333,7 @@ static void test_ending(void)
 /* The front is killed: its worker does not stay. */
 static void test_killed(void)
 {
-    start_server();
+    start_server(NULL);
     pid_t worker = worker_of(server);
     end_server(SIGKILL);
     double end = clock_seconds() + 10;
@@ -547,15 +394,8 @@ static void test_kept(void)
 int main(int argc, char **argv)
 {
     (void)argc;
-    snprintf(program, sizeof program, "%s", argv[0]);
-    char *at = strrchr(program, '/');
-    at = at ? at : program;
-    *at = 0;
-    at = strrchr(program, '/');
-    snprintf(at ? at : program, 16, "/autarky");
-    signal(SIGPIPE, SIG_IGN);
-    folder_make();
-    start_server();
+    fixture_begin(argv[0]);
+    start_server(NULL);
     test_same();
     test_refused();
     test_shapes();

@@ -26,7 +26,7 @@ enum {
 enum api_dialect { API_OPENAI, API_ANTHROPIC, API_OLLAMA, API_LLAMA };
 
 /* What a key must allow. API_PUBLIC needs none. */
-enum api_scope { API_PUBLIC, API_LOOK, API_ASK, API_MANAGE };
+enum api_scope { API_PUBLIC, API_LOOK, API_ASK, API_MANAGE, API_METRICS };
 
 /* What the front has to do after api_begin. */
 enum api_task {

@@ -62,7 +62,7 @@ static const struct api_route routes[] = {
 
     {"GET", "/props", false, API_LLAMA, API_LOOK, "a model's settings; ?model= names it", NULL, llama_props, .reply = "props"},
     {"GET", "/slots", false, API_LLAMA, API_LOOK, "places for answers, and how many are taken", NULL, llama_slots, .reply = "slots"},
-    {"GET", "/metrics", false, API_LLAMA, API_LOOK, "counts for Prometheus, by llama-server's and vLLM's names", NULL, llama_metrics,
+    {"GET", "/metrics", false, API_LLAMA, API_METRICS, "counts for Prometheus, by llama-server's and vLLM's names", NULL, llama_metrics,
      .reply = NULL},
     {"POST", "/completion", false, API_LLAMA, API_ASK, "llama-server's completion", llama_completion_fields, llama_completion_begin,
      &llama_completion_voice, .reply = "llama_reply"},

@@ -20,6 +20,7 @@ static const struct command {
     {"chat", "talk with a model", cmd_chat},
     {"run", "one prompt, one answer", cmd_run},
     {"serve", "answer programs, over HTTP", cmd_serve},
+    {"keys", "who may use the server, and what they use", cmd_keys},
     {"worker", NULL, cmd_worker},
     {"pull", "fetch a model", cmd_pull},
     {"list", "the models on this machine", cmd_list},

@@ -147,6 +147,7 @@ void http_conn_log(struct http_conn *c, bool gone)
                           .path = r->head ? r->path : NULL,
                           .id = c->id,
                           .peer = c->peer,
+                          .user = c->live ? r->user : NULL,
                           .status = c->status,
                           .gone = gone,
                           .reason = c->reason,

@@ -41,6 +41,7 @@ struct http_done {
     enum http_method method;
     const char *path; /* NULL: refused before it was known */
     const char *id, *peer;
+    const void *user; /* the request's, unless it was refused before the handler had it */
     int status; /* 0: gone before an answer began */
     bool gone;  /* before the answer was complete */
     const char *reason; /* of a refusal, else NULL */

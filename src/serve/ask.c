@@ -15,11 +15,48 @@ static void cancel_turns(struct ask *q)
         if (!q->over[i]) model_control(q->model, CONTROL_CANCEL, q->serial * API_MOST_TURNS + i);
 }
 
+/* Turns that are still under way cost their key what they take until they have ended. */
+static void owe(struct ask *q)
+{
+    struct owed *o = q->sent && q->left && q->caller.account ? mem_array(1, sizeof *o) : NULL;
+    if (!o) return;
+    *o = (struct owed){.next = q->f->owed, .model = q->model, .serial = q->serial, .left = q->left, .caller = q->caller};
+    o->caller.counted = false;
+    q->f->owed = o;
+}
+
+static void pay(struct front *f, const struct served *m, const struct turn_event *ev)
+{
+    struct owed **at = &f->owed;
+    while (*at && (*at)->serial != ev->turn / API_MOST_TURNS) at = &(*at)->next;
+    struct owed *o = *at;
+    if (!o || o->model != m || (ev->kind != TURN_EV_DONE && ev->kind != TURN_EV_ERROR)) return;
+    if (ev->kind == TURN_EV_DONE) gate_spend(&o->caller, &ev->usage);
+    if (--o->left) return;
+    *at = o->next;
+    mem_free(o);
+}
+
+void asks_drop_owed(struct front *f, const struct served *m)
+{
+    for (struct owed **at = &f->owed, *o; (o = *at);) {
+        if (m && o->model != m) {
+            at = &o->next;
+            continue;
+        }
+        *at = o->next;
+        mem_free(o);
+    }
+}
+
 static void ask_free(struct ask *q)
 {
     struct ask **at = &q->f->asks;
     while (*at && *at != q) at = &(*at)->next;
     if (*at) *at = q->next;
+    owe(q);
+    gate_end(&q->caller);
+    mem_free(q->listed);
     if (q->opened) api_free(&q->a);
     mem_free(q->over);
     buf_free(&q->out);
@@ -31,6 +68,7 @@ static void on_closed(struct http_request *r)
     struct ask *q = r->user;
     cancel_turns(q);
     ask_free(q);
+    r->user = NULL;
 }
 
 static void pause_turns(struct ask *q, bool pause)
@@ -102,15 +140,37 @@ static bool fail_with(struct ask *q, enum api_fault_kind kind, const char *messa
 
 /* ---- turns ---- */
 
+/* The tenant is the key's alone; whom of its people a request is for, a key that names nobody may say. */
+static void set_asker(struct turn *t, const struct key *k)
+{
+    t->tenant = (struct turn_text){k->tenant, strlen(k->tenant)};
+    if (k->user[0]) t->user = (struct turn_text){k->user, strlen(k->user)};
+    t->weight = k->weight;
+    t->priority = (int32_t)k->priority;
+}
+
+static void spend(struct ask *q, const struct turn *t, const struct turn_event *ev)
+{
+    struct turn_usage *u = &q->used;
+    bool computed = t->kind == TURN_CHAT || t->kind == TURN_TEXT || t->kind == TURN_EMBED;
+    if (ev->kind != TURN_EV_DONE || !computed) return;
+    u->prompt += ev->usage.prompt;
+    u->cached += ev->usage.cached;
+    u->answer += ev->usage.answer;
+    q->time.queue_ms += ev->time.queue_ms;
+    q->time.prompt_ms += ev->time.prompt_ms;
+    q->time.answer_ms += ev->time.answer_ms;
+    gate_spend(&q->caller, &ev->usage);
+}
+
 static void send_turns(struct ask *q)
 {
     struct err e;
-    static const char nobody[] = "";
     q->sent = true;
     for (size_t i = 0; i < q->a.n_turns; i++) {
         struct turn *t = &q->a.turn[i];
         t->id = q->serial * API_MOST_TURNS + i;
-        t->tenant = (struct turn_text){nobody, 0};
+        set_asker(t, &q->caller.key);
         int rc = model_send_turn(q->model, t, &e);
         if (!rc) continue;
         fail_with(q, rc == ERR_LIMIT ? API_F_QUEUE_FULL : API_F_BROKEN, e.msg);
@@ -154,18 +214,29 @@ void ask_event(struct served *m, const struct turn_event *ev)
     struct ask *q = m->f->asks;
     size_t i = (size_t)(ev->turn % API_MOST_TURNS);
     while (q && q->serial != ev->turn / API_MOST_TURNS) q = q->next;
+    if (!q) pay(m->f, m, ev);
     if (!q || q->model != m || i >= q->a.n_turns || q->over[i]) return; /* of a request that is over */
     if (ev->kind == TURN_EV_DONE || ev->kind == TURN_EV_ERROR) {
         q->over[i] = true;
         q->left--;
+        spend(q, &q->a.turn[i], ev);
     }
     api_event(&q->a, i, ev, &q->out);
     if (q->a.ended && q->left) cancel_turns(q); /* one failed: the others are not wanted */
     flush(q);
 }
 
+void asks_check_keys(struct front *f)
+{
+    for (struct ask *q = f->asks, *next; q; q = next) {
+        next = q->next;
+        if (q->whole && !gate_holds(&f->gate, &q->caller)) fail_with(q, API_F_NO_KEY, "the key was revoked");
+    }
+}
+
 void asks_fail(struct served *m, const char *why)
 {
+    asks_drop_owed(m->f, m);
     for (struct ask *q = m->f->asks, *next; q; q = next) {
         next = q->next;
         if (q->model != m) continue;
@@ -233,7 +304,40 @@ static void go_on(struct ask *q)
 
 static const char *header_of(void *ctx, const char *name) { return http_header(ctx, name); }
 
-static void on_handle(void *ctx, struct http_request *r)
+/* Of the models only those that the key allows, as they are now. */
+static bool narrow(struct ask *q)
+{
+    const struct api_env *all = &q->f->env;
+    if (!q->caller.key.models[0]) return true;
+    q->listed = mem_array(all->n_models ? all->n_models : 1, sizeof *q->listed);
+    q->env = *all;
+    q->env.models = q->listed;
+    q->env.n_models = 0;
+    for (size_t i = 0; q->listed && i < all->n_models; i++)
+        if (key_allows_model(&q->caller.key, all->models[i].id)) q->listed[q->env.n_models++] = all->models[i];
+    q->a.env = &q->env;
+    return q->listed != NULL;
+}
+
+/* Who asks, and may they? Before the body is read. */
+static bool let_in(struct ask *q, const struct api_request *head, struct api_fault *fault)
+{
+    struct front *f = q->f;
+    struct api_fault who;
+    bool there = api_open(&q->a, &f->env, head, fault);
+    if (!there) { /* what is not there is nobody's business without a key */
+        if (!gate_knows(&f->gate, &q->caller, head, &who)) *fault = who;
+        return false;
+    }
+    if (!gate_let(&f->gate, &q->caller, head, q->a.scope, fault)) return false;
+    if (q->a.scope == API_PUBLIC) return true;
+    if (f->stopping) api_fault_set(fault, API_F_STOPPING, "", "the server is going down");
+    else if (f->audit_lost) api_fault_set(fault, API_F_BROKEN, "", "the server cannot write its audit log");
+    else return q->a.scope != API_ASK || gate_count(&q->caller, fault);
+    return false;
+}
+
+static void on_admit(void *ctx, struct http_request *r)
 {
     struct front *f = ctx;
     struct api_fault fault;
@@ -249,12 +353,17 @@ static void on_handle(void *ctx, struct http_request *r)
     r->drained = on_drained;
     struct api_request head = {.method = http_method_names[r->method], .path = r->path, .query = r->query,
                                .header = header_of, .ctx = r};
-    if (!api_open(&q->a, &f->env, &head, &fault)) {
-        fail(q, &fault);
-        return;
-    }
-    if (f->stopping && q->a.scope != API_PUBLIC) {
-        fail_with(q, API_F_STOPPING, "the server is going down");
+    if (!let_in(q, &head, &fault)) fail(q, &fault);
+}
+
+static void on_handle(void *ctx, struct http_request *r)
+{
+    struct ask *q = r->user;
+    (void)ctx;
+    q->whole = true;
+    bool holds = gate_holds(&q->f->gate, &q->caller);
+    if (!holds || !narrow(q)) {
+        fail_with(q, holds ? API_F_BROKEN : API_F_NO_KEY, holds ? "out of memory" : "the key was revoked");
         return;
     }
     api_begin(&q->a, r->body, r->body_len, &q->out);
@@ -271,27 +380,18 @@ static void on_route(void *ctx, const struct http_request *r, struct http_route 
     route->json = http_header(r, "origin") || http_header(r, "sec-fetch-site");
 }
 
-static void on_log(void *ctx, const struct http_done *d)
-{
-    const struct front *f = ctx;
-    if (f->o->quiet) return;
-    serve_say(f, "%s %s %d %.3f s, %llu bytes in, %llu out%s%s", http_method_names[d->method], d->path ? d->path : "?",
-              d->status,
-              d->seconds, (unsigned long long)d->body_in, (unsigned long long)d->body_out,
-                      d->gone ? ", the client went away" : "",
-              d->reason ? d->reason : "");
-}
+static void on_log(void *ctx, const struct http_done *d) { log_request(ctx, d, d->user); }
 
 void ask_handler(struct http_handler *h, struct front *f)
 {
-    *h = (struct http_handler){.ctx = f, .route = on_route, .handle = on_handle, .log = on_log};
+    *h = (struct http_handler){.ctx = f, .route = on_route, .admit = on_admit, .handle = on_handle, .log = on_log};
 }
 
 void asks_tick(struct front *f, double now)
 {
     for (struct ask *q = f->asks, *next; q; q = next) {
         next = q->next;
-        if (now - q->last < KEEP_ALIVE || q->a.ended) continue;
+        if (!q->whole || now - q->last < KEEP_ALIVE || q->a.ended) continue;
         q->last = now;
         api_keep_alive(&q->a, &q->out);
         flush(q);

@@ -4,6 +4,8 @@
 
 #include "api/api.h"
 #include "http/server.h"
+#include "serve/audit.h"
+#include "serve/gate.h"
 #include "serve/serve.h"
 #include "sys/link.h"
 #include "turn/frame.h"
@@ -33,6 +35,12 @@ struct ask {
     struct http_request *http;
     struct api_answer a;
     bool opened;          /* a is to be freed */
+    bool whole;           /* the body has come */
+    struct caller caller;
+    struct api_env env;       /* what this caller may know; unused where that is everything */
+    struct api_model *listed; /* owned: its models */
+    struct turn_usage used;   /* of all turns that have ended */
+    struct turn_time time;
     struct served *model; /* that answers its turns; NULL: none */
     bool sent;            /* the turns went to the worker */
     bool *over;           /* (a.n_turns) turns that have ended */
@@ -42,16 +50,31 @@ struct ask {
     double last;          /* when something was sent, by clock_seconds */
 };
 
+/* Turns of a request that is over, which will still tell what they took. */
+struct owed {
+    struct owed *next;
+    struct served *model;
+    uint64_t serial;
+    size_t left;
+    struct caller caller;
+};
+
 struct front {
     const struct serve_options *o;
     struct http_loop *loop;
     struct http_server *server;
     struct http_signal *term, *interrupt, *hangup;
-    struct http_timer *tick;
+    struct http_timer *tick, *beat;
+    struct http_tls *tls; /* NULL: plain HTTP */
+    int64_t beats;
     struct served *models;   /* (o->n_models) */
     struct api_model *listed; /* (o->n_models) what the interfaces are shown */
     struct api_env env;
     struct ask *asks;
+    struct owed *owed;
+    struct gate gate;
+    struct audit audit;
+    bool audit_lost; /* it cannot be written: nobody is served */
     uint64_t serials;
     bool stopping;
     struct err fault; /* what ended it */
@@ -71,6 +94,18 @@ void ask_event(struct served *m, const struct turn_event *ev);
 void asks_fail(struct served *m, const char *why);
 /* Keeps connections alive that wait. */
 void asks_tick(struct front *f, double now);
+/* Other keys count now: ends the requests of those that do not any more. */
+void asks_check_keys(struct front *f);
+void asks_drop_owed(struct front *f, const struct served *m); /* m NULL: all */
+
+/* ---- logs (log.c) ---- */
+
+int log_open(struct front *f, struct err *e);
+void log_close(struct front *f);
+void log_request(struct front *f, const struct http_done *d, const struct ask *q); /* q NULL: refused by its form */
+/* An event of the whole for the audit log: more is JSON members with a comma before them, or "". */
+void log_event(struct front *f, const char *event, const char *more);
+void log_tick(struct front *f);
 
 /* ---- models (models.c) ---- */
 

@@ -6,9 +6,13 @@
 #include <string.h>
 #include "autarky.h"
 #include "base/mem.h"
+#include "http/tls.h"
 #include "serve/inside.h"
 #include "sys/clock.h"
 #include "sys/entropy.h"
+
+#define BEAT 0.4
+enum { WRITE_BEATS = 12 }; /* between two writings of counts */
 
 void serve_say(const struct front *f, const char *fmt, ...)
 {
@@ -46,6 +50,37 @@ static void on_tick(void *ctx)
     http_timer_set(f->tick, 2);
 }
 
+/* ---- keys, logs ---- */
+
+/* Often, since a key that is revoked is none within a second. */
+static void on_beat(void *ctx)
+{
+    struct front *f = ctx;
+    struct err e = {0};
+    bool changed;
+    if (gate_follow(&f->gate, &changed, &e)) serve_say(f, "no keys count any more: %s", e.msg);
+    if (changed) {
+        serve_say(f, "%zu keys", f->gate.keys.n);
+        log_event(f, "keys", "");
+        asks_check_keys(f);
+    }
+    log_tick(f);
+    if (++f->beats % WRITE_BEATS == 0 && meter_write(&f->gate.meter, &e))
+        serve_say(f, "what keys have used is not kept: %s", e.msg);
+    http_timer_set(f->beat, BEAT);
+}
+
+static void on_hangup(void *ctx)
+{
+    struct front *f = ctx;
+    struct err e = {0};
+    serve_say(f, "reading keys and certificates anew");
+    log_event(f, "reload", "");
+    if (f->tls && http_tls_reload(f->tls, &e)) serve_say(f, "the certificate stays as it was: %s", e.msg);
+    f->gate.version = -1; /* whatever it was */
+    http_timer_set(f->beat, 0);
+}
+
 /* ---- opening ---- */
 
 static int64_t env_now(void *ctx)
@@ -71,28 +106,57 @@ static int open_env(struct front *f, struct err *e)
     return entropy(f->env.key, sizeof f->env.key, e);
 }
 
+static void say_where(const struct front *f, const char *where)
+{
+    const struct serve_options *o = f->o;
+    const char *who = f->gate.needed ? "whoever has a key" : o->insecure ? "ANYBODY who can reach it, without keys" :
+                      "everybody on this machine, without keys";
+    serve_say(f, "%s for %s", where, who);
+}
+
+static int listen_all(struct front *f, struct err *e)
+{
+    const struct serve_options *o = f->o;
+    char where[300];
+    for (int i = 0; i < o->n_given; i++) {
+        TRY(http_server_listen_fd(f->server, o->first_given + i, f->tls, e));
+        snprintf(where, sizeof where, "socket %d, which was handed over,", o->first_given + i);
+        say_where(f, where);
+    }
+    for (size_t i = 0; !o->n_given && i < o->n_ports; i++) {
+        int port = o->ports[i];
+        TRY(http_server_listen(f->server, o->address, &port, f->tls, e));
+        bool v6 = strchr(o->address, ':') != NULL;
+        snprintf(where, sizeof where, "%s://%s%s%s:%d", f->tls ? "https" : "http", v6 ? "[" : "",
+                 !strcmp(o->address, "localhost") ? "127.0.0.1" : o->address, v6 ? "]" : "", port);
+        say_where(f, where);
+    }
+    if (!o->path) return OK;
+    TRY(http_server_listen_path(f->server, o->path, e));
+    snprintf(where, sizeof where, "unix:%.250s", o->path);
+    say_where(f, where);
+    return OK;
+}
+
 static int open_server(struct front *f, struct err *e)
 {
     const struct serve_options *o = f->o;
     struct http_config c = http_config_default;
     c.guard = (struct http_guard){.hosts = o->hosts, .origins = o->origins};
     ask_handler(&c.handler, f);
+    if (o->certificate) TRY(http_tls_open(&f->tls, o->certificate, o->key, e));
     TRY(http_server_open(&f->server, f->loop, &c, e));
-    for (size_t i = 0; i < o->n_ports; i++) {
-        int port = o->ports[i];
-        TRY(http_server_listen(f->server, o->address, &port, NULL, e));
-        serve_say(f, "http://%s:%d for everybody on this machine, without keys", !strcmp(o->address,
-                "localhost") ? "127.0.0.1" : o->address,
-                  port);
-    }
-    return OK;
+    return listen_all(f, e);
 }
 
 static int open_signals(struct front *f, struct err *e)
 {
     TRY(http_signal_new(&f->term, f->loop, SIGTERM, go_down, f, e));
     TRY(http_signal_new(&f->interrupt, f->loop, SIGINT, go_down, f, e));
+    TRY(http_signal_new(&f->hangup, f->loop, SIGHUP, on_hangup, f, e));
     TRY(http_timer_new(&f->tick, f->loop, on_tick, f, e));
+    TRY(http_timer_new(&f->beat, f->loop, on_beat, f, e));
+    http_timer_set(f->beat, BEAT);
     http_timer_set(f->tick, 2);
     return OK;
 }
@@ -101,8 +165,16 @@ static int open_all(struct front *f, struct err *e)
 {
     TRY(http_loop_open(&f->loop, e));
     TRY(open_env(f, e));
+    TRY(gate_open(&f->gate, f->o->keys, e));
+    TRY(log_open(f, e));
     TRY(open_signals(f, e));
     TRY(open_server(f, e));
+    if (f->o->insecure) {
+        serve_say(f, "WARNING: --insecure-network: other machines may come %s%s%s", f->gate.needed ? "" : "without keys",
+                  f->gate.needed || f->tls ? "" : " and ", f->tls ? "" : "without TLS: all can be read and changed on the way");
+    }
+    log_event(f, "start", f->o->insecure ? ",\"insecure\":true" : "");
+    if (f->audit_lost) FAIL(e, ERR_IO, "%s: cannot be written", f->o->audit);
     return models_open(f, e);
 }
 
@@ -118,7 +190,13 @@ int serve_run(const struct serve_options *o, struct err *e)
     }
     http_server_close(f.server);
     models_close(&f);
+    asks_drop_owed(&f, NULL);
+    gate_close(&f.gate);
+    log_close(&f);
+    http_tls_free(f.tls);
     http_timer_free(f.tick);
+    http_timer_free(f.beat);
+    http_signal_free(f.hangup);
     http_signal_free(f.term);
     http_signal_free(f.interrupt);
     http_loop_free(f.loop);

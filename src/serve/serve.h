@@ -27,6 +27,12 @@ struct serve_options {
     double drain_seconds;           /* for requests under way when it is told to end */
     bool strict;                    /* what would be ignored is refused */
     bool quiet;                     /* no line for every request */
+    const char *keys;               /* file of keys; NULL: everybody may do everything */
+    const char *log, *audit;        /* files; NULL: none */
+    const char *certificate, *key;  /* of TLS, PEM; NULL: plain */
+    const char *path;               /* a socket in the file system, too; NULL: none */
+    int first_given, n_given;       /* listening sockets that were handed over, instead of address and ports */
+    bool insecure;                  /* other machines may come without keys or without TLS */
 };
 
 /* Serves until SIGTERM or SIGINT. What it serves, and where, is told on stderr. */

@@ -361,6 +361,23 @@ bool file_same(const char *a, const char *b)
 bool file_is_dir(const char *path) { return file_look(path, true).kind == FILE_FOLDER; }
 bool file_writable(const char *folder) { return file_is_dir(folder) && access(folder, W_OK | X_OK) == 0; }
 
+struct file_id file_id(const char *path)
+{
+    struct stat st;
+    if (sys_stat(&st, path, true) != 0) return (struct file_id){0};
+    return (struct file_id){st.st_dev, st.st_ino};
+}
+
+int file_check_private(const char *path, struct err *e)
+{
+    struct stat st;
+    if (sys_stat(&st, path, true) != 0) FAIL(e, call_error(errno), "%s: %s", path, strerror(errno));
+    if (st.st_mode & 077)
+        FAIL(e, ERR_USAGE, "%s: others may read or write it (mode %03o), expected 600: chmod 600 %s", path,
+             st.st_mode & 0777u, path);
+    return OK;
+}
+
 int file_mkdirs(const char *path, struct err *e)
 {
     char p[PATH_MAX];

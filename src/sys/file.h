@@ -83,6 +83,13 @@ bool file_same(const char *a, const char *b);
 bool file_is_dir(const char *path);
 /* Whether files can be made in the folder. */
 bool file_writable(const char *folder);
+/* Which file it is, whatever its name: another one that takes its place is another one. Zeroed: none. */
+struct file_id {
+    uint64_t device, number;
+};
+struct file_id file_id(const char *path);
+/* Refuses a file that anybody but its owner may read or write. */
+int file_check_private(const char *path, struct err *e);
 /* Creates the folder and its parents. */
 int file_mkdirs(const char *path, struct err *e);
 /* Makes the names in a folder survive a power cut (fsync). */

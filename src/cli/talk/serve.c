@@ -7,9 +7,12 @@
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
+#include "cli/keys_file.h"
 #include "cli/model_name.h"
 #include "cli/setup.h"
 #include "serve/serve.h"
+#include "sys/file.h"
+#include "sys/net.h"
 #include "sys/process.h"
 #include "sys/store.h"
 #include "worker/worker.h"
@@ -171,7 +174,9 @@ struct serve_args {
     int64_t port;
     struct opt_list also, hosts, origins;
     double drain;
-    bool strict, quiet;
+    bool strict, quiet, insecure;
+    const char *keys, *certificate, *key, *log, *audit, *path;
+    char keys_path[SETUP_PATH];
     struct serve_model models[MOST_MODELS];
     char *owned[2 * MOST_MODELS];
     size_t n_models, n_owned;
@@ -230,23 +235,61 @@ static int read_ports(int ports[MOST_PORTS], size_t *n, const struct serve_args 
     return OK;
 }
 
+static bool is_local(const char *host)
+{
+    struct net_ip ip;
+    return !strcmp(host, "localhost") || (net_ip_parse(&ip, host) && net_ip_is_loopback(&ip));
+}
+
+/* Whom it serves: the keys, if there are any; other machines only with keys and TLS, or when that is wanted in so many words. */
+static int choose_guard(struct serve_options *s, struct serve_args *a, struct err *e)
+{
+    bool local = is_local(a->host);
+    if (!!a->certificate != !!a->key) FAIL(e, ERR_USAGE, "--tls-cert and --tls-key go together");
+    if (keys_file(a->keys_path, a->keys) && (a->keys || !file_absent(a->keys_path))) s->keys = a->keys_path;
+    if (s->keys && file_absent(s->keys)) FAIL(e, ERR_NOTFOUND, "%s: there are no keys; autarky keys add NAME makes one", s->keys);
+    s->certificate = a->certificate;
+    s->key = a->key;
+    s->insecure = !local && a->insecure && !(s->keys && s->certificate);
+    if (local || s->insecure || (s->keys && s->certificate)) return OK;
+    FAIL(e, ERR_USAGE, "--host %s lets other machines in: that needs %s%s%s, or --insecure-network", a->host,
+         s->keys ? "" : "keys (autarky keys add NAME)", s->keys || s->certificate ? "" : " and ",
+         s->certificate ? "" : "TLS (--tls-cert, --tls-key)");
+}
+
 static int serve(struct serve_args *a, const struct opts *o, char **names, int n, struct err *e)
 {
     int ports[MOST_PORTS];
     struct words w;
     struct serve_options s = {.address = a->host, .ports = ports, .hosts = a->hosts.v, .origins = a->origins.v,
-                              .models = a->models,
+                              .models = a->models, .log = a->log, .audit = a->audit, .path = a->path,
                               .drain_seconds = a->drain, .strict = a->strict, .quiet = a->quiet};
     if (a->hosts.n == OPT_LIST_MAX || a->origins.n == OPT_LIST_MAX) FAIL(e, ERR_LIMIT, "more than %d names", OPT_LIST_MAX - 1);
-    if (strcmp(a->host, "localhost") != 0 && strcmp(a->host, "127.0.0.1") != 0 && strcmp(a->host, "::1") != 0)
-        FAIL(e, ERR_UNSUPPORTED, "--host %s: the server is for this machine alone; another address needs keys and TLS",
-             a->host);
+    TRY(choose_guard(&s, a, e));
+    s.n_given = net_given(getenv("LISTEN_PID"), getenv("LISTEN_FDS"));
+    s.first_given = NET_GIVEN_FIRST;
     TRY(read_ports(ports, &s.n_ports, a, e));
     TRY(add_models(a, names, n, e));
     make_words(&w, o, &a->shared);
     s.n_models = a->n_models;
     s.worker_args = w.list;
     return serve_run(&s, e);
+}
+
+static void guard_args_add(struct opts *o, struct serve_args *a)
+{
+    opts_heading(o, "Who may come, and what is written down (docs/SERVE.md):");
+    opts_add(o, (struct opt){"keys", 0, OPT_STR, &a->keys, .arg = "FILE",
+                             .help = "of keys (that of autarky keys, when it is there)"});
+    opts_add(o, (struct opt){"tls-cert", 0, OPT_STR, &a->certificate, .arg = "FILE", .help = "certificate and its chain, PEM"});
+    opts_add(o, (struct opt){"tls-key", 0, OPT_STR, &a->key, .arg = "FILE", .help = "its key, PEM"});
+    opts_flag(o, "insecure-network", 0, &a->insecure, "let other machines in without keys or without TLS");
+    opts_add(o, (struct opt){"unix", 0, OPT_STR, &a->path, .arg = "PATH",
+                             .help = "a socket in the file system, too, for this user"});
+    opts_add(o, (struct opt){"log", 0, OPT_STR, &a->log, .arg = "FILE",
+                             .help = "a line of JSON for every request, without content"});
+    opts_add(o, (struct opt){"audit", 0, OPT_STR, &a->audit, .arg = "FILE",
+                             .help = "the same, each line with the hash of the one before (autarky keys verify-log)"});
 }
 
 int cmd_serve(int argc, char **argv)
@@ -277,6 +320,7 @@ int cmd_serve(int argc, char **argv)
                               .help = "for answers under way when it is told to end (30)"});
     opts_flag(&o, "strict", 0, &a->strict, "refuse requests that ask for what would be ignored");
     opts_flag(&o, "quiet", 'q', &a->quiet, "no line for every request");
+    guard_args_add(&o, a);
     shared_args_add(&o, &a->shared);
     if (opts_begin(&o, argc, argv, &n, &status)) {
         rc = serve(a, &o, argv + 1, n, &e);
