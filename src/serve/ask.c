@@ -270,11 +270,13 @@ static void unload(struct ask *q)
     flush(q);
 }
 
-/* The thinking of another request is to end. */
+static bool is_tenant(const struct ask *a, const struct ask *b) { return !strcmp(a->caller.key.tenant, b->caller.key.tenant); }
+
+/* The thinking of another request of the same tenant is to end. */
 static void hurry(struct ask *q)
 {
     struct ask *x = q->f->asks;
-    while (x && (x == q || !x->sent || strcmp(x->a.id, q->a.name) != 0)) x = x->next;
+    while (x && (x == q || !x->sent || strcmp(x->a.id, q->a.name) != 0 || !is_tenant(x, q))) x = x->next;
     for (size_t i = 0; x && i < x->a.n_turns; i++)
         if (!x->over[i]) model_control(x->model, CONTROL_ANSWER, x->serial * API_MOST_TURNS + i);
     if (!x) {

@@ -33,6 +33,8 @@ void models_show(struct front *f)
 
 /* ---- ending ---- */
 
+#define PATIENCE 0.5 /* seconds for a worker that is told to end */
+
 static void drop_worker(struct served *m, bool hard)
 {
     char how[64];
@@ -41,7 +43,13 @@ static void drop_worker(struct served *m, bool hard)
     m->watch = NULL;
     link_close(&m->link);
     process_signal(m->pid, hard);
-    process_ended(m->pid, true, how);
+    bool ended = false; /* one that was taken over may not want to */
+    for (double end = clock_seconds() + PATIENCE; !hard && !ended && clock_seconds() < end; clock_sleep(0.002))
+        ended = process_ended(m->pid, false, how);
+    if (!ended) {
+        process_signal(m->pid, true);
+        process_ended(m->pid, true, how);
+    }
     m->pid = 0;
 }
 

@@ -5,14 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 #include "autarky.h"
+#include "base/checked.h"
 #include "base/mem.h"
 #include "http/tls.h"
 #include "serve/inside.h"
 #include "sys/clock.h"
 #include "sys/entropy.h"
+#include "sys/file.h"
+#include "sys/sandbox.h"
 
 #define BEAT 0.4
-enum { WRITE_BEATS = 12 }; /* between two writings of counts */
+enum {
+    WRITE_BEATS = 12, /* between two writings of counts */
+    MOST_FOLDERS = 80,
+    FOLDER = 4096, /* bytes of a path */
+};
 
 void serve_say(const struct front *f, const char *fmt, ...)
 {
@@ -161,6 +168,37 @@ static int open_signals(struct front *f, struct err *e)
     return OK;
 }
 
+/* The folder of a file, or nothing. */
+static int add_folder(char (*list)[FOLDER], size_t *n, const char *file, struct err *e)
+{
+    if (!file) return OK;
+    if (*n == MOST_FOLDERS) FAIL(e, ERR_LIMIT, "the sandbox: more than %d folders", MOST_FOLDERS);
+    TRY(path_dir(list[*n], FOLDER, file, e));
+    (*n)++;
+    return OK;
+}
+
+/* Files are written only where something is to be written, from here on. */
+static int close_up(struct front *f, struct err *e)
+{
+    const struct serve_options *o = f->o;
+    struct sandbox_posture got;
+    char text[200], (*list)[FOLDER] = mem_array(MOST_FOLDERS, FOLDER);
+    const char *folders[2 * MOST_FOLDERS + 1] = {NULL}, *files[] = {o->keys, o->log, o->audit, o->path};
+    size_t n = 0, all = 0;
+    int rc = list ? OK : err_set(e, ERR_MEMORY, __FILE__, __LINE__, "out of memory");
+    for (size_t i = 0; !rc && i < ARRAY_LEN(files); i++) rc = add_folder(list, &n, files[i], e);
+    for (size_t i = 0; !rc && i < o->n_models; i++) rc = add_folder(list, &n, o->models[i].path, e);
+    for (size_t i = 0; i < n; i++) folders[all++] = list[i];
+    for (size_t i = 0; o->folders && o->folders[i] && i < MOST_FOLDERS; i++) folders[all++] = o->folders[i];
+    if (!rc) rc = sandbox_enter(SANDBOX_SERVE, folders, &got, e);
+    mem_free(list);
+    if (rc) return rc;
+    sandbox_text(text, &got);
+    serve_say(f, "sandbox: %s", text);
+    return OK;
+}
+
 static int open_all(struct front *f, struct err *e)
 {
     TRY(http_loop_open(&f->loop, e));
@@ -175,6 +213,8 @@ static int open_all(struct front *f, struct err *e)
     }
     log_event(f, "start", f->o->insecure ? ",\"insecure\":true" : "");
     if (f->audit_lost) FAIL(e, ERR_IO, "%s: cannot be written", f->o->audit);
+    if (f->o->open) serve_say(f, "WARNING: --no-sandbox: a fault of this program is a fault of this user's");
+    else TRY(close_up(f, e));
     return models_open(f, e);
 }
 

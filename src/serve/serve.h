@@ -32,6 +32,8 @@ struct serve_options {
     const char *certificate, *key;  /* of TLS, PEM; NULL: plain */
     const char *path;               /* a socket in the file system, too; NULL: none */
     int first_given, n_given;       /* listening sockets that were handed over, instead of address and ports */
+    const char *const *folders;     /* that workers write in, beside those of the models: NULL-terminated, NULL: none */
+    bool open;                      /* no sandbox */
     bool insecure;                  /* other machines may come without keys or without TLS */
 };
 

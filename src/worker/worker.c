@@ -2,9 +2,11 @@
 #include "worker/worker.h"
 #include <string.h>
 #include "base/checked.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "model/model_file.h"
 #include "sys/clock.h"
+#include "sys/sandbox.h"
 #include "worker/inside.h"
 
 enum { OUT_HIGH = 8 << 20 }; /* bytes that wait for the front: above it nothing is computed */
@@ -123,6 +125,20 @@ static int open_jobs(struct worker *w, const struct worker_options *o, struct er
     return scheduler_open(&w->sched, &w->dec, &so, e);
 }
 
+/* From here on what comes from outside is computed with: no files but those of
+ * the cache, no network, no processes any more. */
+static int close_up(const struct worker_options *o, struct err *e)
+{
+    struct sandbox_posture p;
+    char text[200];
+    const char *folders[] = {o->cache.store.bytes ? o->cache.store.folder : NULL, NULL};
+    TRY(sandbox_enter(SANDBOX_COMPUTE, folders, &p, e));
+    if (p.landlock && p.filter) return OK;
+    sandbox_text(text, &p);
+    log_warn("the process that computes: %s", text);
+    return OK;
+}
+
 static int open_all(struct worker *w, const struct worker_options *o, struct err *e)
 {
     struct decoder_options fits;
@@ -138,6 +154,7 @@ static int open_all(struct worker *w, const struct worker_options *o, struct err
     model_file_close(&file);
     if (!rc) rc = decoder_open(&w->dec, &w->en, &fits, e);
     if (!rc) rc = open_jobs(w, o, e);
+    if (!rc && !o->open) rc = close_up(o, e);
     if (!rc) rc = tell_model(w, &about, e);
     about_free(&about);
     return rc;

@@ -12,6 +12,7 @@ struct worker_options {
     struct engine_options engine; /* its callbacks are the worker's */
     struct scheduler_options scheduler; /* its cache is the worker's */
     struct prefix_options cache;
+    bool open;                          /* no sandbox */
 };
 
 /* Answers what comes over the socket fd until the other end is closed or a drain is complete. A model that cannot be opened

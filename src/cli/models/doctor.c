@@ -19,6 +19,7 @@
 #include "cli/setup.h"
 #include "cli/term.h"
 #include "sys/meminfo.h"
+#include "sys/sandbox.h"
 
 struct doctor {
     json_t *lines;   /* for people: key and text, or [text, hint] */
@@ -132,6 +133,16 @@ static void tell_model(struct doctor *d)
                       "context_of_model", (json_int_t)m.wanted), NULL);
 }
 
+/* Of the processes of autarky serve. */
+static void tell_sandbox(struct doctor *d)
+{
+    char text[200];
+    struct sandbox_posture p;
+    sandbox_probe(&p);
+    sandbox_text(text, &p);
+    tell(d, "sandbox", text, NULL); /* what the kernel lacks is in the text, and nothing that one could install */
+}
+
 static void tell_terminal(struct doctor *d)
 {
     char text[200], history[SETUP_PATH];
@@ -193,6 +204,7 @@ int cmd_doctor(int argc, char **argv)
     tell_kernels(&d);
     tell_libraries(&d);
     tell_model(&d);
+    tell_sandbox(&d);
     tell_terminal(&d);
     json_put(d.figures, "problems", json_integer(d.problems));
     if (json) {

@@ -34,6 +34,7 @@ enum {
 
 struct shared_args {
     struct model_args model;
+    bool open;
     int64_t parallel, cache_tokens, kv_bytes;
     const char *kv_folder;
     bool no_guesses;
@@ -43,6 +44,7 @@ static void shared_args_add(struct opts *o, struct shared_args *a)
 {
     model_args_add(o, &a->model);
     chat_args_add(o, &a->model);
+    opts_flag(o, "no-sandbox", 0, &a->open, "may do what this user may; to look for faults");
     opts_heading(o, "Answers at once:");
     a->parallel = PARALLEL;
     opts_add(o, (struct opt){"parallel", 0, OPT_I64, &a->parallel, 1, 256,
@@ -110,6 +112,7 @@ static void make_words(struct words *w, const struct opts *o, const struct share
     else if (a->kv_bytes > 0) number(w, "--kv-cache-bytes", a->kv_bytes);
     if (m->no_panels) word(w, "--no-panels");
     if (a->no_guesses) word(w, "--no-guesses");
+    if (a->open) word(w, "--no-sandbox");
 }
 
 /* ---- worker ---- */
@@ -154,7 +157,7 @@ int cmd_worker(int argc, char **argv)
         rc = err_set(&e, ERR_USAGE, __FILE__, __LINE__, "expected a model, found %d words: autarky serve starts workers", n);
         return exit_fail("worker", &e);
     }
-    struct worker_options w = {.engine = model_engine_options(argv[1], &a.model)};
+    struct worker_options w = {.engine = model_engine_options(argv[1], &a.model), .open = a.open};
     w.engine.decoder.slots = (int)a.parallel;
     w.engine.decoder.more_logits = MORE_LOGITS;
     w.scheduler.no_guesses = a.no_guesses;
@@ -260,6 +263,7 @@ static int choose_guard(struct serve_options *s, struct serve_args *a, struct er
 static int serve(struct serve_args *a, const struct opts *o, char **names, int n, struct err *e)
 {
     int ports[MOST_PORTS];
+    char cache[SETUP_PATH];
     struct words w;
     struct serve_options s = {.address = a->host, .ports = ports, .hosts = a->hosts.v, .origins = a->origins.v,
                               .models = a->models, .log = a->log, .audit = a->audit, .path = a->path,
@@ -271,6 +275,13 @@ static int serve(struct serve_args *a, const struct opts *o, char **names, int n
     TRY(read_ports(ports, &s.n_ports, a, e));
     TRY(add_models(a, names, n, e));
     make_words(&w, o, &a->shared);
+    const char *folders[3] = {NULL};
+    size_t n_folders = 0;
+    if (xdg_path(cache, "XDG_CACHE_HOME", ".cache", "autarky")) folders[n_folders++] = cache;
+    if (a->shared.kv_folder) folders[n_folders++] = a->shared.kv_folder;
+    for (size_t i = 0; i < n_folders; i++) TRY(file_mkdirs(folders[i], e));
+    s.folders = folders;
+    s.open = a->shared.open;
     s.n_models = a->n_models;
     s.worker_args = w.list;
     return serve_run(&s, e);
