@@ -333,7 +333,7 @@ static void test_ending(void)
 /* The front is killed: its worker does not stay. */
 static void test_killed(void)
 {
-    start_server(NULL);
+    start_server();
     pid_t worker = worker_of(server);
     end_server(SIGKILL);
     double end = clock_seconds() + 10;
@@ -395,7 +395,7 @@ int main(int argc, char **argv)
 {
     (void)argc;
     fixture_begin(argv[0]);
-    start_server(NULL);
+    start_server();
     test_same();
     test_refused();
     test_shapes();

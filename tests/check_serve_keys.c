@@ -323,7 +323,7 @@ static void test_addresses(void)
     CHECK(exit_of((const char *[]){program, "serve", MODEL, "--keys", none, "--port", "0", NULL}) == 3,
           "keys that are not there");
     CHECK(exit_of((const char *[]){program, "serve", MODEL, "--tls-cert", none, "--port", "0", NULL}) == 2, "half of TLS");
-    start_server((const char *[]){"--unix", sock, NULL});
+    start_server_with((const char *[]){"--unix", sock, NULL});
     CHECK(has_said("unix:", 5), "%s", said.data);
     port = 0;
     struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -366,7 +366,7 @@ int main(int argc, char **argv)
     snprintf(audit, sizeof audit, "%s", in_dir("audit"));
     key_of(key, ALL);
     const char *logs[] = {"--log", log, "--audit", audit, NULL};
-    start_server(logs);
+    start_server_with(logs);
     test_matrix();
     test_shapes();
     test_models();
@@ -377,13 +377,13 @@ int main(int argc, char **argv)
     end_server(SIGTERM);
     test_counted(id);
     test_logs(log, audit, 300);
-    start_server(logs);
+    start_server_with(logs);
     kill(server, SIGHUP);
     CHECK(has_said("reading keys", 5), "HUP: %s", said.data);
     CHECK(status_as(key, "GET", "/v1/models", NULL) == 200, "after HUP");
     test_lost();
     end_server(SIGKILL);
-    start_server(logs);
+    start_server_with(logs);
     CHECK(status_as(key, "GET", "/v1/models", NULL) == 200, "after SIGKILL");
     end_server(SIGTERM);
     test_logs(log, audit, 300);

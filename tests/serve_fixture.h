@@ -50,8 +50,8 @@ static inline bool has_said(const char *words, double seconds)
     return false;
 }
 
-/* more: further options; NULL-terminated; NULL: none. */
-static inline void start_server(const char *const *more)
+/* more: further options; NULL-terminated. */
+static inline void start_server_with(const char *const *more)
 {
     const char *args[32] = {program, "serve", MODEL, "--port", "0", "--threads", "1", "--ctx", "1024", "--drain", "20"};
     int fd[2], n = 11;
@@ -77,6 +77,8 @@ static inline void start_server(const char *const *more)
     port = at ? (int)strtol(at + 10, NULL, 10) : 0;
     CHECK(has_said("loaded in", 60), "the model is loaded: %s", said.data);
 }
+
+static inline void start_server(void) { start_server_with((const char *[]){NULL}); }
 
 static inline int end_server(int signal_number)
 {
