@@ -40,6 +40,9 @@ t 2 run "$model"; has "$err" 'no prompt'
 t 2 chat "$model" hello
 t 3 bench nothing
 t 2 bench krnels; has "$err" 'did you mean kernels'; empty "$out"
+for c in $("$a" help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+    if grep -qx "\.B $c" share/man/autarky.1; then ok; else bad "share/man/autarky.1: nothing about $c"; fi
+done
 t 2 doctor here; has "$err" '"here"'; empty "$out"
 t 2 quantize "$model"
 t 2 quantize "$model" "$model"; has "$err" 'another name'

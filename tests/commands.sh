@@ -76,6 +76,14 @@ done
 serving 'autarky serve MODEL.gguf' 'offers MODEL'
 serving 'autarky serve model.gguf' 'offers model'
 serving 'autarky serve model.gguf --also-port 11434' 'offers model'
+serving 'autarky serve model.gguf --log requests.log --audit audit.log' 'without keys'
+try 5 'autarky doctor codex' 'wire_api = "responses"' '127.0.0.1:8420/v1'
+try 0 'autarky keys add anna' '^autarky_[0-9a-f]{72}$'
+try 0 'autarky keys add class-7b --requests 60 --daily 200000 --days 180' '^autarky_'
+try 0 'autarky keys add boss --scopes look,ask,manage,metrics' '^autarky_'
+try 0 'autarky keys list' 'class-7b' 'look,ask,manage,metrics'
+try 0 'autarky keys revoke anna' 'is revoked'
+try 0 'autarky keys usage --since 7' 'requests'
 
 # ---- minutes each ----
 slow 0 'autarky bench kernels' 'GFLOP'

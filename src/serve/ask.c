@@ -49,8 +49,30 @@ void asks_drop_owed(struct front *f, const struct served *m)
     }
 }
 
+/* How long the model is to stay, where the request says so; at most the longest that whoever runs the server allows. */
+static void keep_model(struct ask *q)
+{
+    const struct serve_options *o = q->f->o;
+    double wish = q->a.keep_alive_s < 0 ? 0 : q->a.keep_alive_s == 0 ? -1 : (double)q->a.keep_alive_s;
+    if (!q->model) return;
+    q->model->used = clock_seconds();
+    if (!q->a.keep_alive_set || (q->caller.account && !(q->caller.key.scopes & 1u << API_MANAGE))) return;
+    bool longer = o->idle_seconds > 0 && (wish == 0 || wish > o->idle_seconds);
+    q->model->idle = longer ? o->idle_seconds : wish;
+}
+
+bool asks_use(const struct front *f, const struct served *m)
+{
+    for (const struct ask *q = f->asks; q; q = q->next)
+        if (q->model == m) return true;
+    for (const struct owed *o = f->owed; o; o = o->next)
+        if (o->model == m) return true;
+    return false;
+}
+
 static void ask_free(struct ask *q)
 {
+    keep_model(q);
     struct ask **at = &q->f->asks;
     while (*at && *at != q) at = &(*at)->next;
     if (*at) *at = q->next;
@@ -178,9 +200,24 @@ static void send_turns(struct ask *q)
     }
 }
 
-static void run_turns(struct ask *q)
+/* False: the request is over. */
+static bool must_load(struct ask *q)
 {
     struct err e;
+    struct api_fault f;
+    struct served *m = q->model;
+    q->model = NULL; /* it is not in use by this one while room is made */
+    int rc = model_load(m, &e);
+    q->model = m;
+    if (!rc) return true;
+    api_fault_set(&f, rc == ERR_LIMIT ? API_F_LOADING : API_F_BROKEN, "", "%s", e.msg);
+    f.retry_ms = rc == ERR_LIMIT ? 2000 : 0;
+    fail(q, &f);
+    return false;
+}
+
+static void run_turns(struct ask *q)
+{
     q->model = models_find(q->f, q->a.model);
     q->left = q->a.n_turns;
     q->over = mem_array(q->a.n_turns ? q->a.n_turns : 1, sizeof *q->over);
@@ -192,7 +229,7 @@ static void run_turns(struct ask *q)
         send_turns(q);
         return;
     }
-    if (model_load(q->model, &e)) fail_with(q, API_F_BROKEN, e.msg);
+    must_load(q);
 }
 
 void asks_go_on(struct served *m)
@@ -249,11 +286,9 @@ void asks_fail(struct served *m, const char *why)
 
 static void load(struct ask *q)
 {
-    struct err e;
     q->model = models_find(q->f, q->a.model);
-    if (!q->model || model_load(q->model, &e)) {
-        fail_with(q, API_F_BROKEN, q->model ? e.msg : "the model is not there any more");
-    } else if (q->model->state == API_LOADED) {
+    if (!q->model) fail_with(q, API_F_BROKEN, "the model is not there any more");
+    else if (must_load(q) && q->model->state == API_LOADED) {
         api_done(&q->a, &q->out);
         flush(q);
     }

@@ -24,6 +24,8 @@ struct served {
     struct link link;
     struct http_watch *watch;
     double started, used;      /* by clock_seconds */
+    double idle;               /* seconds after which it goes; 0: never; below 0: as soon as it may */
+    enum err_code code;        /* of why */
     int64_t loading_done, loading_total;
 };
 
@@ -112,12 +114,16 @@ void log_tick(struct front *f);
 int models_open(struct front *f, struct err *e);
 void models_close(struct front *f);
 struct served *models_find(struct front *f, const char *id);
-/* Starts the worker unless there is one. */
+/* Starts the worker unless there is one. ERR_LIMIT: others that are in use have all the places. */
 int model_load(struct served *m, struct err *e);
 void model_unload(struct served *m);
 /* Queues a frame, and sends what goes out. */
 int model_send_turn(struct served *m, const struct turn *t, struct err *e);
 void model_control(struct served *m, enum control_kind kind, uint64_t turn);
+/* Unloads what nobody has used for long. */
+void models_tick(struct front *f, double now);
+/* Has it a request? */
+bool asks_use(const struct front *f, const struct served *m);
 void models_show(struct front *f); /* f->listed as it is now */
 
 #endif

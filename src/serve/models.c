@@ -6,7 +6,7 @@
 #include "sys/clock.h"
 #include "sys/process.h"
 
-enum { WORKER_ARGS = 64, MOST_WAITING = 64 << 20 /* bytes for a worker that does not take them */ };
+enum { WORKER_ARGS = 128, MOST_WAITING = 64 << 20 /* bytes for a worker that does not take them */ };
 
 struct served *models_find(struct front *f, const char *id)
 {
@@ -19,7 +19,11 @@ void models_show(struct front *f)
 {
     for (size_t i = 0; i < f->o->n_models; i++) {
         const struct served *m = &f->models[i];
+        bool goes = m->state == API_LOADED && m->idle > 0 && !m->m->pinned;
         f->listed[i] = (struct api_model){.id = m->m->id,
+                                          .alias = m->m->alias,
+                                          .expires = goes ? clock_unix_ns() / 1000000000 +
+                                                     (int64_t)(m->used + m->idle - clock_seconds()) : 0,
                                           .state = m->state,
                                           .why = m->why,
                                           .about = &m->about,
@@ -53,6 +57,8 @@ static void drop_worker(struct served *m, bool hard)
     m->pid = 0;
 }
 
+static bool make_room(struct front *f, const char *why);
+
 /* The worker is gone, or is told to go since it says what makes no sense. */
 static void worker_lost(struct served *m, const char *why)
 {
@@ -69,6 +75,13 @@ static void worker_lost(struct served *m, const char *why)
     serve_say(m->f, "%s: %s", m->m->id, m->why);
     char reason[sizeof m->why];
     snprintf(reason, sizeof reason, "%s", m->why);
+    enum err_code code = m->code;
+    m->code = OK;
+    if (loading && code == ERR_MEMORY && make_room(m->f, "another model needs its memory")) {
+        struct err e;
+        m->state = API_LISTED;
+        if (!model_load(m, &e)) return;
+    }
     if (!loading) m->why[0] = 0; /* it is started again when somebody asks */
     models_show(m->f);
     asks_fail(m, reason);
@@ -79,6 +92,42 @@ void model_unload(struct served *m)
     drop_worker(m, false);
     m->state = API_LISTED;
     models_show(m->f);
+}
+
+/* ---- places ---- */
+
+static bool may_go(const struct served *m) { return m->state == API_LOADED && !m->m->pinned && !asks_use(m->f, m); }
+
+/* The one that has not been used for longest, of those that may go. */
+static bool make_room(struct front *f, const char *why)
+{
+    struct served *oldest = NULL;
+    for (size_t i = 0; i < f->o->n_models; i++) {
+        struct served *m = &f->models[i];
+        if (may_go(m) && (!oldest || m->used < oldest->used)) oldest = m;
+    }
+    if (!oldest) return false;
+    serve_say(f, "%s: unloaded, %s", oldest->m->id, why);
+    model_unload(oldest);
+    return true;
+}
+
+static int take_place(struct front *f, struct err *e)
+{
+    int n = 0;
+    for (size_t i = 0; i < f->o->n_models; i++) n += f->models[i].pid != 0;
+    if (!f->o->most_loaded || n < f->o->most_loaded || make_room(f, "another model needs its place")) return OK;
+    FAIL(e, ERR_LIMIT, "%d models are loaded and in use, no more may be: again in a moment", n);
+}
+
+void models_tick(struct front *f, double now)
+{
+    for (size_t i = 0; i < f->o->n_models; i++) {
+        struct served *m = &f->models[i];
+        if (!may_go(m) || m->idle == 0 || now - m->used < m->idle) continue;
+        serve_say(f, "%s: unloaded, nobody has used it for %.0f s", m->m->id, now - m->used);
+        model_unload(m);
+    }
 }
 
 /* ---- what a worker says ---- */
@@ -118,6 +167,7 @@ static int take_frame(struct served *m, uint32_t type, const char *body, size_t 
     case FRAME_FAILED:
         TRY(frame_read_failed(&f, body, len, e));
         snprintf(m->why, sizeof m->why, "%.*s", (int)f.text.len, f.text.s ? f.text.s : "");
+        m->code = (enum err_code)f.code;
         turn_mem_free(&f.mem);
         return OK;
     }
@@ -166,10 +216,12 @@ static int start(struct served *m, struct err *e)
 {
     const char *args[WORKER_ARGS] = {"autarky", "worker", m->m->path};
     int fd[2], n = 3;
-    for (const char *const *a = m->f->o->worker_args; *a; a++) {
-        if (n + 1 == WORKER_ARGS) FAIL(e, ERR_LIMIT, "a worker gets more than %d options", WORKER_ARGS - 4);
-        args[n++] = *a;
-    }
+    const char *const *lists[] = {m->f->o->worker_args, m->m->args};
+    for (int i = 0; i < 2; i++)
+        for (const char *const *a = lists[i]; a && *a; a++) {
+            if (n + 1 == WORKER_ARGS) FAIL(e, ERR_LIMIT, "a worker gets more than %d options", WORKER_ARGS - 4);
+            args[n++] = *a;
+        }
     TRY(link_pair(fd, e));
     int rc = process_start(&m->pid, args, fd[1], e);
     struct link other;
@@ -182,6 +234,7 @@ static int start(struct served *m, struct err *e)
 int model_load(struct served *m, struct err *e)
 {
     if (m->pid) return OK;
+    TRY(take_place(m->f, e));
     m->why[0] = 0;
     TRY(start(m, e));
     m->state = API_LOADING;
@@ -217,7 +270,8 @@ int models_open(struct front *f, struct err *e)
     f->listed = mem_array(n ? n : 1, sizeof *f->listed);
     if (!f->models || !f->listed) FAIL(e, ERR_MEMORY, "out of memory for %zu models", n);
     for (size_t i = 0; i < n; i++)
-        f->models[i] = (struct served){.f = f, .m = &f->o->models[i], .state = API_LISTED, .link.fd = -1};
+        f->models[i] = (struct served){.f = f, .m = &f->o->models[i], .state = API_LISTED, .link.fd = -1,
+                                     .idle = f->o->idle_seconds};
     models_show(f);
     for (size_t i = 0; i < n; i++)
         if (f->o->models[i].first) TRY(model_load(&f->models[i], e));

@@ -52,6 +52,7 @@ static void on_tick(void *ctx)
 {
     struct front *f = ctx;
     asks_tick(f, clock_seconds());
+    models_tick(f, clock_seconds());
     for (size_t i = 0; i < f->o->n_models; i++)
         if (f->models[i].state == API_LOADED) model_control(&f->models[i], CONTROL_COUNTS, 0);
     http_timer_set(f->tick, 2);

@@ -13,6 +13,9 @@ struct serve_model {
     const char *path; /* file or folder */
     int64_t modified; /* seconds since 1970 */
     bool first;       /* loaded at the start */
+    bool pinned;      /* never unloaded but by a request that says so */
+    const char *const *alias; /* other names, NULL-terminated; NULL: none */
+    const char *const *args;  /* options of its worker beside those of all; the same */
 };
 
 struct serve_options {
@@ -24,6 +27,8 @@ struct serve_options {
     const struct serve_model *models;
     size_t n_models;
     const char *const *worker_args; /* options of every worker, NULL-terminated */
+    double idle_seconds;            /* a model that is not used for so long is unloaded; 0: never */
+    int most_loaded;                /* at once; 0: no limit */
     double drain_seconds;           /* for requests under way when it is told to end */
     bool strict;                    /* what would be ignored is refused */
     bool quiet;                     /* no line for every request */

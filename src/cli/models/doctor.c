@@ -15,9 +15,11 @@
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
+#include "cli/models/clients.h"
 #include "cli/model_name.h"
 #include "cli/setup.h"
 #include "cli/term.h"
+#include "hub/web.h"
 #include "sys/meminfo.h"
 #include "sys/sandbox.h"
 
@@ -177,24 +179,95 @@ static void print(const struct doctor *d)
     }
 }
 
+/* ---- a client of the server ---- */
+
+struct client_args {
+    const char *url, *key, *model;
+};
+
+/* Does the server answer in the interface of this client? Its models: the first is the one to name. */
+static int ask_server(const struct client *c, const struct client_args *a, char model[WEB_FIELD], struct err *e)
+{
+    struct web *web = NULL;
+    struct web_reply r;
+    struct buf url = {0}, body = {0};
+    struct web_options o = {.agent = "autarky doctor", .connect_seconds = 5, .stall_seconds = 20};
+    json_t *v = NULL;
+    buf_printf(&url, "%s%s", a->url, c->probe);
+    int rc = buf_check(&url, "an address", e);
+    if (!rc) rc = web_open(&web, &o, e);
+    if (!rc) rc = web_get_text(web, url.data, a->key, 4 << 20, &body, &r, e);
+    if (!rc && r.status != 200)
+        rc = err_set(e, ERR_NETWORK, __FILE__, __LINE__, "%s answers %ld%s", url.data, r.status,
+                     r.status == 401 ? ": it wants a key (--key, autarky keys add NAME)" : "");
+    if (!rc) rc = json_parse(&v, body.data ? body.data : "", body.len, url.data, e);
+    json_t *list = json_object_get(v, "data"), *one = json_array_get(list ? list : json_object_get(v, "models"), 0);
+    const char *id = json_string_value(json_object_get(one, list ? "id" : "model"));
+    if (!rc && id) snprintf(model, WEB_FIELD, "%s", id);
+    json_decref(v);
+    web_close(web);
+    buf_free(&url);
+    buf_free(&body);
+    return rc;
+}
+
+static int print_client(const struct client *c, const struct client_args *a, struct err *e)
+{
+    struct buf text = {0};
+    char model[WEB_FIELD] = "MODEL";
+    struct err why = {0};
+    int rc = ask_server(c, a, model, &why);
+    client_text(&text, c, a->url, a->key ? a->key : "none", a->model ? a->model : model);
+    int bad = buf_check(&text, "settings", e);
+    if (!bad) {
+        printf("# %s: %s\n", c->name, c->where);
+        term_write(stdout, text.data, text.len);
+        if (!rc) fprintf(stderr, "%s%s: the server answers\n", a->url, c->probe);
+    }
+    buf_free(&text);
+    if (bad) return bad;
+    if (!term_flush()) FAIL(e, ERR_IO, "stdout: cannot write");
+    if (rc) *e = why;
+    return rc;
+}
+
+static int unknown_client(const char *name, int n, struct err *e)
+{
+    struct buf all = {0};
+    for (const struct client *c = clients; c->name; c++) buf_printf(&all, "%s%s", c == clients ? "" : ", ", c->name);
+    int rc = err_set(e, ERR_USAGE, __FILE__, __LINE__, "found %d arguments (\"%s\"), expected none, or one of: %s", n, name,
+                     all.data ? all.data : "");
+    buf_free(&all);
+    return rc;
+}
+
 int cmd_doctor(int argc, char **argv)
 {
+    struct client_args client = {.url = "http://127.0.0.1:8420"};
     struct doctor d = {0};
     struct err e = {0};
     struct look_args look;
     int n, status, rc = OK;
     bool json = false;
     struct opts o = {.command = "doctor",
-                     .usage = "",
-                     .summary = "Tells what this machine can do, what the program uses of it, and what is missing.\n"
+                     .usage = "[CLIENT]",
+                     .summary = "With the name of a program that asks servers: its settings, and whether the server answers it.\n"
+                                "Else tells what this machine can do, what the program uses of it, and what is missing.\n"
                                 "The exit code is 0 when nothing is missing, else 1.\n"};
     opts_flag(&o, "json", 0, &json, "one JSON object");
     look_args_add(&o, &look);
+    opts_heading(&o, "Of a client:");
+    opts_add(&o, (struct opt){"url", 0, OPT_STR, &client.url, .arg = "URL", .help = "of the server (http://127.0.0.1:8420)"});
+    opts_add(&o, (struct opt){"key", 0, OPT_STR, &client.key, .arg = "KEY", .help = "of the server, where it wants one"});
+    opts_add(&o, (struct opt){"model", 0, OPT_STR, &client.model, .arg = "NAME",
+                              .help = "the model to name (the server's first)"});
     if (!opts_begin(&o, argc, argv, &n, &status)) return status;
-    if (n > 0) {
-        err_set(&e, ERR_USAGE, __FILE__, __LINE__, "found %d arguments (\"%s\"), expected none", n, argv[1]);
+    const struct client *c = n == 1 ? client_find(argv[1]) : NULL;
+    if (n > 0 && !c) {
+        unknown_client(argv[1], n, &e);
         return exit_fail("doctor", &e);
     }
+    if (c) return print_client(c, &client, &e) ? exit_fail("doctor", &e) : EXIT_OK;
     term_setup((enum term_color)look.color, look.plain);
     d.lines = json_object();
     d.figures = json_object();

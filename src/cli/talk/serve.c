@@ -8,7 +8,9 @@
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/keys_file.h"
+#include "cli/hub_env.h"
 #include "cli/model_name.h"
+#include "cli/presets.h"
 #include "cli/setup.h"
 #include "serve/serve.h"
 #include "sys/file.h"
@@ -180,6 +182,10 @@ struct serve_args {
     bool strict, quiet, insecure;
     const char *keys, *certificate, *key, *log, *audit, *path;
     char keys_path[SETUP_PATH];
+    double idle;
+    int64_t most_loaded;
+    const char *presets_path;
+    struct presets presets;
     struct serve_model models[MOST_MODELS];
     char *owned[2 * MOST_MODELS];
     size_t n_models, n_owned;
@@ -195,13 +201,14 @@ static char *id_of(const char *path)
     return mem_strndup(base, n);
 }
 
-static int add_model(struct serve_args *a, const char *name, struct err *e)
+/* p NULL: nothing but its name is known. */
+static int add_model(struct serve_args *a, const char *name, const struct preset *p, struct err *e)
 {
     char found[SETUP_PATH];
     struct stat st;
     if (a->n_models == MOST_MODELS) FAIL(e, ERR_LIMIT, "more than %d models", MOST_MODELS);
     TRY(model_resolve(found, name, e));
-    char *path = mem_strndup(found, strlen(found)), *id = id_of(found);
+    char *path = mem_strndup(found, strlen(found)), *id = p && p->id ? mem_strndup(p->id, strlen(p->id)) : id_of(found);
     a->owned[a->n_owned++] = path;
     a->owned[a->n_owned++] = id;
     if (!path || !id) FAIL(e, ERR_MEMORY, "out of memory for the names of models");
@@ -210,18 +217,52 @@ static int add_model(struct serve_args *a, const char *name, struct err *e)
                                                a->models[i].path, path);
     bool there = stat(path, &st) == 0;
     a->models[a->n_models] =
-        (struct serve_model){.id = id, .path = path, .modified = there ? (int64_t)st.st_mtime : 0, .first = a->n_models == 0};
+        (struct serve_model){.id = id, .path = path, .modified = there ? (int64_t)st.st_mtime : 0,
+                             .first = p ? p->load : a->n_models == 0};
+    if (p) {
+        struct serve_model *m = &a->models[a->n_models];
+        m->pinned = p->pinned;
+        m->alias = p->aliases;
+        m->args = p->options;
+    }
     a->n_models++;
     return OK;
+}
+
+static int add_presets(struct serve_args *a, struct err *e)
+{
+    char *text;
+    size_t len;
+    TRY(file_read(&text, &len, a->presets_path, 1 << 20, e));
+    int rc = presets_parse(&a->presets, text, len, a->presets_path, e);
+    mem_free(text);
+    for (size_t i = 0; !rc && i < a->presets.n; i++) rc = add_model(a, a->presets.v[i].model, &a->presets.v[i], e);
+    return rc;
+}
+
+/* What else is on this machine, as far as there is room for it and its name: loaded when somebody asks for it. */
+static int add_local(struct serve_args *a, struct err *e)
+{
+    struct hub_env env;
+    struct hub_models list = {0};
+    struct err ignored;
+    if (hub_env_read(&env, &ignored) || hub_models_list(&list, &env.places, &ignored)) return OK;
+    int rc = OK;
+    for (size_t i = 0; i < list.n && rc != ERR_MEMORY && a->n_models < MOST_MODELS; i++)
+        if (list.v[i].format != HUB_INCOMPLETE) rc = add_model(a, list.v[i].path, NULL, e);
+    hub_models_free(&list);
+    return rc == ERR_MEMORY ? rc : OK;
 }
 
 static int add_models(struct serve_args *a, char **names, int n, struct err *e)
 {
     char found[SETUP_PATH];
-    for (int i = 0; i < n; i++) TRY(add_model(a, names[i], e));
-    if (n > 0) return OK;
+    for (int i = 0; i < n; i++) TRY(add_model(a, names[i], NULL, e));
+    if (a->presets_path) TRY(add_presets(a, e));
+    if (a->n_models > 0) return OK;
     TRY(model_default(found, e));
-    return add_model(a, found, e);
+    TRY(add_model(a, found, NULL, e));
+    return add_local(a, e);
 }
 
 static int read_ports(int ports[MOST_PORTS], size_t *n, const struct serve_args *a, struct err *e)
@@ -267,6 +308,7 @@ static int serve(struct serve_args *a, const struct opts *o, char **names, int n
     struct words w;
     struct serve_options s = {.address = a->host, .ports = ports, .hosts = a->hosts.v, .origins = a->origins.v,
                               .models = a->models, .log = a->log, .audit = a->audit, .path = a->path,
+                              .idle_seconds = a->idle, .most_loaded = (int)a->most_loaded,
                               .drain_seconds = a->drain, .strict = a->strict, .quiet = a->quiet};
     if (a->hosts.n == OPT_LIST_MAX || a->origins.n == OPT_LIST_MAX) FAIL(e, ERR_LIMIT, "more than %d names", OPT_LIST_MAX - 1);
     TRY(choose_guard(&s, a, e));
@@ -285,6 +327,17 @@ static int serve(struct serve_args *a, const struct opts *o, char **names, int n
     s.n_models = a->n_models;
     s.worker_args = w.list;
     return serve_run(&s, e);
+}
+
+static void models_args_add(struct opts *o, struct serve_args *a)
+{
+    opts_heading(o, "Models:");
+    opts_add(o, (struct opt){"models", 0, OPT_STR, &a->presets_path, .arg = "FILE",
+                             .help = "presets: names, aliases, options and pins of models (docs/SERVE.md)"});
+    opts_add(o, (struct opt){"idle", 0, OPT_F64, &a->idle, 0, 1e9, .arg = "SECONDS",
+                             .help = "a model that nobody has used for so long is unloaded (never)"});
+    opts_add(o, (struct opt){"max-loaded", 0, OPT_I64, &a->most_loaded, 0, MOST_MODELS, .arg = "N",
+                             .help = "models loaded at once; the one unused for longest makes room (as many as fit)"});
 }
 
 static void guard_args_add(struct opts *o, struct serve_args *a)
@@ -331,6 +384,7 @@ int cmd_serve(int argc, char **argv)
                               .help = "for answers under way when it is told to end (30)"});
     opts_flag(&o, "strict", 0, &a->strict, "refuse requests that ask for what would be ignored");
     opts_flag(&o, "quiet", 'q', &a->quiet, "no line for every request");
+    models_args_add(&o, a);
     guard_args_add(&o, a);
     shared_args_add(&o, &a->shared);
     if (opts_begin(&o, argc, argv, &n, &status)) {
@@ -338,6 +392,7 @@ int cmd_serve(int argc, char **argv)
         status = rc ? exit_fail("serve", &e) : EXIT_OK;
     }
     for (size_t i = 0; i < a->n_owned; i++) mem_free(a->owned[i]);
+    presets_free(&a->presets);
     mem_free(a);
     return status;
 }
