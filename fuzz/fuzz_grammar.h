@@ -95,4 +95,22 @@ static inline uint64_t grammar_fuzz_seed(const uint8_t *s, size_t n)
     return h;
 }
 
+/* A front end that reads a text: the input is one, a NUL, and a text to match. */
+typedef int grammar_from_text(struct grammar **out, const char *text, size_t len, const char *where, struct err *e);
+static inline int grammar_fuzz_text(grammar_from_text *from, const uint8_t *data, size_t size)
+{
+    const char *s = size ? (const char *)data : "", *end = memchr(s, 0, size);
+    size_t len = end ? (size_t)(end - s) : size;
+    struct grammar *g;
+    struct err e;
+    if (from(&g, s, len, "fuzz", &e)) {
+        if (strncmp(e.msg, "fuzz", 4) != 0) grammar_broken("messages begin with the name");
+        return 0;
+    }
+    if (end) grammar_matches(g, end + 1, size - len - 1);
+    grammar_fuzz_walk(g, grammar_fuzz_seed(data, size), false);
+    grammar_free(g);
+    return 0;
+}
+
 #endif

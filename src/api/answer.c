@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/json.h"
 #include "api/inside.h"
 #include "base/checked.h"
 #include "base/mem.h"
@@ -393,4 +394,19 @@ void api_free(struct api_answer *a)
         mem_free(w);
     }
     *a = (struct api_answer){0};
+}
+
+void api_call_object(struct jw *w, const char *key, const struct api_call *call)
+{
+    json_t *args = NULL;
+    struct err e;
+    if (!call->malformed) json_parse(&args, call->arguments.data, call->arguments.len, "arguments", &e);
+    if (json_is_object(args)) {
+        jw_raw(w, key, call->arguments.data, call->arguments.len);
+    } else {
+        jw_open(w, key, '{');
+        jw_buf(w, "malformed", &call->arguments);
+        jw_close(w, '}');
+    }
+    json_decref(args);
 }

@@ -189,22 +189,12 @@ static void event(struct api_answer *a, size_t i, const struct turn_event *ev, s
 
 static void call_block(struct jw *w, const struct api_call *call)
 {
-    json_t *args = NULL;
-    struct err e;
-    if (!call->malformed) json_parse(&args, call->arguments.data, call->arguments.len, "arguments", &e);
     jw_open(w, NULL, '{');
     jw_str(w, "type", "tool_use");
     jw_buf(w, "id", &call->id);
     jw_buf(w, "name", &call->name);
-    if (json_is_object(args)) {
-        jw_raw(w, "input", call->arguments.data, call->arguments.len);
-    } else { /* an object is promised; what the model wrote is not hidden */
-        jw_open(w, "input", '{');
-        jw_buf(w, "malformed", &call->arguments);
-        jw_close(w, '}');
-    }
+    api_call_object(w, "input", call);
     jw_close(w, '}');
-    json_decref(args);
 }
 
 static void whole(struct api_answer *a, struct buf *out)

@@ -283,4 +283,7 @@ void api_fault_object(struct jw *w, const char *key, const struct api_answer *a,
 int64_t api_seconds(const struct api_answer *a);
 void api_random_id(struct api_answer *a, const char *prefix, char *out, size_t room);
 
+/* The arguments of a call as the object that is promised; what the model wrote instead is not hidden. */
+void api_call_object(struct jw *w, const char *key, const struct api_call *call);
+
 #endif

@@ -40,24 +40,14 @@ static void tokens(struct api_answer *a, struct jw *w, struct api_choice *c)
 
 static void call(struct jw *w, size_t i, const struct api_call *c)
 {
-    json_t *args = NULL;
-    struct err e;
-    if (!c->malformed) json_parse(&args, c->arguments.data, c->arguments.len, "arguments", &e);
     jw_open(w, NULL, '{');
     jw_buf(w, "id", &c->id);
     jw_open(w, "function", '{');
     jw_int(w, "index", (int64_t)i);
     jw_buf(w, "name", &c->name);
-    if (json_is_object(args)) {
-        jw_raw(w, "arguments", c->arguments.data, c->arguments.len);
-    } else { /* an object is promised; what the model wrote is not hidden */
-        jw_open(w, "arguments", '{');
-        jw_buf(w, "malformed", &c->arguments);
-        jw_close(w, '}');
-    }
+    api_call_object(w, "arguments", c);
     jw_close(w, '}');
     jw_close(w, '}');
-    json_decref(args);
 }
 
 /* ---- the end of an answer ---- */

@@ -39,9 +39,9 @@ void models_show(struct front *f)
 
 #define PATIENCE 0.5 /* seconds for a worker that is told to end */
 
-static void drop_worker(struct served *m, bool hard)
+/* how: how it ended, for people. */
+static void drop_worker(struct served *m, bool hard, char how[64])
 {
-    char how[64];
     if (!m->pid) return;
     http_watch_free(m->watch);
     m->watch = NULL;
@@ -64,12 +64,7 @@ static void worker_lost(struct served *m, const char *why)
 {
     char how[64] = "";
     bool loading = m->state == API_LOADING, had_reason = m->why[0] != 0;
-    http_watch_free(m->watch);
-    m->watch = NULL;
-    link_close(&m->link);
-    process_signal(m->pid, true);
-    process_ended(m->pid, true, how);
-    m->pid = 0;
+    drop_worker(m, true, how);
     if (!had_reason) snprintf(m->why, sizeof m->why, "the process that computes ended: %.500s (%s)", why, how);
     m->state = loading ? API_FAILED : API_LISTED;
     serve_say(m->f, "%s: %s", m->m->id, m->why);
@@ -89,7 +84,7 @@ static void worker_lost(struct served *m, const char *why)
 
 void model_unload(struct served *m)
 {
-    drop_worker(m, false);
+    drop_worker(m, false, (char[64]){0});
     m->state = API_LISTED;
     models_show(m->f);
 }
@@ -281,7 +276,7 @@ int models_open(struct front *f, struct err *e)
 void models_close(struct front *f)
 {
     for (size_t i = 0; f->models && i < f->o->n_models; i++) {
-        drop_worker(&f->models[i], false);
+        drop_worker(&f->models[i], false, (char[64]){0});
         turn_model_free(&f->models[i].about);
     }
     mem_free(f->models);

@@ -75,7 +75,8 @@ int tell_counts(struct worker *w, struct err *e);
 /* The callbacks of the request's job. */
 struct job_sink request_sink(struct request *r);
 
-int tell_echo(struct request *r, struct err *e); /* the text of the prompt */
+/* The text of ids (n), markers spelled. Ids that are none are an error of the request: why. */
+int tell_text(struct request *r, const int32_t *ids, size_t n, struct err *why, struct err *e);
 
 /* ---- shapes of answers (shape.c) ---- */
 

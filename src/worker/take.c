@@ -128,7 +128,7 @@ static int begin_job(struct request *r, enum turn_error *kind, bool *told, struc
         struct turn_event ev = {.turn = r->turn.id, .kind = TURN_EV_ACCEPTED, .usage.prompt = p.n, .usage.dropped = r->dropped,
                                 .seed = r->turn.sampling.seed};
         TRY(tell(w, &ev, e));
-        return r->turn.echo ? tell_echo(r, e) : OK;
+        return r->turn.echo ? tell_text(r, r->ids.ids, r->ids.n, e, e) : OK;
     }
     if (wait > 0) {
         struct turn_event ev = {.turn = r->turn.id, .kind = TURN_EV_ERROR, .error = TURN_QUEUE_FULL, .retry_ms = (int64_t)wait,
@@ -159,22 +159,6 @@ static int render(struct request *r, struct err *why, struct err *e)
     return rc ? rc : told;
 }
 
-static int ids_to_text(struct request *r, struct err *why, struct err *e)
-{
-    struct buf raw = {0}, text = {0};
-    struct detok d;
-    detok_init(&d, r->w->en.tok, true);
-    int rc = tokenizer_decode(r->w->en.tok, r->turn.prompt_ids, r->turn.n_prompt_ids, true, &raw, why);
-    if (!rc) detok_bytes(&d, raw.data, raw.len, &text);
-    if (!rc) detok_flush(&d, &text);
-    if (!rc) rc = buf_check(&text, "a text", why);
-    struct turn_event ev = {.turn = r->turn.id, .kind = TURN_EV_TEXT, .text = {text.len ? text.data : "", text.len}};
-    int told = rc ? OK : tell(r->w, &ev, e);
-    buf_free(&raw);
-    buf_free(&text);
-    return rc ? rc : told;
-}
-
 /* Every token with its bytes. */
 static int tell_pieces(struct request *r, struct err *e)
 {
@@ -191,7 +175,7 @@ static int tell_pieces(struct request *r, struct err *e)
 static int answer_at_once(struct request *r, struct err *why, struct err *e)
 {
     if (r->turn.kind == TURN_RENDER) TRY(render(r, why, e));
-    if (r->turn.kind == TURN_DETOKENIZE) TRY(ids_to_text(r, why, e));
+    if (r->turn.kind == TURN_DETOKENIZE) TRY(tell_text(r, r->turn.prompt_ids, r->turn.n_prompt_ids, why, e));
     if (r->turn.kind == TURN_TOKENIZE && r->turn.want_ids) TRY(tell_pieces(r, e));
     if (r->turn.kind == TURN_TOKENIZE || r->turn.kind == TURN_RENDER) {
         struct turn_event ev = {.turn = r->turn.id, .kind = TURN_EV_IDS, .ids = r->ids.ids, .n_ids = r->ids.n};

@@ -103,15 +103,15 @@ static enum turn_reason reason_of(const struct request *r, const struct job *j)
     return TURN_CANCELLED;
 }
 
-int tell_echo(struct request *r, struct err *e)
+int tell_text(struct request *r, const int32_t *ids, size_t n, struct err *why, struct err *e)
 {
     struct buf raw = {0}, text = {0};
     struct detok d;
     detok_init(&d, r->w->en.tok, true);
-    int rc = tokenizer_decode(r->w->en.tok, r->ids.ids, r->ids.n, true, &raw, e);
+    int rc = tokenizer_decode(r->w->en.tok, ids, n, true, &raw, why);
     if (!rc) detok_bytes(&d, raw.data, raw.len, &text);
     if (!rc) detok_flush(&d, &text);
-    if (!rc) rc = buf_check(&text, "a text", e);
+    if (!rc) rc = buf_check(&text, "a text", why);
     struct turn_event ev = {.turn = r->turn.id, .kind = TURN_EV_TEXT, .text = {text.len ? text.data : "", text.len}};
     if (!rc) rc = tell(r->w, &ev, e);
     buf_free(&raw);
